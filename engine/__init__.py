@@ -1,0 +1,1 @@
+"""Waybill's engine: integrations described in YAML, run durably."""

@@ -1,0 +1,62 @@
+"""SPECS → FINDINGS: what a workspace that can be read still should not be.
+
+A rule is a pure function of the workspace with one code; its finding says what is wrong, why it matters there and how
+to mend it, and `engine.spec.codes` explains the code at length. Rules look at whatever could be read, never raise, and
+never repeat what the reader or the resolver has said. `error` is only for what must not start; the rest is a warning,
+or a note.
+
+    ownership.py  who answers
+    trust.py      signatures, secrets, addresses
+    intake.py     identity, order, contract and answer of what comes in
+    effects.py    each effect once
+    windows.py    windows of time that must outlast one another, by the sums of ladders.py
+    upkeep.py     examples, references
+    look.py       what the rules look at
+
+A new rule is a function in the family's file, a line in RULES, an explanation, and a failing and a passing case.
+"""
+
+from collections.abc import Callable, Iterator
+
+from engine.charter import effects, intake, ownership, trust, upkeep, windows
+from engine.errors import Fault
+from engine.spec.workspace import Workspace
+
+Rule = Callable[[Workspace], Iterator[Fault]]
+
+RULES: tuple[Rule, ...] = (
+    ownership.owner_unreachable,
+    ownership.raci_incomplete,
+    ownership.summary_says_nothing,
+    trust.unsigned_webhook,
+    trust.secret_in_text,
+    trust.insecure_address,
+    trust.address_missing,
+    trust.rotation_unknown,
+    trust.credential_unused,
+    trust.credential_undeclared,
+    intake.id_constant,
+    intake.key_constant,
+    intake.id_is_key,
+    intake.contract_missing,
+    intake.answer_not_accepted,
+    effects.once_missing,
+    effects.once_unused,
+    effects.once_per_delivery,
+    effects.once_constant,
+    effects.exactly_once_impossible,
+    effects.key_forgotten,
+    effects.lookup_missing,
+    effects.unknown_needs_person,
+    windows.dedupe_too_short,
+    windows.dedupe_outlived,
+    upkeep.examples_missing,
+    upkeep.record_out_of_reach,
+    upkeep.unused,
+)
+"""Every rule, in the order of a reading: who, whom, what comes in, what goes out, how long, and the rest."""
+
+
+def examine(workspace: Workspace) -> list[Fault]:
+    """Every finding of every rule. Never raises, whatever faults the workspace has."""
+    return [finding for rule in RULES for finding in rule(workspace)]

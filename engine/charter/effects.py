@@ -1,0 +1,120 @@
+"""Each effect once: whether it has an identity, whether that identity is the right one, and whether anybody can keep it.
+
+What a partner cannot promise, nobody can promise for it; then a rule says so before anything runs.
+"""
+
+from collections.abc import Iterator
+
+from engine.charter.ladders import sends_us, span
+from engine.charter.look import Path, calls, finding, reads, systems
+from engine.errors import Fault
+from engine.spec import shape
+from engine.spec.workspace import Workspace
+
+OF_THE_DELIVERY = (("event", "id"), ("event", "received_at"), ("event", "revision"), ("headers",))
+"""What differs between two announcements of one thing."""
+
+
+def once_missing(workspace: Workspace) -> Iterator[Fault]:
+    """A call with an effect and no identity for it would double: it must not start."""
+    for call in calls(workspace):
+        if call.operation.effect != "none" and call.step.once is None:
+            message = f"`{call.name}` has an effect, and this step gives it no identity"
+            hint = "add `once:` with what the effect is about, such as `once: order.id`"
+            yield finding("once-missing", call.document, call.at, message, hint, "error")
+
+
+def once_unused(workspace: Workspace) -> Iterator[Fault]:
+    """An identity for what has no effect does nothing."""
+    for call in calls(workspace):
+        if call.operation.effect == "none" and call.step.once is not None:
+            message = f"`{call.name}` has no effect, so `once` does nothing here"
+            hint = "remove it, or correct the operation's `effect`"
+            yield finding("once-unused", call.document, f"{call.at}.once", message, hint, "note")
+
+
+def once_per_delivery(workspace: Workspace) -> Iterator[Fault]:
+    """The identity is that of the effect: two events about one order must come to one order."""
+    for call in calls(workspace):
+        if call.operation.effect == "none" or call.step.once is None:
+            continue
+        found = sorted({".".join(path) for path in reads(call.step.once) if of_the_delivery(path)})
+        if found:
+            message = (
+                f"`once` reads {', '.join(f'`{name}`' for name in found)}: one order under two events would double"
+            )
+            hint = "name the thing itself, not the news of it: the order's id, not the event's"
+            yield finding("once-per-delivery", call.document, f"{call.at}.once", message, hint)
+
+
+def of_the_delivery(path: Path) -> bool:
+    return path == ("event",) or any(path[: len(start)] == start for start in OF_THE_DELIVERY)
+
+
+def once_constant(workspace: Workspace) -> Iterator[Fault]:
+    """An identity that never differs makes all effects one."""
+    for call in calls(workspace):
+        if call.operation.effect != "none" and call.step.once is not None and not differs(call.step.once):
+            message = "`once` is the same for every event: only the first would take effect, all others get its result"
+            hint = "name what the effect is about, such as `once: order.id`"
+            yield finding("once-constant", call.document, f"{call.at}.once", message, hint)
+
+
+def differs(value: shape.Value) -> bool:
+    """Whether a value reads anything that may differ between two events."""
+    return any(path[0] != "environment" for path in reads(value))
+
+
+def exactly_once_impossible(workspace: Workspace) -> Iterator[Fault]:
+    """A call that may take effect twice is said to."""
+    for call in calls(workspace):
+        if call.on_unknown != "retry" or call.operation.effect not in ("unprotected", "verifiable"):
+            continue
+        if call.operation.effect == "unprotected":
+            why = "is `unprotected`: a send without an answer is sent again, and the partner cannot tell it is the same"
+            hint = "with a look-up it can be `verifiable`; or hold what is unknown: `on_unknown: hold`"
+        else:
+            why = "doubles on repeats, and this step sends again without looking"
+            hint = "remove `on_unknown: retry`; the default looks up first"
+        yield finding("exactly-once-impossible", call.document, f"{call.at}.call", f"`{call.name}` {why}", hint)
+
+
+def key_forgotten(workspace: Workspace) -> Iterator[Fault]:
+    """The partner remembers an idempotency key at least as long as we may repeat it, or can be asked."""
+    for call in calls(workspace):
+        key = call.system.idempotency
+        operation = call.operation
+        if operation.effect != "idempotent" or key is None or key.valid_for is None or operation.lookup is not None:
+            continue
+        if call.on_unknown != "retry":
+            continue
+        late = [number for number, at in enumerate(sends_us(call.system), 1) if at > key.valid_for.microseconds]
+        if late:
+            at = sends_us(call.system)[late[0] - 1]
+            message = (
+                f"send {late[0]} of `{call.name}` may come {span(at)} after the first, and {call.system.system} forgets the"
+                f" key after {span(key.valid_for.microseconds)}: what is unknown by then is held for a person"
+            )
+            hint = "declare a `lookup`, or let `retry` give up within that time"
+            yield finding("key-forgotten", call.document, f"{call.at}.call", message, hint)
+
+
+def lookup_missing(workspace: Workspace) -> Iterator[Fault]:
+    """`verifiable` says that a look-up tells; the engine would have nothing to ask, so it must not start."""
+    for document, system in systems(workspace):
+        for name, operation in system.operations.items():
+            if operation.effect == "verifiable" and operation.lookup is None:
+                message = f"`{system.system}.{name}` is `verifiable`, and declares no `lookup` to verify it with"
+                hint = "add `lookup: {call, input, found}`; without one it is `unprotected` or `at_most_once`"
+                yield finding("lookup-missing", document, f"operations.{name}.effect", message, hint, "error")
+
+
+def unknown_needs_person(workspace: Workspace) -> Iterator[Fault]:
+    """Where nobody can ask, a lost answer is a person's work; the team should know before it happens."""
+    for call in calls(workspace):
+        if call.operation.effect == "at_most_once" and call.operation.lookup is None:
+            message = (
+                f"every lost answer of `{call.name}` waits for a person: it is never sent again and cannot be asked for"
+            )
+            hint = "a `lookup`, where the partner has one, would answer most of them"
+            yield finding("unknown-needs-person", call.document, f"{call.at}.call", message, hint, "note")

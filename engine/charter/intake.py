@@ -1,0 +1,56 @@
+"""What comes in: named so that two things differ, ordered by what matters, checked, and answered so that it is not lost."""
+
+from collections.abc import Iterator
+
+from engine.charter.effects import differs
+from engine.charter.look import finding, integrations, reads, systems
+from engine.errors import Fault
+from engine.spec.workspace import Workspace
+
+
+def id_constant(workspace: Workspace) -> Iterator[Fault]:
+    """An id that never differs makes every event after the first a duplicate."""
+    for document, spec in integrations(workspace):
+        if not differs(spec.receive.id):
+            message = "`id` is the same for every event: all but the first would be duplicates of it"
+            hint = 'name what the sender numbers its events by, such as `headers."x-shopify-webhook-id"`'
+            yield finding("id-constant", document, "receive.id", message, hint)
+
+
+def key_constant(workspace: Workspace) -> Iterator[Fault]:
+    """A key that never differs puts all events into one line."""
+    for document, spec in integrations(workspace):
+        if not differs(spec.receive.key):
+            message = "`key` is the same for every event: all of them run one after another, and one that waits stops the rest"
+            hint = "name what must keep its order, such as `to_string(body.id)` for an order's events"
+            yield finding("key-constant", document, "receive.key", message, hint)
+
+
+def id_is_key(workspace: Workspace) -> Iterator[Fault]:
+    """An id that is the key leaves nothing to put in order."""
+    for document, spec in integrations(workspace):
+        id_reads = reads(spec.receive.id)
+        if id_reads and id_reads == reads(spec.receive.key):
+            message = (
+                "`id` and `key` read the same: either a second event of one key is a duplicate, or no two share a key"
+            )
+            hint = "`id` is the event's own (an order's update has another), `key` is what the event is about"
+            yield finding("id-is-key", document, "receive.key", message, hint, "note")
+
+
+def contract_missing(workspace: Workspace) -> Iterator[Fault]:
+    """Without a contract a change at the sender is found by the step it breaks."""
+    for document, spec in integrations(workspace):
+        if spec.receive.contract is None:
+            message = "nothing checks the body: a change at the sender would be found by whatever step it breaks"
+            hint = "add `contract:` with a model of charter/models"
+            yield finding("contract-missing", document, "receive", message, hint)
+
+
+def answer_not_accepted(workspace: Workspace) -> Iterator[Fault]:
+    """A sender takes anything but 2xx for a failure: it repeats, and in the end deletes the subscription."""
+    for document, system in systems(workspace):
+        answer = system.webhooks.answer if system.webhooks else None
+        if answer is not None and not 200 <= answer.status <= 299:
+            message = f"an accepted webhook is answered {answer.status}, which tells the sender that it failed"
+            yield finding("answer-not-accepted", document, "webhooks.answer.status", message, "answer 200, 202 or 204")

@@ -1,0 +1,52 @@
+"""Windows of time that must outlast one another: what is remembered against what may still come back."""
+
+from collections.abc import Iterator
+
+from engine.charter.ladders import REDELIVERIES, ladder_us, span
+from engine.charter.look import Call, calls, finding, integrations, system_of
+from engine.errors import Fault
+from engine.spec.workspace import Workspace
+
+
+def dedupe_too_short(workspace: Workspace) -> Iterator[Fault]:
+    """An id is remembered at least as long as its sender may repeat it."""
+    for document, spec in integrations(workspace):
+        found = system_of(workspace, spec.receive.webhook.system)
+        webhooks = found[1].webhooks if found else None
+        if webhooks is None or webhooks.verify is None:
+            continue
+        sender = REDELIVERIES[webhooks.verify.scheme]
+        window = spec.receive.dedupe_for.microseconds
+        if window < sender.lasts_us:
+            message = (
+                f"ids are forgotten after {span(window)}, and {spec.receive.webhook.system} repeats an event"
+                f" {sender.words} ({sender.source}): a late repeat would be a new event"
+            )
+            hint = f"write `dedupe_for: {span(sender.lasts_us)}` or more; the default is 14d"
+            yield finding("dedupe-too-short", document, "receive.dedupe_for", message, hint)
+
+
+def dedupe_outlived(workspace: Workspace) -> Iterator[Fault]:
+    """An id is remembered at least as long as its own event may still be on its way through the calls."""
+    for document, spec in integrations(workspace):
+        made = [call for call in calls(workspace) if call.spec is spec]
+        total = sum(ladder_us(call.system) for call in made)
+        window = spec.receive.dedupe_for.microseconds
+        if made and window < total:
+            slowest = max(made, key=lambda call: ladder_us(call.system))
+            message = (
+                f"an event may be retried for {span(total)}, and its id is forgotten after {span(window)};"
+                f" the slowest call, {algebra(slowest)}"
+            )
+            hint = "remember ids for longer (`dedupe_for`), or let the system's `retry` give up sooner"
+            yield finding("dedupe-outlived", document, "receive.dedupe_for", message, hint)
+
+
+def algebra(call: Call) -> str:
+    """What the time of a call is made of, in words."""
+    retry, whole = call.system.retry, ladder_us(call.system)
+    sends = retry.attempts_max * call.system.timeout.microseconds
+    return (
+        f"{call.name}: {retry.attempts_max} sends of at most {span(call.system.timeout.microseconds)}"
+        f" and {span(whole - sends)} of waiting between them"
+    )

@@ -1,0 +1,201 @@
+"""The command line: words in, exit codes out. Each command imports what it needs when it runs, so that help is quick.
+
+A user's mistake is told in words and ends with 2; only a mistake of ours shows where it happened, and ends with 4.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+
+HELD, FAILED, WRONG, INVALID, OURS, INTERRUPTED = 0, 1, 2, 3, 4, 130
+"""Exit codes: all held; a check failed; spec or command wrong; measurement invalid; Waybill itself failed; interrupted."""
+
+DESCRIPTION = "Integrations as configuration, for commerce: describe one in YAML; run it durably, prove it, load it."
+EPILOG = """\
+begin with:   waybill init shop && waybill check shop
+exit codes:   0 held   1 a check failed   2 the spec or the command is wrong   3 the measurement is invalid
+              4 Waybill itself failed   130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="waybill", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    add_init(commands)
+    add_check(commands)
+    add_explain(commands)
+    add_schema(commands)
+    add_run(commands)
+    add_events(commands)
+    add_event(commands)
+    add_release(commands)
+    add_redrive(commands)
+    for entry in entry_points(group="waybill.commands"):
+        entry.load()(commands)
+    return top
+
+
+
+
+def command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str, run: str, more: str = "") -> argparse.ArgumentParser:
+    """Adds a command whose work is `module:function` below engine.cli, imported when it is called."""
+    added = commands.add_parser(name, help=help_, description=f"{help_[0].upper()}{help_[1:]}. {more}".strip())
+    added.set_defaults(run=late(run))
+    return added
+
+
+def late(where: str) -> "object":
+    module, _, function = where.partition(":")
+
+    def call(arguments: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        result: int = getattr(import_module(f"engine.cli.{module}"), function)(arguments)
+        return result
+
+    return call
+
+
+def add_workspace(added: argparse.ArgumentParser, positional: bool = True) -> None:
+    if positional:
+        added.add_argument("workspace", nargs="?", default=".", metavar="DIR", help="the workspace (default: this folder)")
+    else:
+        added.add_argument("--workspace", default=".", metavar="DIR", help="the workspace (default: this folder)")
+
+
+def add_store(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--store", metavar="URL", help="sqlite:///path/events.db?max_size=64MiB (default: events.db in the workspace's .waybill)")
+
+
+def add_format(added: argparse.ArgumentParser, *formats: str) -> None:
+    added.add_argument("--format", choices=formats, default=formats[0], help=f"default: {formats[0]}")
+
+
+def add_init(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = command(commands, "init", "make a new workspace that runs", "workspace:init")
+    added.add_argument("workspace", metavar="DIR", help="a folder that does not exist yet, or is empty")
+
+
+def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = command(commands, "check", "read everything, report every fault and charter finding", "check:check",
+                    "Ends with 2 where there are faults, with 1 where a finding is an error.")
+    add_workspace(added)
+    add_format(added, "text", "json", "sarif", "junit", "github")
+
+
+def add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = command(commands, "explain", "what a finding means, why it matters, how to mend it", "check:explain")
+    added.add_argument("code", nargs="?", metavar="CODE", help="such as unknown-key; without it all codes are listed")
+
+
+def add_schema(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = command(commands, "schema", "print the JSON Schema of a kind of file, for editors", "check:schema")
+    added.add_argument("kind", choices=("spec", "mapping", "system", "charter"))
+
+
+def add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = command(commands, "run", "run the engine", "run:run",
+                    "SIGTERM drains and stops, SIGHUP reads the workspace again; a workspace with faults is refused and the old one runs on.")
+    add_workspace(added)
+    added.add_argument("--environment", default="local", metavar="NAME", help="an environment of the charter (default: local)")
+    add_store(added)
+    added.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1)")
+    added.add_argument("--port", type=port, default=8080, help="intake (default: 8080; 0: any free one)")
+    added.add_argument("--admin-port", type=port, default=8081, help="/health /ready /metrics (default: 8081; 0: any free one)")
+    added.add_argument("--workers", type=workers, default=64, metavar="N", help="deliveries at once (default: 64)")
+
+
+def add_events(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = command(commands, "events", "list stored events, oldest first", "events:events")
+    add_workspace(added, positional=False)
+    add_store(added)
+    added.add_argument("--status", action="append", default=[], metavar="STATUS", help="only these (may be given again)")
+    added.add_argument("--integration", metavar="NAME", help="only of this integration")
+    added.add_argument("--queue", metavar="NAME", help="only what waits in this queue")
+    added.add_argument("--id", metavar="ID", help="only with this id of the sender")
+    added.add_argument("--key", metavar="KEY", help="only of this key")
+    added.add_argument("--limit", type=workers, metavar="N", help="at most so many (default: 100, in json all)")
+    add_format(added, "text", "json")
+
+
+def add_event(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = command(commands, "event", "tell the story of one event", "events:event")
+    added.add_argument("event", metavar="EVENT", help="as `waybill events` prints it, such as evt-17")
+    add_workspace(added, positional=False)
+    add_store(added)
+    add_format(added, "text", "json")
+
+
+def add_release(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = command(commands, "release", "let held or quarantined events go on, or reject them", "events:release")
+    added.add_argument("event", nargs="+", metavar="EVENT")
+    added.add_argument("--by", required=True, metavar="NAME", help="who decides")
+    added.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the event")
+    added.add_argument("--reject", action="store_true", help="end it as `discarded` instead")
+    add_workspace(added, positional=False)
+    add_store(added)
+
+
+def add_redrive(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = command(commands, "redrive", "try dead, quarantined, held or discarded events again", "events:redrive",
+                    "What was done at a partner stays done: the effect ledger answers it.")
+    added.add_argument("event", nargs="*", metavar="EVENT")
+    added.add_argument("--status", choices=("dead", "quarantined", "held", "discarded"), help="all of this status")
+    added.add_argument("--integration", metavar="NAME", help="with --status: only of this integration")
+    added.add_argument("--latest", action="store_true", help="under the newest version instead of the one it was accepted under")
+    added.add_argument("--by", default="", metavar="NAME", help="who decides")
+    added.add_argument("--reason", default="", metavar="TEXT", help="why; kept with the event")
+    add_workspace(added, positional=False)
+    add_store(added)
+
+
+def port(text: str) -> int:
+    return bounded(text, 0, 65_535)
+
+
+def workers(text: str) -> int:
+    return bounded(text, 1, 1_000_000)
+
+
+def bounded(text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"`{text[:20]}` is not a number from {least} to {most}")
+    return int(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit code."""
+    from engine.errors import UserError
+
+    top = parser()
+    arguments = top.parse_args(argv)
+    if arguments.version:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"waybill {version('waybill')}\n")
+        return HELD
+    if arguments.command is None:
+        top.print_help()
+        return WRONG
+    try:
+        result: int = arguments.run(arguments)
+    except UserError as error:
+        sys.stderr.write(f"waybill: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`waybill events | head`).
+        sys.stderr.close()
+        return HELD
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.write("waybill: this is a defect of Waybill, not of your workspace; please report the lines above\n")
+        return OURS
+    return result

@@ -1,0 +1,211 @@
+"""`waybill events`, `event`, `release`, `redrive`: see and move what is stored.
+
+Readers open the store read-only beside the engine. What writes goes through the running engine's socket; where none
+runs, the store is opened here under the same lock.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.cli import FAILED, HELD
+from engine.errors import UserError
+from engine.model import Status
+from engine.rules.steps import time_text
+from engine.run.app import socket_path, store_address
+from engine.store import EventRow, Filter, Move
+from engine.store.files import Lock, open_reader, open_writer
+from engine.store.readers import read_effects, read_events, read_lines
+from engine.wire.control import ask
+
+SHOWN = 100
+PAGE = 1000
+
+
+def event_number(text: str) -> int:
+    """`evt-17` → 17. Raises UserError."""
+    digits = text.removeprefix("evt-")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+        raise UserError(f"`{text[:40]}` is not an event; write it as `waybill events` prints it, such as evt-17")
+    return int(digits)
+
+
+def as_json(row: EventRow) -> dict[str, Any]:
+    """One event as `--format json` prints it."""
+    return {
+        "event": f"evt-{row.event}",
+        "integration": row.integration,
+        "id": row.id,
+        "key": row.key,
+        "status": row.status.value,
+        "attempts": row.attempts,
+        "received_at": time_text(row.received_at),
+        "finished_at": None if row.finished_at is None else time_text(row.finished_at),
+        "due_at": time_text(row.due_at) if row.status is Status.WAITING else None,
+        "spec": f"{row.integration}@{row.version}",
+        "step": row.step or None,
+        "queue": row.queue or None,
+        "reason": row.reason or None,
+    }
+
+
+def check_statuses(statuses: list[str]) -> tuple[str, ...]:
+    for status in statuses:
+        if status not in set(Status):
+            raise UserError(f"there is no status `{status[:40]}`; known: {', '.join(Status)}")
+    return tuple(statuses)
+
+
+def find_events(connection: Any, wanted: Filter, most: int | None) -> Iterator[EventRow]:
+    """Events that match, page by page, so that a long history is not held in memory."""
+    from msgspec.structs import replace
+
+    after, left = wanted.after, most
+    while left is None or left > 0:
+        page = list(read_events(connection, replace(wanted, after=after, limit=min(PAGE, left or PAGE))))
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].event
+        left = None if left is None else left - len(page)
+
+
+def events(arguments: argparse.Namespace) -> int:
+    """Lists events."""
+    connection = open_reader(store_address(Path(arguments.workspace), arguments.store).path)
+    wanted = Filter(
+        status=check_statuses(arguments.status), integration=arguments.integration, queue=arguments.queue, id=arguments.id, key=arguments.key
+    )
+    most = arguments.limit or (None if arguments.format == "json" else SHOWN)
+    count = 0
+    for row in find_events(connection, wanted, most):
+        count += 1
+        if arguments.format == "json":
+            sys.stdout.write(json.dumps(as_json(row), ensure_ascii=False) + "\n")
+            continue
+        where = f" [{row.queue}]" if row.queue else ""
+        reason = f"  {row.reason.splitlines()[0]}" if row.reason else ""
+        sys.stdout.write(
+            f"evt-{row.event:<7} {row.status.value:<12}{time_text(row.received_at)[:19]}Z  {row.integration}@{row.version}"
+            f"  id {row.id or '-'}  key {row.key or '-'}{where}{reason}\n"
+        )
+    if arguments.format == "text":
+        more = f" (the first {most}; --limit N for more)" if count == most else ""
+        sys.stdout.write(f"{count} events{more}\n" if count else "no events\n")
+    return HELD
+
+
+def event(arguments: argparse.Namespace) -> int:
+    """Tells one event's story: arrival, calls, look-ups, decisions of people, effects."""
+    number = event_number(arguments.event)
+    connection = open_reader(store_address(Path(arguments.workspace), arguments.store).path)
+    found = list(read_events(connection, Filter(after=number - 1, limit=1)))
+    if not found or found[0].event != number:
+        raise UserError(f"there is no event evt-{number}")
+    row = found[0]
+    lines = read_lines(connection, number)
+    effects = read_effects(connection, lines)
+    if arguments.format == "json":
+        story = [
+            {
+                "at": time_text(line.at), "step": line.step or None, "kind": line.kind, "operation": line.operation or None,
+                "once": line.once or None, "verdict": line.verdict or None, "status": line.status or None, "took_us": line.took_us,
+                "reason": line.reason or None,
+            }
+            for line in lines
+        ]
+        ledger = [
+            {"operation": f"{effect.system}.{effect.operation}", "once": effect.once, "state": effect.state.value,
+             "attempts": effect.attempts, "event": f"evt-{effect.event}"}
+            for effect in effects
+        ]
+        sys.stdout.write(json.dumps({**as_json(row), "story": story, "effects": ledger}, ensure_ascii=False) + "\n")
+        return HELD
+    say = sys.stdout.write
+    say(f"evt-{row.event}  {row.integration}@{row.version}  {row.status.value}\n")
+    say(f"  id {row.id or '-'}   key {row.key or '-'}\n")
+    say(f"  {time_text(row.received_at)}  arrived\n")
+    for line in lines:
+        said = " ".join(part for part in (line.kind, line.operation, line.verdict) if part)
+        once = f" (once {line.once})" if line.once else ""
+        took = f", {line.took_us / 1000:.0f} ms" if line.took_us else ""
+        say(f"  {time_text(line.at)}  {f'{line.step}: ' if line.step else ''}{said}{once}: {line.reason}{took}\n")
+    if row.status is Status.WAITING:
+        say(f"  {time_text(row.due_at)}  due again: {row.reason}\n")
+    elif row.finished_at is not None:
+        say(f"  {time_text(row.finished_at)}  {row.status.value}{f': {row.reason}' if row.reason else ''}\n")
+    for effect in effects:
+        sends = "1 send" if effect.attempts == 1 else f"{effect.attempts} sends"
+        say(f"  effect {effect.system}.{effect.operation} once {effect.once}: {effect.state.value}, {sends}\n")
+    return HELD
+
+
+def release(arguments: argparse.Namespace) -> int:
+    """Lets held events go on, or rejects them."""
+    action = "reject" if arguments.reject else "release"
+    return move(arguments, [event_number(text) for text in arguments.event], action, latest=False)
+
+
+def redrive(arguments: argparse.Namespace) -> int:
+    """Tries events again."""
+    if bool(arguments.event) == bool(arguments.status):
+        raise UserError("name events, or choose them all with --status")
+    numbers = [event_number(text) for text in arguments.event]
+    if arguments.status:
+        connection = open_reader(store_address(Path(arguments.workspace), arguments.store).path)
+        wanted = Filter(status=(arguments.status,), integration=arguments.integration)
+        numbers = [row.event for row in find_events(connection, wanted, None)]
+    return move(arguments, numbers, "redrive", latest=arguments.latest)
+
+
+def move(arguments: argparse.Namespace, numbers: list[int], action: str, *, latest: bool) -> int:
+    root = Path(arguments.workspace)
+    address = store_address(root, arguments.store)
+    integrations = {}
+    if latest:
+        connection = open_reader(address.path)
+        integrations = {number: row.integration for number in numbers for row in read_events(connection, Filter(after=number - 1, limit=1))}
+    wanted = [[number, action, arguments.by, arguments.reason, integrations.get(number)] for number in numbers]
+    answer = ask(socket_path(root), {"moves": wanted})
+    said = answer["answers"] if answer is not None else move_here(root, address, wanted)
+    for number, text in zip(numbers, said, strict=True):
+        sys.stdout.write(f"evt-{number}: {text or DONE[action]}\n")
+    if not numbers:
+        sys.stdout.write("no events\n")
+    return FAILED if any(said) else HELD
+
+
+DONE = {"release": "released", "reject": "discarded", "redrive": "will be tried again"}
+
+
+def move_here(root: Path, address: Any, wanted: list[list[Any]]) -> list[str]:
+    """The same without an engine: under its lock, in one transaction."""
+    from engine.clock import SystemClock
+    from engine.store.committer import run_group
+    from engine.store.sqlite import SqliteStore
+
+    if not address.path.exists():
+        raise UserError(f"there is no store at {address.path}; say which with --store")
+    now = SystemClock().now()
+    plans = {}
+    if any(latest for *_, latest in wanted):
+        from engine.run.load import load
+
+        plans = load(root, "local").plans
+    lock = Lock(address.path)
+    try:
+        connection = open_writer(address)
+        store = SqliteStore()
+        kept = [(store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now)) for plan in plans.values()]
+        moves = [
+            (store.move, Move(number, now, action, by, reason, plans[latest].hash if latest in plans else None))
+            for number, action, by, reason, latest in wanted
+        ]
+        answers: list[str] = run_group(connection, [*kept, *moves])[len(kept):]
+        connection.close()
+        return answers
+    finally:
+        lock.release()

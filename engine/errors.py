@@ -1,0 +1,71 @@
+"""The three families of error, and nothing else.
+
+A specification's mistakes are `Fault` values: collected, sorted and shown all at once, never raised one by one.
+The world's mistakes are `engine.model.Outcome` values. Ours are exceptions below `WaybillError`; they stop what is
+running and are loud, except `UserError`, whose text is written for the person at the terminal and ends the command
+with its exit code.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where something stands in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake in a workspace: what, where, why, and what to write instead.
+
+    `path` is the way to the node in the document (`steps[2].call`), `hint` the mend (may be empty),
+    `severity` is `error` (exit 2), or for findings of the charter `error`, `warning` or `note`.
+    """
+
+    code: str
+    mark: Mark
+    path: str
+    message: str
+    hint: str = ""
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        where = f"{self.mark.file}:{self.mark.line}:{self.mark.column}"
+        hint = f"\n    {self.hint}" if self.hint else ""
+        return f"{where}: {self.code}: {self.message}{hint}"
+
+
+class WaybillError(Exception):
+    """Something of ours is wrong; exit 4."""
+
+
+class UserError(WaybillError):
+    """The command or its surroundings are wrong; the text says what to do. Exit 2 unless `exit_code` says otherwise."""
+
+    def __init__(self, message: str, exit_code: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class FaultyWorkspace(UserError):
+    """The workspace has faults; they are carried, all of them."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+class StoreFull(WaybillError):
+    """No room for a new event; intake answers 503 until there is."""
+
+
+class StoreBroken(WaybillError):
+    """The store cannot be trusted (corrupt page, failed fsync, wrong version); the engine stops."""
+
+
+class LeaseLost(WaybillError):
+    """A record came with a fencing token that is no longer the newest; it was refused."""

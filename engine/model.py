@@ -1,0 +1,174 @@
+"""The words every room shares: arrivals, events, deliveries, outcomes, decisions, facts.
+
+Values only: nothing here reads a clock, a file or a socket, and nothing knows how it is stored. Times are integers,
+microseconds since 1970-01-01T00:00:00Z, and their names end in `_at`; spans end in `_s` (seconds) or `_us`.
+JSON values inside are plain Python: dict, list, str, bool, None, int of any size, and Decimal, never float.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from hashlib import sha256
+
+from msgspec import Struct
+
+
+class Status(StrEnum):
+    """Where an event stands (pinned names). `terminal` ones stay unless a person redrives them."""
+
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    WAITING = "waiting"
+    HELD = "held"
+    QUARANTINED = "quarantined"
+    DONE = "done"
+    IGNORED = "ignored"
+    SUPERSEDED = "superseded"
+    COMPENSATED = "compensated"
+    DISCARDED = "discarded"
+    DEAD = "dead"
+
+    @property
+    def active(self) -> bool:
+        """The engine itself will move it; an active event keeps later ones of its key waiting."""
+        return self in (Status.ACCEPTED, Status.RUNNING, Status.WAITING)
+
+
+class Effect(StrEnum):
+    """What an operation does at the partner, and what is known of repeats."""
+
+    NONE = "none"
+    IDEMPOTENT = "idempotent"
+    VERIFIABLE = "verifiable"
+    AT_MOST_ONCE = "at_most_once"
+    UNPROTECTED = "unprotected"
+
+
+class EffectState(StrEnum):
+    """What is known of an effect: `open` (intent without outcome), `unknown`, `clear` (surely not), `refused`, `done`."""
+
+    OPEN = "open"
+    UNKNOWN = "unknown"
+    CLEAR = "clear"
+    REFUSED = "refused"
+    DONE = "done"
+
+
+def effect_digest(system: str, operation: str, once: str) -> bytes:
+    """The identity of an effect: SHA-256 of (system, operation, once), NUL between. In hex it is the partner's key."""
+    return sha256("\0".join((system, operation, once)).encode()).digest()
+
+
+class Arrival(Struct, frozen=True):
+    """What came in, authentic and named, not yet on disk.
+
+    `id` and `key` are None where the expression gave null or failed; `reason` then says why, and the event is stored
+    quarantined. `dedupe_for_s` is how long the identity is kept.
+    """
+
+    integration: str
+    plan: str
+    id: str | None
+    key: str | None
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    received_at: int
+    dedupe_for_s: int
+    reason: str = ""
+
+
+class Receipt(Struct, frozen=True):
+    """What the store made of an arrival: `accepted`, `duplicate` or `conflict` (stored, quarantined)."""
+
+    event: int
+    verdict: str
+
+
+class Step(Struct, frozen=True):
+    """The remembered end of one step: its result, or that it was skipped."""
+
+    id: str
+    result: object
+    skipped: bool = False
+
+
+class Delivery(Struct, frozen=True):
+    """One claimed event with all that is needed to go on: the arrival as stored, and the steps already ended.
+
+    `token` is the fencing token of this claim: a record that carries an older one is refused.
+    `attempts` counts the sends of the step the event stands at; `again` is a person's decision to send once more
+    although an earlier send has no outcome.
+    """
+
+    event: int
+    integration: str
+    plan: str
+    id: str | None
+    key: str | None
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    received_at: int
+    token: int
+    lease_until: int
+    attempts: int
+    number: int
+    again: bool = False
+    steps: tuple[Step, ...] = ()
+
+
+class Request(Struct, frozen=True):
+    """One HTTP request to a partner as the thinking rooms make it: no address, no credentials.
+
+    `path` is percent-encoded and begins with a slash, `query` holds decoded text, `body` is JSON or None.
+    """
+
+    system: str
+    operation: str
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: object = None
+
+
+class Sent(StrEnum):
+    """What is known of a request after its call ended."""
+
+    ANSWERED = "answered"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+
+
+class Outcome(Struct, frozen=True):
+    """What came of a call. `wire` returns it and never raises for the network.
+
+    `reason` is for people (`connection refused`, `no answer in 5 s`) and holds no address, header or body.
+    `body` is the decoded answer; `malformed` says that it could not be read as declared.
+    """
+
+    sent: Sent
+    reason: str = ""
+    status: int = 0
+    headers: Mapping[str, str] = {}
+    body: object = None
+    malformed: str = ""
+    took_us: int = 0
+
+
+class Verdict(StrEnum):
+    """What an outcome means to the operation (pinned names)."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    RETRY = "retry"
+    REAUTHENTICATE = "reauthenticate"
+    UNKNOWN = "unknown"
+
+
+class Fact(Struct, frozen=True):
+    """Something the engine did, for logs and metrics. `data` holds names and numbers, never contents."""
+
+    name: str
+    at: int
+    data: Mapping[str, str | int | float | None]

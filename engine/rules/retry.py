@@ -1,0 +1,47 @@
+"""When to try again: exponential backoff with full jitter, and the partner's own Retry-After.
+
+Full jitter (a wait drawn evenly from nothing to the bound) spreads a herd best: AWS Architecture Blog, "Exponential
+Backoff And Jitter", 2015. Retry-After: RFC 9110, section 10.2.3, in seconds or as a date.
+"""
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from engine.spec.shape import Retry
+
+SECONDS = re.compile(r"[0-9]{1,9}")
+
+
+def backoff_us(policy: Retry, attempts: int, chance: float) -> int:
+    """The wait after `attempts` sends (1 or more), in microseconds; `chance` is in [0, 1)."""
+    bound = policy.first.microseconds
+    for _ in range(attempts - 1):
+        bound *= policy.factor
+        if bound >= policy.cap.microseconds:
+            break
+    return int(min(bound, policy.cap.microseconds) * chance)
+
+
+def retry_after_us(text: str, now: int) -> int | None:
+    """The wait a Retry-After header asks for, in microseconds from `now`; None where it says nothing readable."""
+    text = text.strip()
+    if SECONDS.fullmatch(text):
+        return int(text) * 1_000_000
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    since = at - datetime(1970, 1, 1, tzinfo=UTC)
+    return max(0, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds - now)
+
+
+def next_try_at(policy: Retry, attempts: int, chance: float, now: int, retry_after: str | None) -> int:
+    """When to send again: the partner's wish, capped, plus the backoff's draw so that all it told the same do not return at once."""
+    wished = retry_after_us(retry_after, now) if retry_after else None
+    wait = backoff_us(policy, attempts, chance)
+    if wished is None:
+        return now + wait
+    return now + min(wished, policy.cap.microseconds) + min(wait, policy.first.microseconds)

@@ -1,0 +1,300 @@
+"""Opens, joins and drains everything under one TaskGroup: the only place that knows all the parts.
+
+Start: lock the store, check it, keep the plans, give back a dead engine's leases, listen. Stop (SIGTERM): answer 503,
+let what is under way end, close. Reload (SIGHUP): a workspace with faults is refused and the old one runs on.
+"""
+
+import asyncio
+import gc
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.clock import SystemChance, SystemClock
+from engine.errors import FaultyWorkspace, UserError, WaybillError
+from engine.model import Fact, Outcome, Request
+from engine.run.deliver import Deliverer
+from engine.run.intake import Intake
+from engine.run.live import Live
+from engine.run.load import Loaded, addresses, changed_versions, load, routes
+from engine.run.observe import Log, Metrics
+from engine.spec.compile import compile_content
+from engine.spec.plan import Plan
+from engine.store import Move
+from engine.store.committer import ThreadCommitter
+from engine.store.files import Lock, StoreAddress, disk_free_bytes, open_reader, open_writer, parse_store_url
+from engine.store.readers import read_gauges, read_plan, read_versions
+from engine.store.sqlite import SqliteStore
+from engine.wire.answers import Answer
+from engine.wire.control import ControlServer
+from engine.wire.http_client import HttpClient
+from engine.wire.http_server import IntakeServer, ServerLimits, admin_server
+
+DRAIN_S = 30.0
+DISK_RESERVE_BYTES = 32 << 20
+DISK_LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How `waybill run` was called."""
+
+    root: Path
+    environment: str
+    store: str | None
+    host: str
+    port: int
+    admin_port: int
+    workers: int
+
+    @property
+    def folder(self) -> Path:
+        """Where the engine keeps what is its own: the store and its socket."""
+        return self.root / ".waybill"
+
+
+def store_address(root: Path, url: str | None) -> StoreAddress:
+    return parse_store_url(url) if url else StoreAddress((root / ".waybill" / "events.db").resolve(), None)
+
+
+def socket_path(root: Path) -> Path:
+    return (root / ".waybill" / "engine.sock").resolve()
+
+
+class ClientInUse:
+    """The http client of the moment. A reload puts a new one in; the old one closes once its calls have ended."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self.client = client
+        self.calls = {client: 0}
+
+    async def send(self, request: Request, timeout_s: float) -> Outcome:
+        client = self.client
+        self.calls[client] += 1
+        try:
+            return await client.send(request, timeout_s)
+        finally:
+            self.calls[client] -= 1
+            if client is not self.client and not self.calls[client]:
+                await self.retire(client)
+
+    async def replace(self, client: HttpClient) -> None:
+        old, self.client = self.client, client
+        self.calls[client] = 0
+        if not self.calls[old]:
+            await self.retire(old)
+
+    async def retire(self, client: HttpClient) -> None:
+        if self.calls.pop(client, None) is not None:
+            await client.close()
+
+
+class Engine:
+    """A running engine. `run` returns when it has drained; an error of ours ends it and is raised."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.log = Log()
+        self.metrics = Metrics()
+        self.stopping = asyncio.Event()
+        self.failure: BaseException | None = None
+        self.ready = False
+        self.background: set[asyncio.Task[None]] = set()
+
+    def observe(self, fact: Fact) -> None:
+        self.metrics(fact)
+        self.log(fact)
+
+    def fact(self, name: str, **data: str | int | float | None) -> None:
+        self.observe(Fact(name, self.clock.now(), data))
+
+    async def run(self) -> None:
+        settings = self.settings
+        loaded = load(settings.root, settings.environment)
+        self.address = store_address(settings.root, settings.store)
+        client = HttpClient(addresses(loaded), self.clock)
+        inbound_routes = routes(loaded)
+        lock = Lock(self.address.path)
+        try:
+            connection = open_writer(self.address)
+            faults = changed_versions(loaded, read_versions(connection))
+            if faults:
+                connection.close()
+                raise FaultyWorkspace(faults)
+            self.reader = open_reader(self.address.path)
+            self.store = SqliteStore()
+            self.committer = ThreadCommitter(connection, self.address.path, self.fail)
+            self.http = ClientInUse(client)
+            self.loaded = loaded
+            self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
+            self.deliverer = Deliverer(
+                self.store, self.committer, self.http, self.live, self.clock, SystemChance(), self.observe, settings.workers
+            )
+            self.intake = Intake(self.store, self.committer, self.clock, self.observe, self.deliverer.wake, inbound_routes)
+            try:
+                await self.serve()
+            finally:
+                await self.http.retire(self.http.client)
+                await self.committer.close()
+                self.reader.close()
+        finally:
+            lock.release()
+        if self.failure is not None:
+            raise self.failure
+
+    async def serve(self) -> None:
+        """From the first claim to the last answer."""
+        await self.keep_plans(self.loaded)
+        recovered = await self.committer.submit(self.store.recover, self.clock.now())
+        if recovered:
+            self.fact("recovered", events=recovered)
+        server = IntakeServer(self.intake, ServerLimits(), self.clock, self.http_error)
+        control = ControlServer(socket_path(self.settings.root), self.command)
+        admin, admin_port = await self.open_admin()
+        port = await server.start(self.settings.host, self.settings.port)
+        await control.start()
+        self.handle_signals()
+        freeze_garbage()
+        self.ready = True
+        self.fact("started", environment=self.settings.environment, port=port, admin_port=admin_port)
+        sys.stdout.write(f"waybill: taking events on http://{self.settings.host}:{port}, admin on http://{self.settings.host}:{admin_port}\n")
+        sys.stdout.flush()
+        try:
+            async with asyncio.TaskGroup() as group:
+                delivering = group.create_task(self.deliverer.run())
+                watching = group.create_task(self.watch_disk())
+                group.create_task(self.stop_when_told(server, delivering, watching))
+        except* WaybillError as errors:
+            self.failure = self.failure or errors.exceptions[0]
+        finally:
+            self.ready = False
+            await control.stop()
+            await server.stop(0)
+            await admin.stop(0)
+            self.fact("stopped")
+
+    async def stop_when_told(self, server: IntakeServer, delivering: "asyncio.Task[None]", watching: "asyncio.Task[None]") -> None:
+        await self.stopping.wait()
+        self.fact("stopping")
+        self.ready = self.intake.open = False
+        await server.stop(DRAIN_S)
+        self.deliverer.drain()
+        watching.cancel()
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await asyncio.shield(delivering)
+        except TimeoutError:
+            # What is still out is an intent on disk: it is `unknown` to the next start, and settled there.
+            delivering.cancel()
+
+    # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def keep_plans(self, loaded: Loaded) -> None:
+        now = self.clock.now()
+        for plan in loaded.plans.values():
+            await self.committer.submit(self.store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now))
+
+    def kept_plan(self, hash_: str) -> Plan | None:
+        content = read_plan(self.reader, hash_)
+        return None if content is None else compile_content(content, self.settings.environment, self.loaded.resources)
+
+    def refresh(self, system: str) -> None:
+        """Reads credentials again after a partner said 401; the next send uses them."""
+        self.spawn(self.http.replace(HttpClient(addresses(self.loaded), self.clock)))
+
+    async def reload(self) -> None:
+        """Puts in the workspace as it is on disk now, or refuses it and says why."""
+        try:
+            loaded = load(self.settings.root, self.settings.environment)
+            faults = changed_versions(loaded, read_versions(self.reader))
+            if faults:
+                raise FaultyWorkspace(faults)
+            client, inbound_routes = HttpClient(addresses(loaded), self.clock), routes(loaded)
+        except UserError as error:
+            self.fact("reload_refused", reason=str(error))
+            return
+        await self.keep_plans(loaded)
+        self.loaded = loaded
+        self.live.replace(loaded.plans, loaded.systems)
+        self.intake.routes = inbound_routes
+        await self.http.replace(client)
+        self.fact("reloaded", integrations=len(loaded.plans))
+        self.deliverer.wake()
+
+    # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def command(self, request: Any) -> Any:
+        """Carries out people's decisions: {"moves": [[event, action, by, reason, latest], …]} → {"answers": [text, …]}."""
+        answers = [await self.move(*move) for move in request["moves"]]
+        self.deliverer.wake()
+        return {"answers": answers}
+
+    async def move(self, event: int, action: str, by: str, reason: str, latest: "str | None") -> str:
+        plan = self.live.plans[latest].hash if latest in self.live.plans else None
+        said = await self.committer.submit(self.store.move, Move(event, self.clock.now(), action, by, reason, plan))
+        if not said:
+            self.fact("released", event=event, action=action, by=by)
+        return said
+
+    async def open_admin(self) -> "tuple[IntakeServer, int]":
+        async def health() -> Answer:
+            return Answer(200, b'{"status": "up"}')
+
+        async def ready() -> Answer:
+            return Answer(200, b'{"status": "ready"}') if self.ready else Answer(503, b'{"status": "not ready"}')
+
+        async def metrics() -> Answer:
+            gauges = read_gauges(self.reader)
+            return Answer(200, self.metrics.page(gauges, self.clock.now()), "text/plain; version=0.0.4; charset=utf-8")
+
+        pages = {"/health": health, "/ready": ready, "/metrics": metrics}
+        return await admin_server(pages, self.settings.host, self.settings.admin_port, self.clock, self.http_error)
+
+    # ── the process ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self.spawn(self.reload()))
+
+    def spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    async def watch_disk(self) -> None:
+        """Near a full disk the intake answers 503, so that outcomes still find room."""
+        while True:
+            self.store.disk_low = disk_free_bytes(self.address.path) < DISK_RESERVE_BYTES
+            await asyncio.sleep(DISK_LOOK_EVERY_S)
+
+    def fail(self, error: BaseException) -> None:
+        """The store cannot be written any more: stop, loudly."""
+        self.failure = self.failure or error
+        self.fact("failed", reason=str(error))
+        self.stopping.set()
+
+    def http_error(self, error: BaseException) -> None:
+        self.fact("http_error", reason=type(error).__name__)
+
+
+def freeze_garbage() -> None:
+    """What was made until now lives as long as the process: looking through it again and again is the longest pause left."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def run_engine(settings: Settings) -> None:
+    """Runs an engine until it is told to stop; on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(Engine(settings).run())
+    else:
+        uvloop.run(Engine(settings).run())
+

@@ -1,0 +1,493 @@
+"""The dialect as frozen types: every key, its meaning, its default, and nothing else.
+
+The reader (`read.py`), the editor schema (`schema.py`) and the documentation come from these classes, so a key exists
+in one place. `help` is what an editor shows. A class lists in `LATER` the keys of the dialect that this release does
+not run; they are the fault `not-available`, never ignored; those in `INSTEAD` stand for keys that are else missing.
+`ONE_OF` names keys of which a mapping has exactly one. This file refuses to read, resolve or run anything.
+
+A trailing underscore is dropped to make the YAML key (`from_` is `from`).
+"""
+
+from dataclasses import MISSING, dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from engine.errors import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Marks words of an enumeration that the dialect has and this release does not run."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Marks text that must match a regular expression; `what` says in words what is expected."""
+
+    regex: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """Marks a number with a smallest allowed value."""
+
+    least: int
+
+
+KebabName = Annotated[str, Pattern(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a kebab-case name such as `shopify-orders`")]
+SnakeName = Annotated[str, Pattern(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "a snake_case name such as `create_order`")]
+ContractName = Annotated[str, Pattern(r"[a-z0-9-]+/[a-z0-9-]+@[A-Za-z0-9.-]+", "a contract such as `canonical/order@1`")]
+OperationName = Annotated[str, Pattern(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9_]*", "`system.operation`, such as `erp.create_order`")]
+HeaderName = Annotated[str, Pattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "an HTTP header's name")]
+HookPath = Annotated[str, Pattern(r"/[A-Za-z0-9._~/-]*", "a path such as `/hooks/shopify/orders`")]
+Variable = Annotated[str, Pattern(r"[A-Z][A-Z0-9_]*", "an upper-case name such as `ERP_TOKEN`")]
+PositiveInt = Annotated[int, AtLeast(1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A span of time, from text such as `250ms`, `30s`, `5m`, `12h`, `14d`."""
+
+    microseconds: int
+
+    @property
+    def seconds(self) -> float:
+        return self.microseconds / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A share, from text such as `99.9%`; kept as its text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A calendar date, YYYY-MM-DD; kept as text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """JMESPath text and where it stands."""
+
+    text: str
+    mark: Mark
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Text with Jinja holes and where it stands."""
+
+    text: str
+    mark: Mark
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A literal: plain YAML data, taken as it stands."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Literally:
+    """Literal data whose texts may hold Jinja holes (an operation's `answer`)."""
+
+    value: Any
+    templates: tuple[Template, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretName:
+    """`{secret: NAME}`: resolved when the engine starts, never written down."""
+
+    name: str
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentName:
+    """`{env: NAME}`: a variable of the process's environment."""
+
+    name: str
+    mark: Mark
+
+
+Setting = str | EnvironmentName
+Confidential = SecretName
+
+
+def entry(help_: str, default: Any = MISSING, **more: Any) -> Any:
+    """Declares one YAML key: its help, and its default (None and empty defaults mean it may be left out)."""
+    if callable(default):
+        return field(default_factory=default, metadata={"help": help_, **more})
+    return field(default=default, metadata={"help": help_, **more})
+
+
+# ── values ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """A value taken from an expression and converted: table, then one of time, unit, money, decimal, number, then default."""
+
+    from_: Expression = entry("JMESPath over the document in scope")
+    table: KebabName | None = entry("cross-reference table of charter/tables", None)
+    by: str | None = entry("the table's column to look in (default: its first)", None)
+    give: str | None = entry("the table's column to give (default: its second)", None)
+    on_missing: Literal["quarantine", "hold", "default", "fail"] = entry("what happens when the table has no such row", "quarantine")
+    time: Literal["utc", "date"] | None = entry("instant in UTC, or a calendar date", None)
+    zone: str | None = entry("time zone of stamps that carry none, such as Europe/Berlin", None)
+    unit: str | None = entry("the unit wanted, such as `g`", None)
+    from_unit: Expression | None = entry("JMESPath giving the unit the number is in", None)
+    money: Expression | None = entry("JMESPath giving the ISO 4217 currency; gives integer minor units", None)
+    minor: bool = entry("the amount is in minor units already", False)
+    decimal: Expression | None = entry("JMESPath giving the ISO 4217 currency; minor units to decimal text", None)
+    number: Literal["integer", "decimal"] | None = entry("text or number to an exact number", None)
+    default: Plain | None = entry("literal used for null", None)
+    optional: bool = entry("null leaves the field out", False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """A literal value."""
+
+    value: Plain = entry("any literal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """Text with holes."""
+
+    template: Template = entry("text with {{ holes }}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object:
+    """An object made field by field."""
+
+    fields: "dict[str, Value]" = entry("field name to value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """A list of objects, one for each item of a list."""
+
+    each: Expression = entry("JMESPath giving the list")
+    fields: "dict[str, Value]" = entry("field name to value; names are read from the item")
+
+
+Value = Expression | Converted | Constant | Filled | Object | Items
+
+# ── charter ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A place the workspace runs in."""
+
+    private_networks: Literal["allow", "refuse"] | None = entry("may calls reach private and loopback addresses; only `local` may by default", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """People who own things."""
+
+    contact: str = entry("where to reach them")
+    on_call: str | None = entry("the on-call rotation", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """A kind of data and the system that is right about it."""
+
+    system_of_record: KebabName = entry("the system whose word counts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charter:
+    """Who owns what, where it runs, which system is right."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("topics", "policies", "calendar")
+
+    charter: str = entry("the name of the organisation")
+    environments: dict[KebabName, Environment] = entry("the places this workspace runs in")
+    teams: dict[KebabName, Team] = entry("team name to its people")
+    raci: dict[KebabName, KebabName] = entry("responsibility to team", dict)
+    domains: dict[KebabName, Domain] = entry("kind of data to its system of record", dict)
+
+
+# ── systems ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basic:
+    """HTTP basic credentials."""
+
+    user: Setting | Confidential = entry("the user's name")
+    password: Confidential = entry("{secret: NAME}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """How calls to the system are signed in; exactly one of the keys."""
+
+    ONE_OF: ClassVar[tuple[str, ...]] = ("bearer", "header", "basic")
+    LATER: ClassVar[tuple[str, ...]] = ("oauth2",)
+
+    bearer: Confidential | None = entry("bearer token", None)
+    header: dict[HeaderName, Confidential] | None = entry("header name to secret", None)
+    basic: Basic | None = entry("user and password", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idempotency:
+    """The header under which the partner knows repeats of one call."""
+
+    header: HeaderName = entry("the header that carries the key")
+    valid_for: Duration | None = entry("how long the partner remembers a key; past it a retry becomes a look-up or a hold", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Exponential backoff with full jitter: a wait drawn evenly from 0 to min(cap, first x factor^n)."""
+
+    attempts_max: PositiveInt = entry("sends of one call at most", 12)
+    first: Duration = entry("upper bound of the first wait", Duration(1_000_000))
+    factor: PositiveInt = entry("growth of the bound", 2)
+    cap: Duration = entry("upper bound of any wait", Duration(900_000_000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """The request an operation makes. Sees `input` and `once`."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("url", "read")
+    INSTEAD: ClassVar[tuple[str, ...]] = ("url",)
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = entry("HTTP method")
+    path: Template = entry("path under the base URL; holes are percent-encoded")
+    query: dict[str, Value] = entry("query parameter to value; null leaves it out", dict)
+    headers: dict[HeaderName, Value] = entry("header to value; null leaves it out", dict)
+    body: Value | None = entry("the JSON body", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRule:
+    """What an answer means to this operation; the first that holds counts, else the HTTP default."""
+
+    when: Expression = entry("JMESPath over input, once, status, headers, body")
+    is_: Literal["done", "refused", "retry", "reauthenticate", "unknown"] = entry("what it means")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """How to ask whether a call took effect."""
+
+    call: SnakeName = entry("an operation of the same system, with effect none")
+    input: Value = entry("its input; sees input and once of the call looked up")
+    found: Expression = entry("true when the effect is there; sees status, headers, body of the answer")
+    result: Value | None = entry("the call's result, from the answer", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the system's simulator answers."""
+
+    when: Expression | None = entry("only when this holds; sees the request, known and n", None)
+    status: int = entry("HTTP status")
+    headers: Literally | None = entry("headers", None)
+    body: Literally | None = entry("JSON body; texts may hold {{ holes }}", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing a system can be asked to do."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("undo", "pages", "quota")
+
+    request: HttpRequest = entry("the request")
+    effect: Literal["none", "idempotent", "verifiable", "at_most_once", "unprotected"] = entry("what it does there, and what of repeats")
+    identity: Expression | None = entry("how the partner's book knows one effect; sees the request", None)
+    outcomes: tuple[OutcomeRule, ...] = entry("what answers mean, where HTTP's default is not right", tuple)
+    result: Value | None = entry("the call's result, from the answer (default: its body)", None)
+    lookup: Lookup | None = entry("how to ask whether it took effect", None)
+    answer: tuple[Answer, ...] = entry("what its simulator answers: one answer or a list, first hit", tuple, single=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """How a webhook's signature is checked, over the raw bytes."""
+
+    scheme: Annotated[Literal["hmac-sha256", "shopify", "stripe"], Later(("adyen", "standard-webhooks", "easypost"))] = entry("signature scheme")
+    header: HeaderName | None = entry("the header that carries it (hmac-sha256)", None)
+    encoding: Literal["base64", "hex"] | None = entry("how it is written (hmac-sha256; default base64)", None)
+    secret: tuple[Confidential, ...] = entry("{secret: NAME}, or a list while one replaces another", single=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookAnswer:
+    """What an accepted webhook is answered."""
+
+    status: int = entry("HTTP status", 202)
+    text: str | None = entry("plain text instead of JSON", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """How the system's webhooks are trusted and answered."""
+
+    verify: Verify | None = entry("signature check", None)
+    answer: WebhookAnswer | None = entry("answer to accepted webhooks, where the sender insists", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What is known of a secret, never the secret."""
+
+    scopes: tuple[str, ...] = entry("what it may do", tuple)
+    rotated: Date | None = entry("when it was last changed", None)
+    rotate_every: Duration | None = entry("how often it must be changed", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """Who stands behind the system."""
+
+    contact: str | None = entry("whom to call", None)
+    availability: Percent | None = entry("what they promise", None)
+    contract_ends: Date | None = entry("until when", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A partner: address, sign-in, webhook verification, operations."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("quota", "breaker", "hosts")
+
+    system: KebabName = entry("its name; the file's stem")
+    kind: Literal["marketplace", "storefront", "payments", "erp", "wms", "carrier", "pim", "fraud", "other"] = entry("what it is")
+    base_url: dict[KebabName, Setting] = entry("environment to address", dict)
+    auth: Auth | None = entry("how calls are signed in", None)
+    idempotency: Idempotency | None = entry("its idempotency key, where it has one", None)
+    timeout: Duration = entry("a call's total deadline", Duration(10_000_000))
+    retry: Retry = entry("how failed calls are retried", Retry)
+    operations: dict[SnakeName, Operation] = entry("what it can be asked to do", dict)
+    webhooks: Webhooks | None = entry("its webhooks", None)
+    credentials: dict[Variable, Credential] = entry("secret name to what is known of it", dict)
+    vendor: Vendor | None = entry("who stands behind it", None)
+
+
+# ── mappings ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapping:
+    """One contract into another, field by field; the result is checked against `to`."""
+
+    mapping: KebabName = entry("its name; the file's stem")
+    from_: ContractName = entry("contract of the source document")
+    to: ContractName = entry("contract of the result")
+    let: dict[SnakeName, Value] = entry("names used as $name", dict)
+    fields: dict[str, Value] = entry("field of the result to value; required unless it says otherwise")
+
+
+# ── integrations ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A path the engine listens on, and the system that calls it."""
+
+    path: HookPath = entry("path on the intake port")
+    system: KebabName = entry("the sender; its webhooks.verify is used")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receive:
+    """What comes in, and how it is named."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("topic", "poll", "file", "split", "revision", "keep", "key_space", "on_stuck")
+    INSTEAD: ClassVar[tuple[str, ...]] = ("topic", "poll", "file")
+
+    webhook: Webhook = entry("signed HTTP requests")
+    when: Expression | None = entry("false: the event ends `ignored`", None)
+    contract: ContractName | None = entry("contract of the body", None)
+    id: Value = entry("the same id is the same event; null: quarantined")
+    key: Value = entry("events of one key run one at a time, in order")
+    dedupe_for: Duration = entry("how long an id is remembered", Duration(14 * 86_400_000_000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A queue for people."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("expires", "until", "warn")
+
+    queue: KebabName = entry("the queue's name")
+    reason: Template = entry("why, for the person who decides")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of an integration: a mapping, a call or a hold."""
+
+    ONE_OF: ClassVar[tuple[str, ...]] = ("map", "call", "hold")
+    LATER: ClassVar[tuple[str, ...]] = ("each", "as", "steps", "decide", "emit")
+
+    id: SnakeName = entry("its name; later steps read its result under it")
+    when: Expression | None = entry("false: the step is skipped and its result is null", None)
+    map: KebabName | None = entry("a mapping of mappings/", None)
+    from_: Value | None = entry("what is mapped (default body)", None)
+    call: OperationName | None = entry("system.operation", None, later_object=("any_of",))
+    input: Value | None = entry("the call's input", None)
+    once: Value | None = entry("the identity of the effect, mandatory where the operation has one", None)
+    on_unknown: Literal["retry", "lookup", "hold", "dead_letter"] | None = entry("what to do when nobody knows whether the call took effect", None)
+    on_failure: Annotated[Literal["dead_letter", "hold", "continue"], Later(("compensate",))] = entry("what to do when the step failed without effect", "dead_letter")
+    default: Plain | None = entry("the result when on_failure is continue", None)
+    hold: Hold | None = entry("wait for a person", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What one example event comes to."""
+
+    status: Literal["held", "quarantined", "done", "ignored", "superseded", "compensated", "discarded", "dead", "waiting"] = entry("where it ends")
+    calls: tuple[str, ...] | None = entry("operations called, in order", None)
+    steps: Plain | None = entry("step id to result; only the fields named are compared", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """Recorded events and what comes of them; tests run it."""
+
+    name: str = entry("what it shows")
+    events: tuple[str, ...] = entry("files of recordings/")
+    expect: tuple[Expected, ...] = entry("one entry per event, in order")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integration:
+    """What runs: a way in, steps, and what is promised."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("lane", "sla")
+
+    integration: KebabName = entry("its name; the file's stem")
+    version: PositiveInt = entry("raised with every change of content")
+    summary: str = entry("one sentence: what it does for the business")
+    owner: KebabName = entry("a team of the charter")
+    impact: Literal["revenue", "penalty", "operations"] = entry("what a failure costs")
+    receive: Receive = entry("what comes in")
+    steps: tuple[Step, ...] = entry("what is done, in order")
+    examples: tuple[Example, ...] = entry("recorded events and what comes of them", tuple)
+
+
+LATER_DOCUMENTS = ("reconciliation",)
+"""Documents of the dialect that this release does not run, by the key that names them."""

@@ -1,0 +1,35 @@
+"""The shape of a value, which knows where it stands, as the language's own, which does not."""
+
+from engine.language import values
+from engine.spec import shape
+
+
+def to_value(value: shape.Value) -> values.Value:
+    """The shape of a value, with its marks, as the language's own."""
+    if isinstance(value, shape.Expression):
+        return values.FromExpression(text=value.text)
+    if isinstance(value, shape.Constant):
+        return values.Literal(value.value.value)
+    if isinstance(value, shape.Filled):
+        return values.Text(value.template.text)
+    if isinstance(value, shape.Object):
+        return values.Fields({name: to_value(inner) for name, inner in value.fields.items()})
+    if isinstance(value, shape.Items):
+        return values.Each(value.each.text, {name: to_value(inner) for name, inner in value.fields.items()})
+    return values.FromExpression(
+        text=value.from_.text,
+        money=value.money.text if value.money else None,
+        minor=value.minor,
+        decimal=value.decimal.text if value.decimal else None,
+        number=value.number,
+        time=value.time,
+        zone=value.zone,
+        unit=value.unit,
+        from_unit=value.from_unit.text if value.from_unit else None,
+        table=value.table,
+        by=value.by,
+        give=value.give,
+        on_missing=value.on_missing,
+        default=value.default.value if value.default else values.UNSET,
+        optional=value.optional,
+    )

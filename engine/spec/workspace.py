@@ -1,0 +1,208 @@
+"""Files → one Workspace of typed documents, with every fault of every file.
+
+The folder decides what a file is; its stem must be the name it declares. Bytes come in, nothing is read here.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from hashlib import sha256
+from typing import Any
+
+from engine.contract.schema import check_schema
+from engine.errors import Fault, Mark
+from engine.language.tables import Table, TextTable
+from engine.spec import shape, yaml
+from engine.spec.read import INVALID, Reader
+
+CHARTER = "charter/charter.yaml"
+FOLDERS: tuple[tuple[str, str, Any], ...] = (
+    ("charter/systems/", "system", shape.System),
+    ("mappings/", "mapping", shape.Mapping),
+    ("specs/", "integration", shape.Integration),
+)
+MODELS, TABLES, RECORDINGS = "charter/models/", "charter/tables/", "recordings/"
+TABLE_ROWS_MAX = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file as read: its name, its nodes, and its typed content (None where it has faults)."""
+
+    file: str
+    node: yaml.Node
+    content: Any
+
+    def mark(self, path: str) -> Mark:
+        """Where the node at `path` (`steps[2].call`) stands; the nearest node above it that exists."""
+        node = self.node
+        for part in parts(path):
+            if isinstance(node, yaml.Mapping):
+                below = [value for name, value in node.entries if name.text == part]
+            elif isinstance(node, yaml.Sequence) and part.isdigit() and int(part) < len(node.items):
+                below = [node.items[int(part)]]
+            else:
+                below = []
+            if not below:
+                break
+            node = below[0]
+        return node.mark
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """All documents by name; `content` of a document with faults is None, so that references to it still resolve."""
+
+    charter: Document | None = None
+    systems: dict[str, Document] = field(default_factory=dict)
+    mappings: dict[str, Document] = field(default_factory=dict)
+    integrations: dict[str, Document] = field(default_factory=dict)
+    models: dict[str, Document] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+    recordings: frozenset[str] = frozenset()
+
+
+def parts(path: str) -> Iterable[str]:
+    """`steps[2].call` → steps, 2, call."""
+    return (part for part in path.replace("[", ".").replace("]", "").split(".") if part)
+
+
+def read_workspace(files: Mapping[str, bytes]) -> tuple[Workspace, list[Fault]]:
+    """Reads every file of a workspace: path relative to its root → bytes. Never raises for what the files hold."""
+    reader = Reader()
+    groups: dict[str, dict[str, Document]] = {"system": {}, "mapping": {}, "integration": {}}
+    charter: Document | None = None
+    models: dict[str, Document] = {}
+    tables: dict[str, Table] = {}
+    for file, raw in sorted(files.items()):
+        if file == CHARTER:
+            charter = read_document(reader, file, compose(reader, file, raw), shape.Charter)
+        elif file.startswith(MODELS):
+            read_model(reader, file, raw, models)
+        elif file.startswith(TABLES):
+            read_table(reader, file, raw, tables)
+        else:
+            for folder, word, kind in FOLDERS:
+                if file.startswith(folder):
+                    read_named(reader, file, raw, word, kind, groups[word])
+    if charter is None:
+        hint = "every workspace has one; `waybill init DIR` makes a workspace that runs"
+        reader.fault("missing-file", Mark(CHARTER, 1, 1), "", f"{CHARTER} is missing", hint)
+    recordings = frozenset(file for file in files if file.startswith(RECORDINGS))
+    workspace = Workspace(charter, groups["system"], groups["mapping"], groups["integration"], models, tables, recordings)
+    return workspace, reader.faults
+
+
+def compose(reader: Reader, file: str, raw: bytes) -> yaml.Node | None:
+    """The nodes of a file; None, after a fault, where nothing in it can be read."""
+    if not file.endswith(".yaml"):
+        reader.fault("file-name", Mark(file, 1, 1), "", "a file here must end in .yaml", "rename it, or move it elsewhere")
+        return None
+    node, faults = yaml.compose(raw, file)
+    reader.faults.extend(faults)
+    if node is None and not faults:
+        reader.fault("empty-file", Mark(file, 1, 1), "", "the file is empty", "write it, or remove it")
+    return None if faults and not isinstance(node, yaml.Mapping) else node
+
+
+def read_document(reader: Reader, file: str, node: yaml.Node | None, kind: Any) -> Document:
+    """A document; without content where it has faults, so that what refers to it is not at fault as well."""
+    content = INVALID if node is None else reader.read(node, kind, "")
+    return Document(file, node or yaml.Mapping((), Mark(file, 1, 1)), None if content is INVALID else content)
+
+
+def read_named(reader: Reader, file: str, raw: bytes, word: str, kind: Any, group: dict[str, Document]) -> None:
+    """A file that names itself by one of its keys, as its stem does."""
+    node = compose(reader, file, raw)
+    entries = {name.text: (name, value) for name, value in node.entries} if isinstance(node, yaml.Mapping) else {}
+    later = next((key for key in shape.LATER_DOCUMENTS if key in entries), None)
+    if later is not None:
+        reader.not_available(entries[later][0].mark, later, f"`{later}:`")
+        node, entries = None, {}
+    document = read_document(reader, file, node, kind)
+    stem = file.rsplit("/", 1)[-1].removesuffix(".yaml")
+    value = entries[word][1] if word in entries else None
+    if isinstance(value, yaml.Scalar) and value.text != stem:
+        hint = f"write `{word}: {stem}`, or rename the file"
+        reader.fault("name-differs", value.mark, word, f"the file is {stem}.yaml but declares `{value.text}`", hint)
+    if stem in group:
+        message = f"a second {word} `{stem}`; the first is {group[stem].file}"
+        reader.fault("duplicate-name", document.node.mark, "", message, "a name stands for one file; rename one of them")
+        return
+    group[stem] = document
+
+
+def read_model(reader: Reader, file: str, raw: bytes, models: dict[str, Document]) -> None:
+    """charter/models/<family>/<name>@<version>.yaml: a JSON Schema, named by its place."""
+    name = file.removeprefix(MODELS).removesuffix(".yaml")
+    if not file.endswith(".yaml") or name.count("/") != 1 or "@" not in name:
+        reader.fault("file-name", Mark(file, 1, 1), "", "a contract lies at charter/models/<family>/<name>@<version>.yaml")
+        return
+    node = compose(reader, file, raw)
+    if node is None:
+        models[name] = Document(file, yaml.Mapping((), Mark(file, 1, 1)), None)
+        return
+    document = Document(file, node, yaml.plain(node))
+    for problem in check_schema(document.content):
+        reader.fault("contract-schema", document.mark(problem.path), problem.path, problem.message)
+        document = Document(file, node, None)
+    models[name] = document
+
+
+def read_table(reader: Reader, file: str, raw: bytes, tables: dict[str, Table]) -> None:
+    """A CSV cross-reference table: a header row, then rows of the same length. Read strictly, faults with their line."""
+    name = file.removeprefix(TABLES).removesuffix(".csv")
+
+    def fault(line: int, message: str, hint: str = "") -> None:
+        reader.fault("table", Mark(file, line, 1), "", message, hint)
+
+    if not file.endswith(".csv") or "/" in name:
+        fault(1, "a table is a .csv file directly in charter/tables", "rename it, or move it elsewhere")
+        return
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        fault(raw.count(b"\n", 0, error.start) + 1, "the table is not UTF-8", "save it as UTF-8")
+        return
+    if "\0" in text:
+        fault(text.count("\n", 0, text.index("\0")) + 1, "a NUL character")
+        return
+    rows: list[tuple[str, ...]] = []
+    lines = csv.reader(text.splitlines(keepends=True), strict=True)
+    before = len(reader.faults)
+    try:
+        for row in lines:
+            if not row:
+                continue
+            if rows and len(row) != len(rows[0]):
+                fault(lines.line_num, f"{len(row)} cells where the header has {len(rows[0])}", "quote cells that hold a comma")
+            rows.append(tuple(row))
+            if len(rows) > TABLE_ROWS_MAX:
+                fault(lines.line_num, f"more than {TABLE_ROWS_MAX} rows")
+                break
+    except csv.Error as error:
+        fault(lines.line_num, f"not CSV: {error}", "a quoted cell must be closed, and a quote inside it doubled")
+    if not rows or len(rows[0]) < 2:
+        fault(1, "a table needs a header row with at least two columns")
+        return
+    header = rows[0]
+    if len(set(header)) != len(header) or not all(cell.strip() for cell in header):
+        fault(1, "the header's column names must be given and differ")
+    seen: dict[str, int] = {}
+    for place, (first, *_) in enumerate(rows[1:], 2):
+        if first in seen:
+            hint = "a look-up must have one answer: remove one of them"
+            fault(place, f"`{first[:60]}` stands in row {seen[first]} already", hint)
+        seen.setdefault(first, place)
+    if len(reader.faults) == before:
+        tables[name] = TextTable.of(header, rows[1:], sha256(raw).hexdigest())
+
+
+def closest(name: str, known: Iterable[str], what: str) -> str:
+    """The mend for a name that does not exist."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    return f"{what}: {', '.join(names[:12])}" if names else f"there are no {what} yet"

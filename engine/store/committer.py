@@ -1,0 +1,186 @@
+"""The writer thread: verbs of the store in transactions, grouped, each answered only after its commit is on disk.
+
+One group is in flight at a time; what arrives meanwhile becomes the next one. So a quiet engine commits at once and a
+busy one shares one fsync among many, without a timer. The loop hands a whole group over and gets a whole group back:
+one switch of threads for each, not for each row (measured: a switch for each event cost a third of the throughput).
+
+Checkpoints run on a thread and a connection of their own, because an automatic one inside a commit is the longest
+pause an ack can meet.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from engine.errors import StoreBroken, StoreFull
+from engine.ports import Item, Result, Verb
+
+Entry = tuple[Any, Any, asyncio.Future[Any]]
+GROUP_MAX = 512
+CHECKPOINT_EVERY_S = 0.02
+WAL_RESTART_BYTES = 16 << 20
+
+RANKS = ("record", "begin", "move", "keep_plans", "recover", "accept", "claim")
+"""Within a group outcomes go first and claims last, so that a claim sees all that the group made due."""
+
+
+def rank(verb: Any) -> int:
+    name = getattr(verb, "__name__", "")
+    return RANKS.index(name) if name in RANKS else 0
+
+
+def run_group(connection: apsw.Connection, entries: Sequence[tuple[Any, Any]]) -> list[Any]:
+    """Runs one group in one transaction; results in the order of the entries. Raises what a verb raised, rolled back."""
+    by_verb: dict[Any, list[int]] = {}
+    for place, (verb, _) in enumerate(entries):
+        by_verb.setdefault(verb, []).append(place)
+    results: list[Any] = [None] * len(entries)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for verb in sorted(by_verb, key=rank):
+            places = by_verb[verb]
+            for place, result in zip(places, verb(connection, [entries[place][1] for place in places]), strict=True):
+                results[place] = result
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite may have rolled back by itself (disk full); a second rollback is then an error of no interest.
+        with contextlib.suppress(apsw.SQLError):
+            connection.execute("ROLLBACK")
+        raise
+    return results
+
+
+def settle_group(connection: apsw.Connection, entries: Sequence[tuple[Any, Any]]) -> list[Any]:
+    """As `run_group`, but a full store or disk refuses new arrivals alone: outcomes are tried again without them.
+
+    A result may be an exception, to be raised where the entry was submitted.
+    """
+    try:
+        return run_group(connection, entries)
+    except apsw.FullError:
+        arrivals = {place for place, (verb, _) in enumerate(entries) if getattr(verb, "__name__", "") == "accept"}
+        rest = [place for place in range(len(entries)) if place not in arrivals]
+        results: list[Any] = [StoreFull("the store is full") for _ in entries]
+        if rest and arrivals:
+            for place, result in zip(rest, settle_group(connection, [entries[place] for place in rest]), strict=True):
+                results[place] = result
+        return results
+    except apsw.IOError as error:
+        raise StoreBroken(f"the disk failed under the store ({error}); nothing more is written until a restart has checked it") from error
+
+
+class InlineCommitter:
+    """Runs each verb at once, in the caller: for `waybill try`, examples and the simulated world."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+
+    async def submit(self, verb: Verb[Item, Result], item: Item) -> Result:
+        (result,) = settle_group(self.connection, [(verb, item)])
+        if isinstance(result, Exception):
+            raise result
+        return result  # type: ignore[no-any-return]
+
+
+class ThreadCommitter:
+    """The production `Committer`. `on_failure` is told, in the loop, of an error after which nothing can be written."""
+
+    def __init__(self, connection: apsw.Connection, path: Path, on_failure: Callable[[BaseException], None]) -> None:
+        self.connection = connection
+        self.path = path
+        self.on_failure = on_failure
+        self.loop = asyncio.get_running_loop()
+        self.pending: list[Entry] = []
+        self.in_flight = False
+        self.failed: BaseException | None = None
+        self.groups: queue.SimpleQueue[list[Entry] | None] = queue.SimpleQueue()
+        self.stopping = threading.Event()
+        self.writer = threading.Thread(target=self.write, name="waybill-writer", daemon=True)
+        self.checkpointer = threading.Thread(target=self.checkpoint, name="waybill-checkpoint", daemon=True)
+        self.restart_wal = False
+        self.writer.start()
+        self.checkpointer.start()
+
+    def submit(self, verb: Verb[Item, Result], item: Item) -> "asyncio.Future[Result]":
+        """Queues an item; the future is done once the commit that holds it is on disk."""
+        future: asyncio.Future[Result] = self.loop.create_future()
+        if self.failed is not None:
+            future.set_exception(self.failed)
+            return future
+        self.pending.append((verb, item, future))
+        if not self.in_flight:
+            self.in_flight = True
+            self.loop.call_soon(self.hand_over)
+        return future
+
+    def hand_over(self) -> None:
+        group, self.pending = self.pending[:GROUP_MAX], self.pending[GROUP_MAX:]
+        self.groups.put(group)
+
+    def write(self) -> None:
+        while (group := self.groups.get()) is not None:
+            outcome: list[Any] | BaseException
+            try:
+                outcome = settle_group(self.connection, [(verb, item) for verb, item, _ in group])
+                if self.restart_wal:
+                    self.restart_wal = False
+                    self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            except BaseException as error:  # noqa: BLE001 — whatever it was, the loop must hear of it
+                outcome = error
+            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits for the answer
+                self.loop.call_soon_threadsafe(self.answer, group, outcome)
+
+    def answer(self, group: list[Entry], outcome: list[Any] | BaseException) -> None:
+        if isinstance(outcome, BaseException):
+            self.fail(outcome, [*group, *self.pending])
+            return
+        for (_, _, future), result in zip(group, outcome, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        if self.pending:
+            self.hand_over()
+        else:
+            self.in_flight = False
+
+    def fail(self, error: BaseException, entries: list[Entry]) -> None:
+        self.failed = error
+        self.pending = []
+        for _, _, future in entries:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # seen: an abandoned waiter must not warn on top of the one report below
+        self.on_failure(error)
+
+    def checkpoint(self) -> None:
+        """Moves pages from the log into the file, beside the writer. Passive: it never makes anybody wait."""
+        connection = apsw.Connection(str(self.path))
+        try:
+            while not self.stopping.wait(CHECKPOINT_EVERY_S):
+                try:
+                    frames, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                except apsw.Error:
+                    continue  # busy, or the disk is full: the log simply grows until the next turn
+                # Nearly all is moved: the writer finishes it between two groups, and its next write starts the log anew.
+                self.restart_wal = frames * 4096 > WAL_RESTART_BYTES and frames - moved < 256
+        finally:
+            connection.close()
+
+    async def close(self) -> None:
+        """Commits what is pending, then ends both threads and closes the connection."""
+        while self.in_flight and self.failed is None:
+            await asyncio.sleep(0.005)
+        self.stopping.set()
+        self.groups.put(None)
+        await asyncio.to_thread(self.writer.join)
+        await asyncio.to_thread(self.checkpointer.join)
+        self.connection.close()

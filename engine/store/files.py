@@ -1,0 +1,170 @@
+"""Opens the embedded store's file: lock, version of SQLite, integrity, schema, settings.
+
+A store that cannot be trusted is not opened. Only one engine may have it: the second is refused by a lock beside the
+file, because two engines would lease the same deliveries.
+"""
+
+import fcntl
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import apsw
+
+from engine.errors import StoreBroken, UserError
+
+SCHEMA_VERSION = 1
+"""The number of the newest migration; kept in the file as `user_version`."""
+
+RESET_DEFECT = ((3, 7, 0), (3, 51, 2))
+"""The range of SQLite versions whose WAL can be reset under a reader and corrupt the file (fixed in 3.51.3)."""
+RESET_DEFECT_MENDED = ((3, 44, 6), (3, 50, 7))
+"""Older lines that got the same fix: from this patch on, within their minor version."""
+
+PAGE_BYTES = 4096
+SIZES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAddress:
+    """A parsed store URL: where the file is, and how large it may grow (None: as the disk allows)."""
+
+    path: Path
+    bytes_max: int | None
+
+
+def parse_store_url(url: str) -> StoreAddress:
+    """`sqlite:///path/events.db?max_size=64MiB` → address. Raises UserError for anything else."""
+    parts = urlsplit(url)
+    if parts.scheme == "postgresql":
+        raise UserError("a postgresql:// store is part of the design, but not of this release; use sqlite:///path/events.db")
+    if parts.scheme != "sqlite" or not parts.path.strip("/"):
+        raise UserError(f"`{parts.scheme or url}` is not a store URL; write sqlite:///path/events.db, or leave --store out")
+    options = parse_qs(parts.query)
+    unknown = sorted(set(options) - {"max_size"})
+    if unknown:
+        raise UserError(f"unknown store option `{unknown[0]}`; known: max_size=64MiB")
+    bytes_max = parse_size(options["max_size"][0]) if "max_size" in options else None
+    # sqlite:///relative would be ambiguous: three slashes are an absolute path, as in every other tool's URLs.
+    return StoreAddress(Path(parts.path), bytes_max)
+
+
+def parse_size(text: str) -> int:
+    number, unit = text[:-3], text[-3:]
+    if unit not in SIZES or not number.isascii() or not number.isdigit() or int(number) < 1:
+        raise UserError(f"`{text[:40]}` is not a size; write for example 64MiB")
+    size = int(number) * SIZES[unit]
+    if size < SIZES["MiB"]:
+        raise UserError(f"max_size={text} is too small; 1MiB is the least that holds an event and its outcome")
+    return size
+
+
+def is_defective(version: tuple[int, int, int]) -> bool:
+    """Does this SQLite have the WAL-reset defect?"""
+    first, last = RESET_DEFECT
+    if not first <= version <= last:
+        return False
+    return not any(version[:2] == mended[:2] and version >= mended for mended in RESET_DEFECT_MENDED)
+
+
+class Lock:
+    """Holds `<file>.lock` for as long as the engine lives; the operating system gives it back when the process dies."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(path.name + ".lock")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(self.descriptor, 20).decode(errors="replace").strip()
+            os.close(self.descriptor)
+            raise UserError(f"another engine (process {holder or 'unknown'}) has {path}; stop it first, or use another --store") from None
+        os.ftruncate(self.descriptor, 0)
+        os.write(self.descriptor, str(os.getpid()).encode())
+
+    def release(self) -> None:
+        os.close(self.descriptor)
+
+
+def open_writer(address: StoreAddress) -> apsw.Connection:
+    """Opens the one connection that writes. Raises StoreBroken where the file or the library cannot be trusted."""
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if is_defective(version):  # type: ignore[arg-type]
+        raise StoreBroken(f"SQLite {apsw.sqlite_lib_version()} can corrupt its log (the WAL-reset defect); install apsw 3.51.3 or newer")
+    fresh = not address.path.exists()
+    if fresh:
+        address.path.parent.mkdir(parents=True, exist_ok=True)
+        address.path.touch(mode=0o600)
+    try:
+        connection = apsw.Connection(str(address.path), statementcachesize=400)
+        configure(connection)
+        verdict = connection.execute("PRAGMA quick_check(1)").get
+        if verdict != "ok":
+            raise StoreBroken(f"{address.path} is damaged ({verdict}); restore a backup")
+        migrate(connection)
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise StoreBroken(f"{address.path} is not a sound store ({error}); restore a backup, or move the file away to begin anew") from error
+    if address.bytes_max is not None:
+        connection.pragma("max_page_count", address.bytes_max // PAGE_BYTES)
+    if fresh:
+        sync_folder(address.path.parent)
+    return connection
+
+
+def configure(connection: apsw.Connection) -> None:
+    """Durable before fast: WAL with an fsync at every commit. Checkpoints are the committer's matter."""
+    connection.set_busy_timeout(5_000)
+    connection.pragma("page_size", PAGE_BYTES)
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", "full")
+    connection.pragma("wal_autocheckpoint", 0)
+    connection.pragma("trusted_schema", value=False)
+    connection.pragma("cache_size", -32_000)
+    connection.pragma("temp_store", "memory")
+
+
+def open_memory() -> apsw.Connection:
+    """A store in memory with the same schema, for `waybill try`, examples and tests."""
+    connection = apsw.Connection(":memory:", statementcachesize=400)
+    migrate(connection)
+    return connection
+
+
+def open_reader(path: Path) -> apsw.Connection:
+    """A read-only connection for people's commands; the engine may be writing meanwhile."""
+    if not path.exists():
+        raise UserError(f"there is no store at {path}; run `waybill run` first, or say which with --store")
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(5_000)
+    version = connection.pragma("user_version")
+    if version != SCHEMA_VERSION:
+        raise UserError(f"{path} has schema {version}, this Waybill reads {SCHEMA_VERSION}; start the engine once to migrate it")
+    return connection
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Runs the numbered migrations the file has not had, each in a transaction of its own."""
+    version = connection.pragma("user_version")
+    if version > SCHEMA_VERSION:
+        raise StoreBroken(f"the store has schema {version}, newer than this Waybill's {SCHEMA_VERSION}; install the newer Waybill")
+    for number in range(version + 1, SCHEMA_VERSION + 1):
+        text = files("engine.store").joinpath("migrations", f"{number:04}.sql").read_text()
+        connection.execute(f"BEGIN IMMEDIATE; {text}; PRAGMA user_version = {number}; COMMIT")
+
+
+def sync_folder(folder: Path) -> None:
+    """A new file is only there after a crash once its folder is on disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def disk_free_bytes(path: Path) -> int:
+    """What the disk under the store still holds for us."""
+    found = os.statvfs(path.parent)
+    return found.f_bavail * found.f_frsize

@@ -1,0 +1,102 @@
+"""What people and metrics read of the embedded store: lists, stories, counts. Nothing here writes.
+
+Any connection will do; commands use a read-only one beside the running engine.
+"""
+
+from collections.abc import Iterator
+
+import apsw
+
+from engine.model import EffectState, Status, effect_digest
+from engine.store import Effect, EventRow, Filter, Gauges, Line
+from engine.store.sqlite import ACTIVE, decode_stored, marks
+
+COLUMNS = (
+    "d.event, d.integration, e.id, e.key, d.status, d.attempts, e.received_at, d.finished_at, d.due_at, d.plan, p.version,"
+    " d.step, d.queue, d.reason"
+)
+
+
+def read_events(connection: apsw.Connection, wanted: Filter) -> Iterator[EventRow]:
+    """Events that match, oldest first."""
+    where, values = ["d.event > ?"], [wanted.after]
+    if wanted.status:
+        where.append(f"d.status IN ({marks(len(wanted.status))})")
+        values.extend(wanted.status)  # type: ignore[arg-type]
+    for column, value in (("d.integration", wanted.integration), ("d.queue", wanted.queue), ("e.id", wanted.id), ("e.key", wanted.key)):
+        if value is not None:
+            where.append(f"{column} = ?")
+            values.append(value)  # type: ignore[arg-type]
+    for row in connection.execute(
+        f"SELECT {COLUMNS} FROM delivery d JOIN event e ON e.event = d.event LEFT JOIN plan p ON p.hash = d.plan"  # noqa: S608
+        f" WHERE {' AND '.join(where)} ORDER BY d.event LIMIT ?",
+        (*values, wanted.limit),
+    ):
+        event, integration, id_, key, status, attempts, received_at, finished_at, due_at, plan, version, step, queue, reason = row
+        yield EventRow(
+            event=event, integration=integration, id=id_, key=key, status=Status(status), attempts=attempts, received_at=received_at,
+            finished_at=finished_at, due_at=due_at, plan=plan, version=version or 0, step=step, queue=queue, reason=reason,
+        )
+
+
+def read_lines(connection: apsw.Connection, event: int) -> list[Line]:
+    """The story of an event, in order."""
+    return [
+        Line(step=step, kind=kind, at=at, operation=operation, once=once, verdict=verdict, status=status, took_us=took_us,
+             reason=reason, ended=bool(ended), result=None if result is None else decode_stored(result))
+        for step, kind, at, operation, once, verdict, status, took_us, reason, ended, result in connection.execute(
+            "SELECT step, kind, at, operation, once, verdict, status, took_us, reason, ended, result FROM line WHERE event = ?"
+            " ORDER BY number",
+            (event,),
+        )
+    ]
+
+
+def read_effects(connection: apsw.Connection, lines: list[Line]) -> list[Effect]:
+    """The ledger's rows for the effects a story names."""
+    named = dict.fromkeys((*line.operation.partition(".")[::2], line.once) for line in lines if line.once)
+    effects = []
+    for system, operation, once in named:
+        row = connection.execute(
+            "SELECT state, attempts, event FROM effect WHERE digest = ?", (effect_digest(system, operation, once),)
+        ).fetchone()
+        if row is not None:
+            effects.append(Effect(system, operation, once, EffectState(row[0]), row[1], row[2]))
+    return effects
+
+
+def read_plan(connection: apsw.Connection, hash_: str) -> bytes | None:
+    """A kept plan's content."""
+    content: bytes | None = connection.execute("SELECT content FROM plan WHERE hash = ?", (hash_,)).get
+    return content
+
+
+def read_versions(connection: apsw.Connection) -> dict[tuple[str, int], str]:
+    """(integration, version) → hash of the plan first kept under it."""
+    rows = connection.execute("SELECT integration, version, hash FROM plan ORDER BY kept_at DESC")
+    return {(integration, version): hash_ for integration, version, hash_ in rows}
+
+
+def read_pinned(connection: apsw.Connection) -> list[str]:
+    """Hashes of the plans that events still need: those the engine moves, and those that wait for a person."""
+    return [hash_ for (hash_,) in connection.execute(
+        "SELECT DISTINCT plan FROM delivery WHERE status IN ('accepted', 'running', 'waiting', 'held', 'quarantined', 'dead')"
+    )]
+
+
+def read_gauges(connection: apsw.Connection) -> Gauges:
+    """Counts of the events that are not over, by integration and status, and the oldest one that still moves.
+
+    Finished events are not counted: the engine's counters know them, and counting a long history is slow.
+    """
+    counts = {
+        (integration, status): count
+        for statuses in (ACTIVE, "('held', 'quarantined', 'dead')")
+        for integration, status, count in connection.execute(
+            f"SELECT integration, status, count(*) FROM delivery WHERE status IN {statuses} GROUP BY 1, 2"  # noqa: S608
+        )
+    }
+    oldest = connection.execute(
+        f"SELECT min(e.received_at) FROM delivery d JOIN event e ON e.event = d.event WHERE d.status IN {ACTIVE}"  # noqa: S608
+    ).get
+    return Gauges(counts, oldest)

@@ -1,0 +1,54 @@
+"""Reads a workspace's files, and the zones of the machine: what the pure rooms are handed instead of a disk.
+
+It refuses to follow a link out of the workspace and to read what is too large to be written by people.
+"""
+
+from datetime import tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from engine.errors import UserError
+
+FOLDERS = ("charter", "mappings", "specs", "recordings")
+SUFFIXES = (".yaml", ".yml", ".csv", ".json")
+FILE_BYTES_MAX = 16 << 20
+FILES_MAX = 20_000
+
+
+def read_files(root: Path) -> dict[str, bytes]:
+    """Every file of the workspace at `root`: path relative to it, with slashes → bytes. Recordings are listed, not read."""
+    if not root.is_dir():
+        raise UserError(f"there is no folder {root}")
+    files: dict[str, bytes] = {}
+    top = root.resolve()
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            if not path.is_file() or path.suffix not in SUFFIXES or path.name.startswith("."):
+                continue
+            if not path.resolve().is_relative_to(top):
+                raise UserError(f"{path} leads out of the workspace; copy the file instead of linking it")
+            name = path.relative_to(root).as_posix()
+            files[name] = b"" if folder == "recordings" else read_bounded(path)
+            if len(files) > FILES_MAX:
+                raise UserError(f"more than {FILES_MAX} files in {root}; is it a workspace?")
+    if not files:
+        raise UserError(
+            f"{root} is not a workspace: it has none of the folders {', '.join(FOLDERS)}; `waybill init DIR` makes one"
+        )
+    return files
+
+
+def read_bounded(path: Path) -> bytes:
+    with path.open("rb") as file:
+        raw = file.read(FILE_BYTES_MAX + 1)
+    if len(raw) > FILE_BYTES_MAX:
+        raise UserError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
+    return raw
+
+
+def find_zone(name: str) -> tzinfo | None:
+    """The rules of a time zone, or None where there is no such zone."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

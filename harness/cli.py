@@ -1,0 +1,43 @@
+"""The commands that the harness adds to `waybill`; the engine's command line finds this through an entry point.
+
+Called whenever the command line starts, `--help` included, so nothing heavy is imported here: a command imports what
+it does when it runs.
+"""
+
+import argparse
+from pathlib import Path
+
+SECONDS_MIN, SECONDS_MAX = 5, 3_600
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds every command of the harness; each sets `run`, a function from the arguments to the exit code."""
+    add_demo(commands)
+
+
+def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "demo",
+        help="play the brand's story live, on this machine",
+        description=(
+            "A simulated shop sends signed webhooks to a running engine, an ERP and a ledger answer badly, and the "
+            "engine is killed half-way. The verdict comes from the partners' own books: 0 if every acknowledged order "
+            "and payment is in them exactly once, else 1 with the list."
+        ),
+    )
+    added.add_argument("--seconds", type=seconds, default=30, metavar="N", help="length of the story (default: 30)")
+    added.add_argument("--seed", type=int, default=1, metavar="N", help="which story (default: 1)")
+    added.add_argument("--keep", type=Path, metavar="DIR", help="keep workspace, store and logs in this new folder")
+    added.set_defaults(run=demo)
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    from harness.demo.story import play
+
+    return play(arguments.seconds, arguments.seed, arguments.keep)
+
+
+def seconds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not SECONDS_MIN <= int(text) <= SECONDS_MAX:
+        raise argparse.ArgumentTypeError(f"`{text[:20]}` is not a number from {SECONDS_MIN} to {SECONDS_MAX}")
+    return int(text)

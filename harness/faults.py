@@ -1,0 +1,103 @@
+"""What goes wrong at a partner, drawn from a seed: the bad days that integrations are built for.
+
+A request's fate hangs on the seed, on what is asked and on how often it was asked, never on what else happens at the
+time: the same story meets the same faults however its requests interleave. This file refuses to carry a fate out.
+"""
+
+from hashlib import sha256
+
+import msgspec
+from msgspec import Struct
+
+from engine.clock import SystemChance
+from engine.errors import UserError
+from engine.ports import Chance
+
+DELAY_S_MAX = 600.0
+BEFORE = (500, 502, 503)
+AFTER = (500, 502, 504)
+"""Never 503 after the commit: HTTP and the dialect take it for "not now", and a caller may send again."""
+
+
+class Faults(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often what goes wrong, as shares from 0 to 1. All but `slow` exclude one another for one request.
+
+    `slow`: answered after `slow_least_s` to `slow_most_s` seconds, half of them before the commit and half after.
+    `throttle`: 429, every second one with `Retry-After: throttle_wait_s`. `error_before`, `error_after`: 5xx before or
+    after the commit. `cut_before`, `cut_after`: no answer, the connection closed or reset, before or after the commit.
+    """
+
+    slow: float = 0.0
+    slow_least_s: float = 0.05
+    slow_most_s: float = 0.5
+    throttle: float = 0.0
+    throttle_wait_s: int = 1
+    error_before: float = 0.0
+    error_after: float = 0.0
+    cut_before: float = 0.0
+    cut_after: float = 0.0
+
+    def __post_init__(self) -> None:
+        shares = (self.throttle, self.error_before, self.error_after, self.cut_before, self.cut_after)
+        if not all(0 <= share <= 1 for share in (self.slow, *shares)):
+            raise ValueError("a share of requests lies from 0 to 1")
+        if sum(shares) > 1:
+            raise ValueError("the shares of throttle, error_before, error_after, cut_before and cut_after exceed 1")
+        if not 0 <= self.slow_least_s <= self.slow_most_s <= DELAY_S_MAX:
+            raise ValueError(f"slow_least_s and slow_most_s lie in this order from 0 to {DELAY_S_MAX:.0f}")
+        if not 0 <= self.throttle_wait_s <= DELAY_S_MAX:
+            raise ValueError(f"throttle_wait_s lies from 0 to {DELAY_S_MAX:.0f}")
+
+
+class Fate(Struct, frozen=True):
+    """What becomes of one request. `kind` is a share's name in `Faults`, or empty: it is answered as it should be.
+
+    `status` is that of a throttle or an error, `retry_after_s` 0 for none, `reset` an RST where a close would be FIN.
+    """
+
+    kind: str = ""
+    status: int = 0
+    retry_after_s: int = 0
+    reset: bool = False
+    delay_s: float = 0.0
+
+
+def parse_faults(text: str) -> Faults:
+    """`slow=0.2,slow_most_s=1,cut_after=0.05` → Faults; empty text is none. Raises UserError."""
+    given: dict[str, str] = {}
+    for pair in filter(None, text.split(",")):
+        name, equals, number = pair.partition("=")
+        if not equals:
+            raise UserError(f"`{pair}` is no fault: write NAME=NUMBER, separated by commas")
+        given[name.strip()] = number.strip()
+    try:
+        return msgspec.convert(given, Faults, strict=False)
+    except msgspec.ValidationError as error:
+        raise UserError(f"faults: {error}; known are {', '.join(Faults.__struct_fields__)}") from None
+
+
+def seeded(seed: int, *words: str) -> Chance:
+    """Chance that depends on the seed and the words, and on nothing else."""
+    digest = sha256("\0".join((str(seed), *words)).encode()).digest()
+    return SystemChance(int.from_bytes(digest[:8]))
+
+
+def draw(faults: Faults, chance: Chance) -> Fate:
+    """One request's fate."""
+    at, detail = chance.uniform(), chance.uniform()
+    delay_s = 0.0
+    if chance.uniform() < faults.slow:
+        delay_s = faults.slow_least_s + chance.uniform() * (faults.slow_most_s - faults.slow_least_s)
+    for kind in ("throttle", "error_before", "error_after", "cut_before", "cut_after"):
+        share: float = getattr(faults, kind)
+        if at < share:
+            break
+        at -= share
+    else:
+        return Fate(delay_s=delay_s)
+    if kind == "throttle":
+        return Fate(kind, 429, faults.throttle_wait_s if detail < 0.5 else 0, delay_s=delay_s)
+    if kind in ("cut_before", "cut_after"):
+        return Fate(kind, reset=detail < 0.5, delay_s=delay_s)
+    statuses = BEFORE if kind == "error_before" else AFTER
+    return Fate(kind, statuses[int(detail * len(statuses))], delay_s=delay_s)

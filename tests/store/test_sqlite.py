@@ -1,0 +1,142 @@
+"""The embedded store passes the suite of all stores, and keeps the promises that are its own."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from conformance import BoundedConformance, Conformance, arrival, claim, record
+from engine.errors import StoreBroken, UserError
+from engine.model import Status
+from engine.store import EventRow, Filter
+from engine.store.committer import run_group
+from engine.store.files import Lock, StoreAddress, is_defective, open_memory, open_reader, open_writer, parse_store_url
+from engine.store.readers import read_events
+from engine.store.sqlite import SqliteStore
+
+
+class SqliteDriver:
+    """Commits one verb a transaction."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.store = SqliteStore()
+        self.connection = connection
+
+    def commit(self, verb: Callable[..., Sequence[Any]], *items: Any) -> list[Any]:
+        results = run_group(self.connection, [(verb, item) for item in items])
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        return results
+
+    def rows(self) -> list[EventRow]:
+        return list(read_events(self.connection, Filter()))
+
+
+class TestSqlite(Conformance):
+    @pytest.fixture
+    def driver(self) -> SqliteDriver:
+        return SqliteDriver(open_memory())
+
+
+class TestBoundedSqlite(BoundedConformance):
+    @pytest.fixture
+    def bounded(self, tmp_path: Path) -> Iterator[SqliteDriver]:
+        connection = open_writer(StoreAddress(tmp_path / "events.db", 1 << 20))
+        yield SqliteDriver(connection)
+        connection.close()
+
+
+def test_a_committed_group_is_durable_and_a_failed_one_leaves_nothing(tmp_path: Path) -> None:
+    connection = open_writer(StoreAddress(tmp_path / "events.db", None))
+    driver = SqliteDriver(connection)
+    driver.commit(driver.store.accept, arrival())
+
+    def break_(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        run_group(connection, [(driver.store.accept, arrival("b")), (break_, None)])
+    connection.close()
+    reader = open_reader(tmp_path / "events.db")
+    assert [row.id for row in read_events(reader, Filter())] == ["a"]
+
+
+def test_commits_are_synced_to_disk(tmp_path: Path) -> None:
+    connection = open_writer(StoreAddress(tmp_path / "events.db", None))
+    assert connection.pragma("synchronous") == 2
+    assert connection.pragma("journal_mode") == "wal"
+
+
+def test_a_second_engine_is_refused_with_the_process_that_has_the_file(tmp_path: Path) -> None:
+    lock = Lock(tmp_path / "events.db")
+    with pytest.raises(UserError, match=f"process {os.getpid()}"):
+        Lock(tmp_path / "events.db")
+    lock.release()
+    Lock(tmp_path / "events.db").release()
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    driver = SqliteDriver(open_writer(StoreAddress(path, None)))
+    driver.commit(driver.store.accept, *(arrival(f"{n}", f"{n}", b"x" * 3000) for n in range(200)))
+    driver.connection.close()
+    raw = bytearray(path.read_bytes())
+    for page in range(4096 * 5, len(raw), 4096):
+        raw[page : page + 64] = b"\xff" * 64
+    path.write_bytes(raw)
+    with pytest.raises(StoreBroken, match="restore a backup"):
+        open_writer(StoreAddress(path, None))
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "events.db").write_bytes(b"not a database at all, but long enough to look at" * 100)
+    with pytest.raises(StoreBroken, match="not a sound store"):
+        open_writer(StoreAddress(tmp_path / "events.db", None))
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    connection = open_writer(StoreAddress(path, None))
+    connection.pragma("user_version", 99)
+    connection.close()
+    with pytest.raises(StoreBroken, match="newer than this Waybill"):
+        open_writer(StoreAddress(path, None))
+
+
+@pytest.mark.parametrize(
+    ("version", "defective"),
+    [((3, 6, 23), False), ((3, 7, 0), True), ((3, 40, 1), True), ((3, 44, 5), True), ((3, 44, 6), False), ((3, 50, 6), True),
+     ((3, 50, 7), False), ((3, 51, 0), True), ((3, 51, 2), True), ((3, 51, 3), False), ((3, 54, 1), False)],
+)
+def test_versions_with_the_wal_reset_defect_are_known(version: tuple[int, int, int], defective: bool) -> None:
+    assert is_defective(version) is defective
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "bytes_max"),
+    [("sqlite:///var/lib/events.db", "/var/lib/events.db", None), ("sqlite:///e.db?max_size=64MiB", "/e.db", 64 << 20)],
+)
+def test_store_urls(url: str, path: str, bytes_max: int | None) -> None:
+    assert parse_store_url(url) == StoreAddress(Path(path), bytes_max)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("postgresql://db/x", "not of this release"), ("mysql://x/y", "not a store URL"), ("events.db", "not a store URL"), ("sqlite://", "not a store URL"),
+     ("sqlite:///e.db?max_size=64MB", "64MiB"), ("sqlite:///e.db?max_size=10KiB", "too small"), ("sqlite:///e.db?mode=ro", "unknown store option")],
+)
+def test_bad_store_urls_say_what_to_write(url: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        parse_store_url(url)
+
+
+def test_a_row_of_state_is_rewritten_without_its_payload(tmp_path: Path) -> None:
+    driver = SqliteDriver(open_writer(StoreAddress(tmp_path / "events.db", None)))
+    driver.commit(driver.store.accept, arrival(body=b"x" * 100_000))
+    driver.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    (delivery,) = claim(driver)
+    driver.commit(driver.store.record, record(delivery, Status.DONE))
+    assert (tmp_path / "events.db-wal").stat().st_size < 60_000
