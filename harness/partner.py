@@ -144,7 +144,9 @@ class Partner:
         self._key_header = system.idempotency.header.lower() if system.idempotency else None
         effecting = (name for name, operation in system.operations.items() if operation.effect != "none")
         self._books = {name: Book() for name in effecting}
-        self._offers = [self._offer(name, operation, system, resources) for name, operation in system.operations.items()]
+        self._offers = [
+            self._offer(name, operation, system, resources) for name, operation in system.operations.items()
+        ]
 
     def answer(self, received: Received) -> PartnerAnswer:
         """The answer to one request, with what it did to the book."""
@@ -255,9 +257,7 @@ class Partner:
             raise UnansweredError(422, "this idempotency key came before with another body")
         return row
 
-    def _say(
-        self, offer: Offer, scope: dict[str, object], known: Row | None, count: int
-    ) -> tuple[Answered, bool]:
+    def _say(self, offer: Offer, scope: dict[str, object], known: Row | None, count: int) -> tuple[Answered, bool]:
         """(the first answer that holds, whether it holds for what is known). `count` is the book with this request."""
         if not offer.sayings:
             return Answered(status=200, headers={}, body={}), False

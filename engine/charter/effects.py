@@ -1,11 +1,11 @@
-"""Each effect once: whether it has an identity, whether that identity is the right one, and whether anybody can keep it.
+"""Each effect once: whether it has an identity, whether that is the right one, and whether anybody can keep it.
 
 What a partner cannot promise, nobody can promise for it; then a rule says so before anything runs.
 """
 
 from collections.abc import Iterator
 
-from engine.charter.ladders import sends_us, span
+from engine.charter.ladders import begins_us, first_send_after, span
 from engine.charter.look import Path, calls, finding, reads, systems
 from engine.errors import Fault
 from engine.spec import shape
@@ -38,7 +38,7 @@ def once_per_delivery(workspace: Workspace) -> Iterator[Fault]:
     for call in calls(workspace):
         if call.operation.effect == "none" or call.step.once is None:
             continue
-        found = sorted({".".join(path) for path in reads(call.step.once) if of_the_delivery(path)})
+        found = sorted({".".join(path) for path in reads(call.step.once) or () if of_the_delivery(path)})
         if found:
             message = (
                 f"`once` reads {', '.join(f'`{name}`' for name in found)}: one order under two events would double"
@@ -61,8 +61,9 @@ def once_constant(workspace: Workspace) -> Iterator[Fault]:
 
 
 def differs(value: shape.Value) -> bool:
-    """Whether a value reads anything that may differ between two events."""
-    return any(path[0] != "environment" for path in reads(value))
+    """Whether a value reads anything that may differ between two events, or cannot be told to."""
+    found = reads(value)
+    return found is None or any(path[0] != "environment" for path in found)
 
 
 def exactly_once_impossible(workspace: Workspace) -> Iterator[Fault]:
@@ -88,12 +89,12 @@ def key_forgotten(workspace: Workspace) -> Iterator[Fault]:
             continue
         if call.on_unknown != "retry":
             continue
-        late = [number for number, at in enumerate(sends_us(call.system), 1) if at > key.valid_for.microseconds]
-        if late:
-            at = sends_us(call.system)[late[0] - 1]
+        forgotten = key.valid_for.microseconds
+        late = first_send_after(call.system, forgotten)
+        if late is not None:
             message = (
-                f"send {late[0]} of `{call.name}` may come {span(at)} after the first, and {call.system.system} forgets the"
-                f" key after {span(key.valid_for.microseconds)}: what is unknown by then is held for a person"
+                f"send {late} of `{call.name}` may come {span(begins_us(call.system, late))} after the first, and the"
+                f" partner forgets the key after {span(forgotten)}: what is unknown by then is held for a person"
             )
             hint = "declare a `lookup`, or let `retry` give up within that time"
             yield finding("key-forgotten", call.document, f"{call.at}.call", message, hint)

@@ -1,4 +1,4 @@
-"""What comes in: named so that two things differ, ordered by what matters, checked, and answered so that it is not lost."""
+"""What comes in: named so that two things differ, ordered by what matters, checked, and answered as accepted."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,9 @@ def key_constant(workspace: Workspace) -> Iterator[Fault]:
     """A key that never differs puts all events into one line."""
     for document, spec in integrations(workspace):
         if not differs(spec.receive.key):
-            message = "`key` is the same for every event: all of them run one after another, and one that waits stops the rest"
+            message = (
+                "`key` is the same for every event: they all run one after another, and one that waits stops the rest"
+            )
             hint = "name what must keep its order, such as `to_string(body.id)` for an order's events"
             yield finding("key-constant", document, "receive.key", message, hint)
 

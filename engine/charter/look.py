@@ -1,7 +1,7 @@
 """What the rules look at: documents that could be read, calls that lead somewhere, the names an expression reads.
 
 A workspace may be full of faults when the charter is examined; what has none is still worth examining, so everything
-here leaves out what cannot be read and never raises. What is left out is the reader's and resolver's matter, not a rule's.
+here leaves out what cannot be read and never raises. What is left out is the reader's and the resolver's matter.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from engine.errors import Fault
-from engine.language import ExpressionError, tree
+from engine.language import LanguageError, tree
 from engine.language.parser import parse
 from engine.language.template_parser import parse_template
 from engine.spec import shape
@@ -84,18 +84,23 @@ def calls(workspace: Workspace) -> Iterator[Call]:
                 yield Call(document, spec, step, f"steps[{place}]", found[1], operation)
 
 
-def reads(value: shape.Value) -> frozenset[Path]:
+def reads(value: shape.Value) -> frozenset[Path] | None:
     """Where a value reads its scope: `('event', 'id')`, `('body', 'order')`; a path ends where it is no longer plain.
 
-    A name behind a pipe, in a filter or in a projection belongs to an element and is no path of the scope. What cannot
-    be parsed reads nothing: it has a fault already.
+    A name behind a pipe, in a filter or in a projection belongs to an element and is no path of the scope; `('@',)` is
+    the whole of it. None for what cannot be parsed: it has a fault already.
     """
-    return frozenset(_reads(value, at_root=True))
+    try:
+        return frozenset(_reads(value, at_root=True))
+    except LanguageError:
+        return None
 
 
 def _reads(value: shape.Value, *, at_root: bool) -> Iterator[Path]:
     if isinstance(value, shape.Filled):
-        _, paths, _ = parse_template(value.template.text)
+        _, paths, problems = parse_template(value.template.text)
+        if problems:
+            raise LanguageError(problems[0].message)
         yield from (tuple(str(key) for key in path.keys) for path in paths if at_root)
     elif isinstance(value, shape.Object | shape.Items):
         if isinstance(value, shape.Items):
@@ -104,11 +109,7 @@ def _reads(value: shape.Value, *, at_root: bool) -> Iterator[Path]:
             yield from _reads(inner, at_root=at_root and isinstance(value, shape.Object))
     elif isinstance(value, shape.Expression | shape.Converted):
         text = value if isinstance(value, shape.Expression) else value.from_
-        try:
-            root = parse(text.text)
-        except ExpressionError:
-            return
-        yield from _paths(root, at_root=at_root)
+        yield from _paths(parse(text.text), at_root=at_root)
 
 
 def values(value: shape.Value) -> Iterator[shape.Value]:
@@ -122,39 +123,34 @@ def values(value: shape.Value) -> Iterator[shape.Value]:
 def _paths(node: tree.Node, *, at_root: bool) -> Iterator[Path]:
     """The plain paths below a node; `at_root` says whether the current value there is the scope itself."""
     match node:
+        case tree.Chain(parts=parts):
+            yield from _chain(parts, at_root=at_root)
         case tree.Variable(name=name):
             yield (name,)
-        case tree.Field(name=name):
-            if at_root:
-                yield (name,)
-        case tree.Chain(parts=(tree.Variable(name="root"), *rest)) if rest:
-            yield from _paths(tree.Chain(node.offset, tuple(rest)), at_root=True)
-        case tree.Chain(parts=(tree.Current(), *rest)) if rest:
-            yield from _paths(tree.Chain(node.offset, tuple(rest)), at_root=at_root)
-        case tree.Chain(parts=(tree.Variable(name=name) | tree.Field(name=name) as head, *rest)):
-            if at_root or isinstance(head, tree.Variable):
-                members = takewhile(lambda part: isinstance(part, tree.Field), rest)
-                yield (name, *(part.name for part in members if isinstance(part, tree.Field)))
-            for part in rest:
-                yield from _paths(part, at_root=False)
-        case tree.Chain(parts=(first, *rest)):
-            yield from _paths(first, at_root=at_root)
-            for part in rest:
-                yield from _paths(part, at_root=False)
-        case (
-            tree.ListProjection(source=source, body=body)
-            | tree.ObjectProjection(source=source, body=body)
-            | tree.FlattenProjection(source=source, body=body)
-            | tree.SliceProjection(source=source, body=body)
-        ):
-            yield from _paths(source, at_root=at_root)
-            yield from _paths(body, at_root=False)
-        case tree.FilterProjection(source=source, condition=condition, body=body):
-            yield from _paths(source, at_root=at_root)
-            yield from _paths(condition, at_root=False)
-            yield from _paths(body, at_root=False)
+        case tree.Field(name=name) if at_root:
+            yield (name,)
+        case tree.Current() if at_root:
+            yield ("@",)
         case tree.Reference(body=body):
             yield from _paths(body, at_root=False)
         case _:
-            for child in tree.children(node):
-                yield from _paths(child, at_root=at_root)
+            # Of a projection only the source reads the scope; its condition and body read an element.
+            is_projection = isinstance(node, tree.Projection)
+            for place, child in enumerate(tree.children(node)):
+                yield from _paths(child, at_root=at_root and not (is_projection and place))
+
+
+def _chain(parts: tuple[tree.Node, ...], *, at_root: bool) -> Iterator[Path]:
+    head, rest = parts[0], parts[1:]
+    if rest and isinstance(head, tree.Current):
+        yield from _chain(rest, at_root=at_root)
+    elif rest and isinstance(head, tree.Variable) and head.name == "root":
+        yield from _chain(rest, at_root=True)
+    else:
+        if isinstance(head, tree.Variable) or (isinstance(head, tree.Field) and at_root):
+            members = takewhile(lambda part: isinstance(part, tree.Field), rest)
+            yield (head.name, *(part.name for part in members if isinstance(part, tree.Field)))
+        else:
+            yield from _paths(head, at_root=at_root)
+        for part in rest:
+            yield from _paths(part, at_root=False)

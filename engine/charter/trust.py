@@ -5,6 +5,7 @@ A rule here never shows the text it found; a finding ends in logs and in pull re
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from engine.charter.look import charters, finding, integrations, system_of, systems
 from engine.errors import Fault
@@ -69,7 +70,7 @@ def looks_like_secret(text: str) -> str:
     for run in RUN.findall(text):
         is_hexadecimal = HEXADECIMAL.fullmatch(run)
         kinds = ["digit" if letter.isdigit() else "upper" if letter.isupper() else "lower" for letter in run]
-        switches = sum(one != other for one, other in zip(kinds, kinds[1:], strict=False)) / len(run)
+        switches = sum(one != other for one, other in pairwise(kinds)) / len(run)
         if is_hexadecimal and switches >= HEXADECIMAL_SWITCHES_MIN:
             return "a key in hexadecimal"
         if len(set(kinds)) == 3 and switches >= SWITCHES_MIN:

@@ -31,7 +31,7 @@ def record_out_of_reach(workspace: Workspace) -> Iterator[Fault]:
 
 
 def unused(workspace: Workspace) -> Iterator[Fault]:
-    """What nothing refers to is removed or forgotten. Silent while a document cannot be read: it may refer to anything."""
+    """What nothing refers to was forgotten. Silent while a document cannot be read: it may refer to anything."""
     readers: tuple[Mapping[str, Document], ...] = (workspace.systems, workspace.mappings, workspace.integrations)
     if workspace.charter is None or workspace.charter.content is None:
         return

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from engine.charter.ladders import REDELIVERIES, ladder_us, span
+from engine.charter.ladders import HOUR_US, REDELIVERIES, ladder_us, span
 from engine.charter.look import Call, calls, finding, integrations, system_of
 from engine.errors import Fault
 from engine.spec.workspace import Workspace
@@ -22,7 +22,7 @@ def dedupe_too_short(workspace: Workspace) -> Iterator[Fault]:
                 f"ids are forgotten after {span(window)}, and {spec.receive.webhook.system} repeats an event"
                 f" {sender.words} ({sender.source}): a late repeat would be a new event"
             )
-            hint = f"write `dedupe_for: {span(sender.lasts_us)}` or more; the default is 14d"
+            hint = f"write `dedupe_for: {-(-sender.lasts_us // HOUR_US)}h` or more; the default is 14d"
             yield finding("dedupe-too-short", document, "receive.dedupe_for", message, hint)
 
 

@@ -64,19 +64,19 @@ class Contract:
         try:
             if self._is_valid(document):
                 return ()
-            told = (violation(error, self._names) for error in self._errors(document))
-            return tuple(islice(dict.fromkeys(told), limit))
+            errors = self._errors(document)
         except ValueError:  # from the checker's reading of the value, which its words may quote
             return (Violation("", "json", "cannot be checked: it is nested too deep or holds what JSON cannot"),)
+        return tuple(islice(dict.fromkeys(violation(error, self._names) for error in errors), limit))
 
-    def _errors(self, document: object) -> Iterator[jsonschema_rs.ValidationError]:
+    def _errors(self, document: object) -> list[jsonschema_rs.ValidationError]:
         if not _is_large(document):
-            yield from self._validator.iter_errors(document)
-            return
+            return list(self._validator.iter_errors(document))
         try:
             self._validator.validate(document)
         except jsonschema_rs.ValidationError as first:
-            yield first
+            return [first]
+        return []
 
 
 def compile_contract(name: str, schema: object) -> Contract:

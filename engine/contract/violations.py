@@ -119,10 +119,8 @@ def _broken(error: ValidationError) -> tuple[str, object]:
     keyword = str(where[-1]) if where else error.kind.name
     match error.kind:
         case Kind.FalseSchema():
-            named = len(where) > 1 and where[-2] in _NAMES_BELOW
-            return (
-                ("additionalProperties", False) if keyword == "additionalProperties" and not named else ("false", None)
-            )
+            is_name = len(where) > 1 and where[-2] in _NAMES_BELOW
+            return (keyword, False) if keyword == "additionalProperties" and not is_name else ("false", None)
         case Kind.AdditionalProperties() | Kind.UnevaluatedProperties() | Kind.UnevaluatedItems():
             return keyword, False  # the error's value is what was found, not what the schema says
         case Kind.PropertyNames():
@@ -147,9 +145,9 @@ def _sentence(error: ValidationError, keyword: str, value: object, names: frozen
 
 def _unexpected(found: Sequence[str], names: frozenset[str]) -> str:
     """Says how many fields are too many, and which name of the contract one of them may have meant."""
-    text = (
-        "holds a field that is not allowed here" if len(found) == 1 else f"holds {len(found)} fields not allowed here"
-    )
+    text = "holds a field that is not allowed here"
+    if len(found) > 1:
+        text = f"holds {len(found)} fields that are not allowed here"
     for name in found[:SUGGESTED_FOR_MAX]:
         near = [name] if name in names else get_close_matches(name[:SHOWN_CHARS_MAX], names, n=1, cutoff=0.75)
         if near:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from engine.language import money, times, units
 from engine.language.errors import ConversionError
-from engine.language.exact import integral, is_number, loose_number, number_text
+from engine.language.exact import bounded, integral, is_number, loose_number, number_text
 from engine.language.expression import compile_expression
 from engine.language.tables import Table
 from engine.language.times import Zones
@@ -123,4 +123,6 @@ def _decimal(value: object) -> Decimal:
     number = loose_number(value) if isinstance(value, str) else value
     if not is_number(number):
         raise ConversionError("number", "this is no number")
-    return Decimal(number)
+    exact = bounded(Decimal(number))
+    assert isinstance(exact, Decimal)
+    return exact

@@ -50,7 +50,7 @@ def minor_units(value: object, currency: object) -> int:
     units = integral(multiply(_amount(value), 10**exponent))
     if units is None:
         raise ConversionError(
-            "money", f"the amount has more than {exponent} digits behind the point, as {currency} has"
+            "money", f"the amount has more than the {exponent} digits its currency has behind the point"
         )
     return units
 

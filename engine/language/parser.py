@@ -1,8 +1,9 @@
 """Tokens → tree: a Pratt parser for JMESPath with `$name` and exact `+ - *`.
 
-The grammar is the specification's; where it leaves a choice, jmespath.py's (`foo[*].{a: b}.a` reads `a` of the *list*,
-as every implementation does). Two leniencies of jmespath.py are refused: missing and trailing commas between arguments
-and members. A mistake newcomers make gets its own message and mend. Whether a function exists is not asked here.
+The grammar is the specification's; where it leaves a choice, jmespath.py's: `foo[*].{a: b}.a` reads `a` of the *list*,
+and `!a.b` is `(!a).b`, which is of no use to anybody and so a fault of `scope.check_expression`. Two leniencies of
+jmespath.py are refused: missing and trailing commas between arguments and members. A mistake newcomers make gets its
+own message and mend. Whether a function exists is not asked here.
 
 Vaughan R. Pratt, Top Down Operator Precedence (1973); the numbers below are the binding powers of that method.
 """

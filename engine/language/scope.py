@@ -36,7 +36,8 @@ def check_expression(text: str, scope: Scope) -> tuple[Problem, ...]:
     """Every fault of the expression in this scope, in the order of the text.
 
     A syntax error hides the others. Codes: expression-syntax, bare-number, hyphen-needs-quotes, too-large, wrong-value,
-    unknown-function, wrong-arity, wrong-type (an &expression misplaced), unknown-name, unknown-variable, bare-literal.
+    unknown-function, wrong-arity, wrong-type (an &expression misplaced), unknown-name, unknown-variable, bare-literal,
+    not-binds-first.
     """
     try:
         root = parse(text)
@@ -49,6 +50,9 @@ def check_expression(text: str, scope: Scope) -> tuple[Problem, ...]:
             problems.append(_problem(fault))
         elif isinstance(node, tree.Variable):
             problems += unknown_variable(node.name, node.offset, scope)
+        elif _applied_to_not(node):
+            message = "`!` binds before what follows: this reads a member of true or false, which is null"
+            problems.append(Problem(node.offset, "not-binds-first", message, "write !(a.b) for the opposite of a.b"))
         elif isinstance(node, tree.Comparison):
             sides = (node.left, node.right)
             compared |= {
@@ -170,6 +174,17 @@ def _heads(node: Node, *, at_root: bool, dotted: bool) -> Iterator[tuple[tree.Fi
         case _:
             for child in tree.children(node):
                 yield from _heads(child, at_root=at_root, dotted=False)
+
+
+def _applied_to_not(node: Node) -> bool:
+    """`!a.b`, which jmespath.py and all that follow it read as `(!a).b`: legal, never meant, and always null."""
+    if isinstance(node, tree.Projection):
+        return isinstance(node.source, tree.Not)
+    return (
+        isinstance(node, tree.Chain)
+        and isinstance(node.parts[0], tree.Not)
+        and isinstance(node.parts[1], (tree.Field, tree.Index))
+    )
 
 
 def _problem(error: ExpressionError) -> Problem:

@@ -65,7 +65,9 @@ class Reader:
     def shape(self, node: Node, kind: Any, path: str) -> Any:
         """A mapping with known keys into its dataclass."""
         known = keys(kind)
-        if isinstance(node, Scalar) and node.value is None and all(has_default(field) for field, _ in known.values()):
+        one_of = getattr(kind, "ONE_OF", ())
+        may_be_bare = not one_of and all(has_default(field) for field, _ in known.values())
+        if isinstance(node, Scalar) and node.value is None and may_be_bare:
             return kind()
         if not isinstance(node, Mapping):
             return self.wrong(node, path, f"a mapping with {some(known)}")
@@ -91,7 +93,6 @@ class Reader:
                     hint = f"add `{name_text}:` — {field.metadata['help']}"
                     self.fault("missing-key", node.mark, path, f"`{name_text}` is missing", hint)
                 given[field.name] = INVALID
-        one_of = getattr(kind, "ONE_OF", ())
         chosen = [name for name in one_of if name in given]
         if one_of and len(chosen) != 1 and not unread and meant.isdisjoint(one_of):
             words = ", ".join(f"`{name}`" for name in one_of)

@@ -6,7 +6,7 @@ text (times, dates, octal, yes and no), infinity and NaN, and numbers so long th
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 
@@ -62,9 +62,13 @@ def resolve(text: str, limits: YamlLimits = DEFAULTS) -> str | int | Decimal | b
         return int(text)
     if is_based:
         return int(text, 0)
-    number = Decimal(text)
+    too_far = f"this number lies beyond 1E±{limits.exponent_max}"
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent of 19 digits and more
+        raise ValueError(too_far) from None
     if not -limits.exponent_max <= number.adjusted() <= limits.exponent_max:
-        raise ValueError(f"this number lies beyond 1E±{limits.exponent_max}")
+        raise ValueError(too_far)
     return number
 
 

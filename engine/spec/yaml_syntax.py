@@ -44,6 +44,7 @@ _SAYINGS: tuple[tuple[str, str, str], ...] = (
         "this line does not line up with those it belongs to",
         "give it the indentation of its neighbours",
     ),
+    ("expected the node content", "a value is missing before this", "write it, or quote the text"),
     ("cannot start any token", "a character that a value cannot begin with", "quote the text"),
     (
         "sequence entries are not allowed",

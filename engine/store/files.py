@@ -99,7 +99,7 @@ def open_writer(address: StoreAddress) -> apsw.Connection:
         address.path.parent.mkdir(parents=True, exist_ok=True)
         address.path.touch(mode=0o600)
     try:
-        connection = apsw.Connection(str(address.path), statementcachesize=400)
+        connection = apsw.Connection(str(address.path), statementcachesize=1000)
         configure(connection)
         verdict = connection.execute("PRAGMA quick_check(1)").get
         if verdict != "ok":
@@ -128,7 +128,7 @@ def configure(connection: apsw.Connection) -> None:
 
 def open_memory() -> apsw.Connection:
     """A store in memory with the same schema, for `waybill try`, examples and tests."""
-    connection = apsw.Connection(":memory:", statementcachesize=400)
+    connection = apsw.Connection(":memory:", statementcachesize=1000)
     migrate(connection)
     return connection
 

@@ -34,6 +34,7 @@ RESERVE_SHARE = 8
 """One part in so many of a bounded store is kept for outcomes."""
 RESERVE_BYTES_PER_ACTIVE = 2048
 
+encode_plain = msgspec.json.encode
 decode_stored = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -47,56 +48,48 @@ class SqliteStore:
 
     def __init__(self) -> None:
         self.disk_low = False
+        self.pages_max: int | None = None
 
     # ── accept ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def accept(self, connection: apsw.Connection, arrivals: Sequence[Arrival]) -> Sequence[Receipt | StoreFull]:
         """See `Store.accept`. One look-up of identities and one of busy keys serve the whole batch."""
         room = Room(self, connection)
-        next_event = last_event(connection) + 1
         named = [self.name(arrival) for arrival in arrivals]
-        known = self.known_identities(connection, [digest for digest, _ in named], arrivals[0].received_at)
-        busy = self.busy_keys(connection, [key for _, key in named])
+        newest, known, busy = self.look_around(connection, named, arrivals[0].received_at)
         receipts: list[Receipt | StoreFull] = []
         events, identities, deliveries = [], [], []
-        fresh: dict[bytes, tuple[int, Arrival]] = {}
+        fresh: dict[bytes, Arrival] = {}
         for arrival, (digest, key_digest) in zip(arrivals, named, strict=True):
-            body_digest = sha256(arrival.body).digest()
-            reason = arrival.reason
-            earlier = known.get(digest) or (fresh[digest][0] if digest in fresh else None)
+            reason, verdict = arrival.reason, "accepted"
+            earlier = known.get(digest)
             if earlier is not None:
-                if self.same_body(connection, earlier, arrival, body_digest, fresh.get(digest)):
+                if self.same_body(connection, earlier, arrival, fresh.get(digest)):
                     receipts.append(Receipt(earlier, "duplicate"))
                     continue
                 # A conflict is stored under an identity of its own, so that re-deliveries of it are duplicates too.
-                digest = sha256(digest + body_digest).digest()[:16]
-                known.update(self.known_identities(connection, [digest], arrival.received_at))
-                twin = known.get(digest) or (fresh[digest][0] if digest in fresh else None)
+                digest = sha256(digest + sha256(arrival.body).digest()).digest()[:16]
+                twin = known.get(digest) or self.look_around(connection, [(digest, key_digest)], arrival.received_at)[1].get(digest)
                 if twin is not None:
                     receipts.append(Receipt(twin, "duplicate"))
                     continue
-                reason = f"conflict: event {earlier} has the same id and another body"
+                reason, verdict = f"conflict: event {earlier} has the same id and another body", "conflict"
             if not room.take(arrival):
                 receipts.append(StoreFull("no room for new events"))
                 continue
-            event, next_event = next_event, next_event + 1
-            fresh[digest] = (event, arrival)
-            quarantined = bool(reason)
-            ready = not quarantined and key_digest not in busy
-            if not quarantined:
-                busy.add(key_digest)
+            newest += 1
+            known[digest], fresh[digest] = newest, arrival
             at = arrival.received_at
-            events.append((
-                event, arrival.integration, arrival.id, arrival.key, at, body_digest,
-                encode_json(arrival.headers), encode_json(arrival.query), arrival.body,
-            ))
-            identities.append((digest, event, at + arrival.dedupe_for_s * 1_000_000))
-            status = Status.QUARANTINED if quarantined else Status.ACCEPTED
-            deliveries.append((
-                event, arrival.integration, arrival.plan, key_digest, status.value, int(ready), at, reason, at if quarantined else None,
-            ))
-            receipts.append(Receipt(event, "conflict" if reason and not arrival.reason else "accepted"))
-        insert(connection, "INSERT INTO event (event, integration, id, key, received_at, digest, headers, query, body) VALUES", events)
+            status, ready, finished_at = Status.QUARANTINED, False, at
+            if not reason:
+                status, ready, finished_at = Status.ACCEPTED, key_digest not in busy, None
+                busy.add(key_digest)
+            headers, query = encode_plain(arrival.headers), encode_plain(arrival.query)
+            events.append((newest, arrival.integration, arrival.id, arrival.key, at, headers, query, arrival.body))
+            identities.append((digest, newest, at + arrival.dedupe_for_s * 1_000_000))
+            deliveries.append((newest, arrival.integration, arrival.plan, key_digest, status.value, ready, at, reason, finished_at))
+            receipts.append(Receipt(newest, verdict))
+        insert(connection, "INSERT INTO event (event, integration, id, key, received_at, headers, query, body) VALUES", events)
         insert(connection, "INSERT OR REPLACE INTO identity (digest, event, expires_at) VALUES", identities)
         insert(
             connection,
@@ -110,31 +103,35 @@ class SqliteStore:
         id_ = arrival.id if arrival.id is not None else "\0" + sha256(arrival.body).hexdigest()
         return identity_digest(arrival.integration, id_), identity_digest(arrival.integration, arrival.key or "")
 
-    def known_identities(self, connection: apsw.Connection, digests: Sequence[bytes], now: int) -> dict[bytes, int]:
-        rows = connection.execute(
-            f"SELECT digest, event FROM identity WHERE digest IN ({marks(len(digests))}) AND expires_at > ?", (*digests, now)  # noqa: S608
-        )
-        return {digest: event for digest, event in rows}
+    def look_around(
+        self, connection: apsw.Connection, named: Sequence[tuple[bytes, bytes]], now: int
+    ) -> tuple[int, dict[bytes, int], set[bytes]]:
+        """(newest event, known identities, busy keys) in one statement: each one more would let go of the interpreter once more."""
+        inside = marks(len(named))
+        newest, known, busy = 0, {}, set()
+        for digest, event in connection.execute(
+            f"SELECT digest, event FROM identity WHERE digest IN ({inside}) AND expires_at > ?"  # noqa: S608
+            f" UNION ALL SELECT key_digest, 0 FROM delivery WHERE key_digest IN ({inside}) AND status IN {ACTIVE}"
+            " UNION ALL SELECT NULL, max(event) FROM event",
+            (*(digest for digest, _ in named), now, *(key for _, key in named)),
+        ):
+            if digest is None:
+                newest = event or 0
+            elif event:
+                known[digest] = event
+            else:
+                busy.add(digest)
+        return newest, known, busy
 
-    def busy_keys(self, connection: apsw.Connection, keys: Sequence[bytes]) -> set[bytes]:
-        rows = connection.execute(
-            f"SELECT key_digest FROM delivery WHERE key_digest IN ({marks(len(keys))}) AND status IN {ACTIVE}", tuple(keys)  # noqa: S608
-        )
-        return {key for (key,) in rows}
-
-    def same_body(
-        self, connection: apsw.Connection, earlier: int, arrival: Arrival, body_digest: bytes, fresh: tuple[int, Arrival] | None
-    ) -> bool:
+    def same_body(self, connection: apsw.Connection, earlier: int, arrival: Arrival, fresh: Arrival | None) -> bool:
         """Is it the same body, byte by byte or, failing that, as JSON?"""
         if fresh is not None:
-            return fresh[1].body == arrival.body or same_json(fresh[1].body, arrival.body)
-        row = connection.execute("SELECT digest, body FROM event WHERE event = ?", (earlier,)).get
-        stored_digest, stored_body = row
-        if stored_digest == body_digest:
-            return True
-        if stored_body is None:
-            return bool(stored_digest == canonical_digest(arrival.body))
-        return same_json(stored_body, arrival.body)
+            stored: bytes | None = fresh.body
+        else:
+            digest, stored = connection.execute("SELECT digest, body FROM event WHERE event = ?", (earlier,)).get
+        if stored is None:
+            return bool(digest == canonical_digest(arrival.body))
+        return stored == arrival.body or same_json(stored, arrival.body)
 
     # ── room ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -399,7 +396,9 @@ class Room:
     def __init__(self, store: SqliteStore, connection: apsw.Connection) -> None:
         self.store = store
         self.connection = connection
-        self.pages_max = connection.pragma("max_page_count")
+        if store.pages_max is None:
+            store.pages_max = connection.pragma("max_page_count")
+        self.pages_max = store.pages_max
         self.bounded = self.pages_max < UNBOUNDED_PAGES
         self.left = self.measure() if self.bounded else 0
 
@@ -434,24 +433,16 @@ MOVES = {
 }
 
 
-def last_event(connection: apsw.Connection) -> int:
-    newest = connection.execute("SELECT max(event) FROM event").get
-    return newest or 0
-
-
 def marks(count: int) -> str:
     return ",".join("?" * count)
 
 
 def insert(connection: apsw.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Rows in few statements: chunks of powers of two, so that few texts are prepared and the cache holds them."""
-    at, left = 0, len(rows)
-    while left:
-        size = min(64, 1 << (left.bit_length() - 1))
-        row = f"({marks(len(rows[0]))})"
-        chunk = rows[at : at + size]
-        connection.execute(f"{statement} {','.join([row] * size)}", [value for one in chunk for value in one])
-        at, left = at + size, left - size
+    """Rows in one statement for each 64; a group's size is part of the text, and the cache holds one text for each size."""
+    for at in range(0, len(rows), 64):
+        chunk = rows[at : at + 64]
+        row = f"({marks(len(chunk[0]))})"
+        connection.execute(f"{statement} {','.join([row] * len(chunk))}", [value for one in chunk for value in one])
 
 
 def ready_integrations(connection: apsw.Connection) -> list[str]:

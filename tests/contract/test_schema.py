@@ -98,7 +98,7 @@ BROKEN = {
         {"curency": 1, "x": 1},
         "",
         "additionalProperties: false",
-        "holds 2 fields not allowed here (did you mean currency)",
+        "holds 2 fields that are not allowed here (did you mean currency)",
     ),
     "a field in the wrong place": (
         {"properties": {"lines": {"properties": {"sku": {}}}}, "unevaluatedProperties": False},

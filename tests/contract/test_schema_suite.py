@@ -39,8 +39,16 @@ REFUSED_DIALECT = {"optional/format-assertion.json": 4, "vocabulary.json": 5}
 FORMAT_ASSERTED = {"format.json": 19}
 """Cases in which a wrong date is right because formats are notes by default; to a contract they are rules."""
 
-LIBRARY_WRONG = {}
-"""Cases in which `jsonschema` errs or raises: ."""
+LIBRARY_WRONG = {
+    "optional/dependencies-compatibility.json": 14,
+    "optional/ecmascript-regex.json": 32,
+    "optional/format-assertion.json": 2,
+    "pattern.json": 3,
+    "patternProperties.json": 2,
+    "vocabulary.json": 1,
+}
+"""Cases in which `jsonschema` errs or raises: Python's `re` is no ECMA 262, `dependencies` is not read, vocabularies
+are not minded. None of them is a case that ours gets wrong."""
 
 
 def cases(folder: Path, parse_float: type) -> list[tuple[str, object, object, bool]]:
@@ -83,7 +91,7 @@ def test_our_contracts_keep_the_suite_but_for_the_known_differences() -> None:
 
 
 @pytest.mark.real
-def test_the_library_is_wrong_where_ours_is_right() -> None:
+def test_the_library_differs_elsewhere() -> None:
     suite = real_data() / "compliance" / "json-schema"
     registry = remotes(suite / "remotes")
     wrong: Counter[str] = Counter()
@@ -93,3 +101,4 @@ def test_the_library_is_wrong_where_ours_is_right() -> None:
         except (TypeError, ValueError, OverflowError, re.error, Unresolvable):
             wrong[file] += 1
     assert +wrong == LIBRARY_WRONG
+    assert not LIBRARY_WRONG.keys() & FORMAT_ASSERTED.keys()

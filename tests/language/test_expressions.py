@@ -11,7 +11,7 @@ D = Decimal
 THIRTY = 123456789012345678901234567890
 
 VALUES = [
-    # (expression, document, result)
+    # each row: an expression, a document, and the result
     ("a + b", {"a": 1, "b": 2}, 3),
     ("a - b", {"a": 1, "b": 2}, -1),
     ("a * b", {"a": 3, "b": 2}, 6),
@@ -72,14 +72,14 @@ VALUES = [
     ("to_string(@)", [], "[]"),
     ("to_number(@)", "19.90", D("19.90")),
     ("to_number(@)", "-0.5e2", D("-50")),
-    *((f"to_number('{text}')", None, None) for text in (" 7", "1_000", "nan", "Infinity", "+7", "007", "1e999", "0x1f")),
+    *((f"to_number('{text}')", None, None) for text in (" 7", "1_000", "nan", "Infinity", "+7", "007", "1e999")),
     # variables
     ("$root.a", {"a": 1}, 1),
     ("$a", {"a": 1}, 1),
     ("$a", {"a": None}, None),
     ("lines[?currency == $currency].id", {"currency": "EUR", "lines": [{"id": 1, "currency": "EUR"}, {"id": 2}]}, [1]),
     ("lines[*].{id: id, shop: $root.shop}", {"shop": "s", "lines": [{"id": 1}]}, [{"id": 1, "shop": "s"}]),
-    ("sort_by(lines, &(price * $rate))[0].id", {"rate": -1, "lines": [{"id": 1, "price": 2}, {"id": 2, "price": 3}]}, 2),
+    ("sort_by(lines, &(n * $rate))[0].id", {"rate": -1, "lines": [{"id": 1, "n": 2}, {"id": 2, "n": 3}]}, 2),
     # the Community's functions, examples of JEP-13, 14 and 18
     ("items(@)", {"a": "first", "b": "second"}, [["a", "first"], ["b", "second"]]),
     ("from_items(@)", [["one", 1], ["two", 2], ["one", 3]], {"one": 3, "two": 2}),
@@ -114,7 +114,7 @@ VALUES = [
     ("trim_left(@, '0')", "00420", "420"),
     ("trim_right(@)", " a ", " a"),
     # ours
-    ("url_query(@)", "https://x.example/p?a=1&b=x%20y+z&a=2&flag&&e=#f?c=3", {"a": "1", "b": "x y z", "flag": "", "e": ""}),
+    ("url_query(@)", "https://x.example/p?a=1&b=x%20y+z&a=2&f&&e=#f?c=3", {"a": "1", "b": "x y z", "f": "", "e": ""}),
     ("url_query(@)", "https://x.example/p", {}),
     ("url_query(@)", "?a=%ff", {"a": "\ufffd"}),
     ("hash(@)", "ü", hashlib.sha256("ü".encode()).hexdigest()),

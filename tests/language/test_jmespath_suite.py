@@ -28,14 +28,6 @@ def test_every_case_of_the_suite_gives_the_result_or_the_kind_of_error_it_names(
     assert ran == CASES
 
 
-@pytest.mark.real
-def test_the_benchmark_expressions_compile():
-    path = real_data() / "compliance" / "jmespath" / "benchmarks.json"
-    groups = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    compiled = [compile_expression(case["expression"]) for group in groups for case in group["cases"]]
-    assert len(compiled) == 16
-
-
 def evaluated(text, given):
     try:
         return ("result", compile_expression(text)(given))

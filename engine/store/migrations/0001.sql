@@ -11,7 +11,7 @@ CREATE TABLE plan (
 CREATE TABLE event (
   event INTEGER PRIMARY KEY,
   integration TEXT NOT NULL, id TEXT, key TEXT, received_at INTEGER NOT NULL,
-  digest BLOB NOT NULL,       -- of the body: SHA-256 of the bytes, or of its canonical JSON once the body was dropped
+  digest BLOB,                -- SHA-256 of the body's canonical JSON, once the body was dropped to make room
   key_id INTEGER, chain BLOB,
   headers BLOB, query BLOB, body BLOB
 );
