@@ -82,14 +82,25 @@ def make_payloads(count: int) -> list[tuple[bytes, dict[str, str]]]:
     for number in range(count):
         body = before + str(6_000_000_000 + number).encode() + after
         signature = base64.b64encode(hmac.digest(SECRET, body, hashlib.sha256)).decode()
-        made.append((body, {"X-Shopify-Webhook-Id": f"bench-{number}", "X-Shopify-Hmac-Sha256": signature, "X-Shopify-Topic": "orders/paid"}))
+        made.append(
+            (
+                body,
+                {
+                    "X-Shopify-Webhook-Id": f"bench-{number}",
+                    "X-Shopify-Hmac-Sha256": signature,
+                    "X-Shopify-Topic": "orders/paid",
+                },
+            )
+        )
     return made
 
 
 @contextmanager
 def process(*command: str, environment: dict[str, str] | None = None) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A server process and the first line it prints."""
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}, cwd=ROOT)
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}, cwd=ROOT
+    )
     try:
         assert running.stdout is not None
         yield running, running.stdout.readline()
@@ -129,7 +140,19 @@ def engine(partner_port: int, workers: int = 64) -> Iterator[tuple["subprocess.P
             "ERP_URL": f"http://127.0.0.1:{partner_port}",
             "LEDGER_URL": f"http://127.0.0.1:{partner_port}",
         }
-        command = [sys.executable, "-m", "engine", "run", folder, "--port", "0", "--admin-port", "0", "--workers", str(workers)]
+        command = [
+            sys.executable,
+            "-m",
+            "engine",
+            "run",
+            folder,
+            "--port",
+            "0",
+            "--admin-port",
+            "0",
+            "--workers",
+            str(workers),
+        ]
         with process(*command, environment=environment) as (running, line):
             found = re.search(r":(\d+), admin on .*:(\d+)", line)
             assert found, "the engine did not start"

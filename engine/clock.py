@@ -23,12 +23,12 @@ class SystemClock:
 
 
 class SystemChance:
-    """Chance from the operating system, or from a seed that repeats it."""
+    """Chance, or with a seed the same chance again. For jitter only: nothing secret is drawn here."""
 
     __slots__ = ("_source",)
 
     def __init__(self, seed: int | None = None) -> None:
-        self._source = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - a seed is for repeats
+        self._source = random.Random(seed)  # noqa: S311 — spreads waits, guards nothing
 
     def uniform(self) -> float:
         """A float in [0, 1)."""

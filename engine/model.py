@@ -44,7 +44,8 @@ class Effect(StrEnum):
 
 
 class EffectState(StrEnum):
-    """What is known of an effect: `open` (intent without outcome), `unknown`, `clear` (surely not), `refused`, `done`."""
+    """What is known of an effect: `open` (intent without outcome), `unknown`, `clear` (surely not), `refused`,
+    `done`."""
 
     OPEN = "open"
     UNKNOWN = "unknown"
@@ -55,7 +56,7 @@ class EffectState(StrEnum):
 
 def effect_digest(system: str, operation: str, once: str) -> bytes:
     """The identity of an effect: SHA-256 of (system, operation, once), NUL between. In hex it is the partner's key."""
-    return sha256("\0".join((system, operation, once)).encode()).digest()
+    return sha256(f"{system}\0{operation}\0{once}".encode()).digest()
 
 
 class Arrival(Struct, frozen=True):

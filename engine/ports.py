@@ -12,8 +12,9 @@ from engine.model import Fact, Outcome, Request
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-Verb = Callable[[Any, Sequence[Item]], Sequence[Result]]
-"""A store's verb: (connection, batch of items) → one result for each item, inside the caller's transaction."""
+Verb = Callable[[Any, Sequence[Item]], Sequence[Result | Exception]]
+"""A store's verb: (connection, batch of items) → one result for each item, inside the caller's transaction. A result
+that is an exception is raised where its item was submitted; the others stand."""
 
 
 class Clock(Protocol):
@@ -46,7 +47,5 @@ class HttpOut(Protocol):
     async def send(self, request: Request, timeout_s: float) -> Outcome: ...
 
 
-class Observer(Protocol):
-    """Takes facts; must not block and must not raise."""
-
-    def __call__(self, fact: Fact) -> None: ...
+Observer = Callable[[Fact], None]
+"""Takes facts; must not block and must not raise."""

@@ -12,7 +12,29 @@ SECONDS_MIN, SECONDS_MAX = 5, 3_600
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds every command of the harness; each sets `run`, a function from the arguments to the exit code."""
+    add_try(commands)
     add_demo(commands)
+
+
+def add_try(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "try",
+        help="put one event through the real engine, without network",
+        description="Partners answer what their operations' `answer` says. Signatures are not asked for.",
+    )
+    added.add_argument("spec", metavar="SPEC", help="a file below specs/, or the name of an integration")
+    added.add_argument("event", metavar="EVENT", help="a JSON file {headers, query, body}")
+    added.add_argument("--raw", action="store_true", help="the file is the body itself")
+    added.add_argument("--workspace", default=".", metavar="DIR", help="where SPEC is a name (default: this folder)")
+    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    added.set_defaults(run=attempt)
+
+
+def attempt(arguments: argparse.Namespace) -> int:
+    from harness.trial import attempt
+
+    return attempt(arguments)
 
 
 def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -19,8 +19,9 @@ from engine.language.template_tree import Body, Choice
 from engine.rules.classify import result_of
 from engine.rules.steps import truth
 from engine.spec import shape
-from engine.spec.compile import bind, expression, to_value
+from engine.spec.compile import bind, expression
 from engine.spec.plan import Bound
+from engine.spec.value import to_value
 
 ROWS_MAX = 1_000_000
 """Rows of one book; past it the partner answers 507, so that a loop somewhere ends loudly and not by memory."""
@@ -168,7 +169,7 @@ class Partner:
         return {name: list(book.rows) for name, book in self._books.items()}
 
     def doubles(self) -> dict[str, list[str]]:
-        """Operation → the identities, as text, that stand in its book more than once; operations without any left out."""
+        """Operation → the identities, as text, that its book has more than once; operations without any left out."""
         found = {}
         for name, book in self._books.items():
             seen: dict[str, int] = {}
@@ -185,7 +186,6 @@ class Partner:
     def _offer(self, name: str, operation: shape.Operation, system: shape.System, resources: Resources) -> Offer:
         body, _, problems = parse_template(operation.request.path.text)
         assert not problems  # a workspace with such a fault is not made into partners
-        result = operation.result
         callers = (caller for caller, other in system.operations.items() if other.lookup and other.lookup.call == name)
         return Offer(
             name=name,
@@ -194,7 +194,7 @@ class Partner:
             holes=sum(not isinstance(piece, str) for piece in body),
             identity=None if operation.identity is None else expression(operation.identity),
             sayings=tuple(_saying(answer) for answer in operation.answer),
-            result=None if result is None else bind(compile_value(to_value(result), resources)),
+            result=None if operation.result is None else _bound(operation.result, resources),
             repeats=operation.effect == "idempotent",
             book=self._books.get(name),
             reads=tuple(self._books[caller] for caller in callers if caller in self._books),
@@ -296,6 +296,11 @@ def _result(offer: Offer, said: Answered) -> object:
     """What the caller will take for the result; of `input` and `once` the partner knows nothing."""
     scope = {"input": None, "once": None, "status": said["status"], "headers": said["headers"], "body": said["body"]}
     return result_of(offer.result, scope)
+
+
+def _bound(value: shape.Value, resources: Resources) -> Bound:
+    """As a plan binds it: a bare expression may give null, a value with converters says itself what null means."""
+    return expression(value) if isinstance(value, shape.Expression) else bind(compile_value(to_value(value), resources))
 
 
 def _saying(answer: shape.Answer) -> Saying:

@@ -14,7 +14,7 @@ import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -40,6 +40,8 @@ BODY_BYTES_MAX = 5 << 20
 CONNECTIONS_MAX = 1_000
 REPEATS_TOLD_APART_MAX = 1_000_000
 """Different requests whose repeats are counted; what comes past them meets its first fate again and again."""
+
+Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 NO_LINGER = struct.pack("ii", 1, 0)
 """SO_LINGER on, zero seconds: closing sends RST and drops what was not sent."""
@@ -77,7 +79,7 @@ class ServedPartner:
             await runner.cleanup()
         self._runners.clear()
 
-    async def _listen(self, serve: web.RequestHandler, host: str, port: int) -> int:
+    async def _listen(self, serve: Serve, host: str, port: int) -> int:
         server = web.Server(serve, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from engine.charter.look import charters, finding, integrations, system_of, values
 from engine.errors import Fault, Mark
 from engine.spec import shape
-from engine.spec.workspace import TABLES, Document, Workspace
+from engine.spec.table import TABLES
+from engine.spec.workspace import Document, Workspace
 
 
 def examples_missing(workspace: Workspace) -> Iterator[Fault]:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 HELD, FAILED, WRONG, INVALID, OURS, INTERRUPTED = 0, 1, 2, 3, 4, 130
-"""Exit codes: all held; a check failed; spec or command wrong; measurement invalid; Waybill itself failed; interrupted."""
+"""Exit codes: all held; a check failed; spec or command wrong; measurement invalid; Waybill itself failed;
+interrupted."""
 
 DESCRIPTION = "Integrations as configuration, for commerce: describe one in YAML; run it durably, prove it, load it."
 EPILOG = """\
@@ -39,9 +40,9 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-
-
-def command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str, run: str, more: str = "") -> argparse.ArgumentParser:
+def command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str, run: str, more: str = ""
+) -> argparse.ArgumentParser:
     """Adds a command whose work is `module:function` below engine.cli, imported when it is called."""
     added = commands.add_parser(name, help=help_, description=f"{help_[0].upper()}{help_[1:]}. {more}".strip())
     added.set_defaults(run=late(run))
@@ -62,13 +63,19 @@ def late(where: str) -> "object":
 
 def add_workspace(added: argparse.ArgumentParser, positional: bool = True) -> None:
     if positional:
-        added.add_argument("workspace", nargs="?", default=".", metavar="DIR", help="the workspace (default: this folder)")
+        added.add_argument(
+            "workspace", nargs="?", default=".", metavar="DIR", help="the workspace (default: this folder)"
+        )
     else:
         added.add_argument("--workspace", default=".", metavar="DIR", help="the workspace (default: this folder)")
 
 
 def add_store(added: argparse.ArgumentParser) -> None:
-    added.add_argument("--store", metavar="URL", help="sqlite:///path/events.db?max_size=64MiB (default: events.db in the workspace's .waybill)")
+    added.add_argument(
+        "--store",
+        metavar="URL",
+        help="sqlite:///path/events.db?max_size=64MiB (default: events.db in the workspace's .waybill)",
+    )
 
 
 def add_format(added: argparse.ArgumentParser, *formats: str) -> None:
@@ -81,8 +88,13 @@ def add_init(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    added = command(commands, "check", "read everything, report every fault and charter finding", "check:check",
-                    "Ends with 2 where there are faults, with 1 where a finding is an error.")
+    added = command(
+        commands,
+        "check",
+        "read everything, report every fault and charter finding",
+        "check:check",
+        "Ends with 2 where there are faults, with 1 where a finding is an error.",
+    )
     add_workspace(added)
     add_format(added, "text", "json", "sarif", "junit", "github")
 
@@ -98,14 +110,23 @@ def add_schema(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    added = command(commands, "run", "run the engine", "run:run",
-                    "SIGTERM drains and stops, SIGHUP reads the workspace again; a workspace with faults is refused and the old one runs on.")
+    added = command(
+        commands,
+        "run",
+        "run the engine",
+        "run:run",
+        "SIGTERM drains and stops. SIGHUP reads the workspace again; one with faults is refused, the old one runs on.",
+    )
     add_workspace(added)
-    added.add_argument("--environment", default="local", metavar="NAME", help="an environment of the charter (default: local)")
+    added.add_argument(
+        "--environment", default="local", metavar="NAME", help="an environment of the charter (default: local)"
+    )
     add_store(added)
     added.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1)")
     added.add_argument("--port", type=port, default=8080, help="intake (default: 8080; 0: any free one)")
-    added.add_argument("--admin-port", type=port, default=8081, help="/health /ready /metrics (default: 8081; 0: any free one)")
+    added.add_argument(
+        "--admin-port", type=port, default=8081, help="/health /ready /metrics (default: 8081; 0: any free one)"
+    )
     added.add_argument("--workers", type=workers, default=64, metavar="N", help="deliveries at once (default: 64)")
 
 
@@ -113,7 +134,9 @@ def add_events(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     added = command(commands, "events", "list stored events, oldest first", "events:events")
     add_workspace(added, positional=False)
     add_store(added)
-    added.add_argument("--status", action="append", default=[], metavar="STATUS", help="only these (may be given again)")
+    added.add_argument(
+        "--status", action="append", default=[], metavar="STATUS", help="only these (may be given again)"
+    )
     added.add_argument("--integration", metavar="NAME", help="only of this integration")
     added.add_argument("--queue", metavar="NAME", help="only what waits in this queue")
     added.add_argument("--id", metavar="ID", help="only with this id of the sender")
@@ -141,12 +164,19 @@ def add_release(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def add_redrive(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    added = command(commands, "redrive", "try dead, quarantined, held or discarded events again", "events:redrive",
-                    "What was done at a partner stays done: the effect ledger answers it.")
+    added = command(
+        commands,
+        "redrive",
+        "try dead, quarantined, held or discarded events again",
+        "events:redrive",
+        "What was done at a partner stays done: the effect ledger answers it.",
+    )
     added.add_argument("event", nargs="*", metavar="EVENT")
     added.add_argument("--status", choices=("dead", "quarantined", "held", "discarded"), help="all of this status")
     added.add_argument("--integration", metavar="NAME", help="with --status: only of this integration")
-    added.add_argument("--latest", action="store_true", help="under the newest version instead of the one it was accepted under")
+    added.add_argument(
+        "--latest", action="store_true", help="under the newest version instead of the one it was accepted under"
+    )
     added.add_argument("--by", default="", metavar="NAME", help="who decides")
     added.add_argument("--reason", default="", metavar="TEXT", help="why; kept with the event")
     add_workspace(added, positional=False)
@@ -192,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough (`waybill events | head`).
         sys.stderr.close()
         return HELD
-    except Exception:
+    except Exception:  # noqa: BLE001 — the last line of defence: said, with its trace, and exit 4
         import traceback
 
         traceback.print_exc()

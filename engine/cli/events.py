@@ -7,7 +7,7 @@ runs, the store is opened here under the same lock.
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from engine.errors import UserError
 from engine.model import Status
 from engine.rules.steps import time_text
 from engine.run.app import socket_path, store_address
+from engine.spec.plan import Plan
 from engine.store import EventRow, Filter, Move
 from engine.store.files import Lock, open_reader, open_writer
 from engine.store.readers import read_effects, read_events, read_lines
@@ -77,7 +78,11 @@ def events(arguments: argparse.Namespace) -> int:
     """Lists events."""
     connection = open_reader(store_address(Path(arguments.workspace), arguments.store).path)
     wanted = Filter(
-        status=check_statuses(arguments.status), integration=arguments.integration, queue=arguments.queue, id=arguments.id, key=arguments.key
+        status=check_statuses(arguments.status),
+        integration=arguments.integration,
+        queue=arguments.queue,
+        id=arguments.id,
+        key=arguments.key,
     )
     most = arguments.limit or (None if arguments.format == "json" else SHOWN)
     count = 0
@@ -89,7 +94,8 @@ def events(arguments: argparse.Namespace) -> int:
         where = f" [{row.queue}]" if row.queue else ""
         reason = f"  {row.reason.splitlines()[0]}" if row.reason else ""
         sys.stdout.write(
-            f"evt-{row.event:<7} {row.status.value:<12}{time_text(row.received_at)[:19]}Z  {row.integration}@{row.version}"
+            f"evt-{row.event:<7} {row.status.value:<12}{time_text(row.received_at)[:19]}Z"
+            f"  {row.integration}@{row.version}"
             f"  id {row.id or '-'}  key {row.key or '-'}{where}{reason}\n"
         )
     if arguments.format == "text":
@@ -111,15 +117,26 @@ def event(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         story = [
             {
-                "at": time_text(line.at), "step": line.step or None, "kind": line.kind, "operation": line.operation or None,
-                "once": line.once or None, "verdict": line.verdict or None, "status": line.status or None, "took_us": line.took_us,
+                "at": time_text(line.at),
+                "step": line.step or None,
+                "kind": line.kind,
+                "operation": line.operation or None,
+                "once": line.once or None,
+                "verdict": line.verdict or None,
+                "status": line.status or None,
+                "took_us": line.took_us,
                 "reason": line.reason or None,
             }
             for line in lines
         ]
         ledger = [
-            {"operation": f"{effect.system}.{effect.operation}", "once": effect.once, "state": effect.state.value,
-             "attempts": effect.attempts, "event": f"evt-{effect.event}"}
+            {
+                "operation": f"{effect.system}.{effect.operation}",
+                "once": effect.once,
+                "state": effect.state.value,
+                "attempts": effect.attempts,
+                "event": f"evt-{effect.event}",
+            }
             for effect in effects
         ]
         sys.stdout.write(json.dumps({**as_json(row), "story": story, "effects": ledger}, ensure_ascii=False) + "\n")
@@ -167,7 +184,11 @@ def move(arguments: argparse.Namespace, numbers: list[int], action: str, *, late
     integrations = {}
     if latest:
         connection = open_reader(address.path)
-        integrations = {number: row.integration for number in numbers for row in read_events(connection, Filter(after=number - 1, limit=1))}
+        integrations = {
+            number: row.integration
+            for number in numbers
+            for row in read_events(connection, Filter(after=number - 1, limit=1))
+        }
     wanted = [[number, action, arguments.by, arguments.reason, integrations.get(number)] for number in numbers]
     answer = ask(socket_path(root), {"moves": wanted})
     said = answer["answers"] if answer is not None else move_here(root, address, wanted)
@@ -190,7 +211,7 @@ def move_here(root: Path, address: Any, wanted: list[list[Any]]) -> list[str]:
     if not address.path.exists():
         raise UserError(f"there is no store at {address.path}; say which with --store")
     now = SystemClock().now()
-    plans = {}
+    plans: Mapping[str, Plan] = {}
     if any(latest for *_, latest in wanted):
         from engine.run.load import load
 
@@ -199,12 +220,15 @@ def move_here(root: Path, address: Any, wanted: list[list[Any]]) -> list[str]:
     try:
         connection = open_writer(address)
         store = SqliteStore()
-        kept = [(store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now)) for plan in plans.values()]
+        kept = [
+            (store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now))
+            for plan in plans.values()
+        ]
         moves = [
             (store.move, Move(number, now, action, by, reason, plans[latest].hash if latest in plans else None))
             for number, action, by, reason, latest in wanted
         ]
-        answers: list[str] = run_group(connection, [*kept, *moves])[len(kept):]
+        answers: list[str] = run_group(connection, [*kept, *moves])[len(kept) :]
         connection.close()
         return answers
     finally:

@@ -107,7 +107,7 @@ def compile_mapping(
     return mapped
 
 
-def _compile(value: Value, resources: Resources, required: bool, what: str) -> _Reader:  # noqa: FBT001
+def _compile(value: Value, resources: Resources, required: bool, what: str) -> _Reader:
     match value:
         case FromExpression():
             return _from_expression(value, resources, required, what)
@@ -124,7 +124,7 @@ def _compile(value: Value, resources: Resources, required: bool, what: str) -> _
 def _from_expression(
     value: FromExpression,
     resources: Resources,
-    required: bool,  # noqa: FBT001
+    required: bool,
     what: str,
 ) -> _Reader:
     expression, convert = compile_expression(value.text), compile_converters(value, resources)

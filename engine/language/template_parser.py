@@ -31,7 +31,7 @@ NESTING_MAX = 64
 TRUNCATE_MAX = 65_536
 FILTERS = ("default", "join", "lower", "trim", "truncate", "upper")
 
-_ENVIRONMENT = Environment(keep_trailing_newline=True, autoescape=False)  # noqa: S701  # parses only, renders nothing
+_ENVIRONMENT = Environment(keep_trailing_newline=True, autoescape=False)  # noqa: S701 — parses only, renders nothing
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _OPERATORS = {"eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq": ">="}
 _WORDS = {

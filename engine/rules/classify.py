@@ -14,7 +14,13 @@ RETRIED = (408, 425, 429, 503)
 
 
 def answer_scope(input_: object, once: str | None, outcome: Outcome) -> dict[str, object]:
-    return {"input": input_, "once": once, "status": outcome.status, "headers": dict(outcome.headers), "body": outcome.body}
+    return {
+        "input": input_,
+        "once": once,
+        "status": outcome.status,
+        "headers": dict(outcome.headers),
+        "body": outcome.body,
+    }
 
 
 def classify(operation: OperationPlan, outcome: Outcome, scope: Mapping[str, object]) -> tuple[Verdict, str]:
@@ -26,9 +32,13 @@ def classify(operation: OperationPlan, outcome: Outcome, scope: Mapping[str, obj
     for place, (when, verdict) in enumerate(operation.outcomes):
         try:
             if truth(when(scope)):
-                return harmless(operation, verdict), f"answered {outcome.status}, outcome {place + 1} of {operation.full_name}"
+                return harmless(
+                    operation, verdict
+                ), f"answered {outcome.status}, outcome {place + 1} of {operation.full_name}"
         except LanguageError as error:
-            return harmless(operation, Verdict.UNKNOWN), f"outcome {place + 1} of {operation.full_name}: {error.message}"
+            return harmless(
+                operation, Verdict.UNKNOWN
+            ), f"outcome {place + 1} of {operation.full_name}: {error.message}"
     verdict = http_default(outcome.status)
     if verdict is Verdict.DONE and outcome.malformed:
         return harmless(operation, Verdict.UNKNOWN), f"answered {outcome.status}, but {outcome.malformed}"

@@ -15,14 +15,14 @@ from engine.spec.shape import Retry
 class Action(StrEnum):
     """What the delivery does next."""
 
-    GO_ON = "go_on"        # the step is over, with a result
-    DEFAULT = "default"    # the step failed without effect, its default is the result
-    SEND = "send"          # send (again) now
-    LOOK_UP = "look_up"    # ask the partner now
-    REFRESH = "refresh"    # read the credentials again, then send again now
-    WAIT = "wait"          # until `at`
-    HOLD = "hold"          # a person decides
-    DIE = "die"            # a dead letter
+    GO_ON = "go_on"  # the step is over, with a result
+    DEFAULT = "default"  # the step failed without effect, its default is the result
+    SEND = "send"  # send (again) now
+    LOOK_UP = "look_up"  # ask the partner now
+    REFRESH = "refresh"  # read the credentials again, then send again now
+    WAIT = "wait"  # until `at`
+    HOLD = "hold"  # a person decides
+    DIE = "die"  # a dead letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class Known:
 
 
 def after_answer(verdict: Verdict, known: Known, *, wants_lookup: bool = False) -> Decision:
-    """What a call's verdict means. `wants_lookup`: it is done, but left its declared result null, and a look-up may know it."""
+    """What a call's verdict means. `wants_lookup`: it is done, but left its declared result null, and a look-up may
+    know it."""
     if verdict is Verdict.DONE:
         if wants_lookup and known.has_lookup and not known.spent:
             return Decision(Action.LOOK_UP, known.why)
@@ -111,7 +112,7 @@ def on_open_intent(known: Known) -> Decision:
 
 
 def after_lookup(found: bool | None, known: Known, *, done: bool = False) -> Decision:
-    """What a look-up says: there, not there, or None for nobody can tell. `done`: the call itself was answered as done."""
+    """What a look-up says: there, not there, or None for nobody can tell. `done`: the call itself was answered."""
     if found or (done and known.spent):
         return Decision(Action.GO_ON, "found by look-up" if found else known.why, EffectState.DONE)
     if found is None or done:
@@ -135,6 +136,6 @@ def failed(known: Known, effect: EffectState, why: str) -> Decision:
 
 
 def hold_unknown(known: Known, why: str) -> Decision:
-    """A person finds out. A release sends once more, but never what is declared at_most_once: that goes on with null."""
+    """A person finds out. A release sends once more, but what is declared at_most_once goes on with null instead."""
     on_release = "end" if known.effect is Effect.AT_MOST_ONCE else "send"
     return Decision(Action.HOLD, f"unknown whether it took effect: {why}", EffectState.UNKNOWN, on_release=on_release)

@@ -73,7 +73,9 @@ def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
     if receive.contract is not None:
         violations = receive.contract.check(body)
         if violations:
-            shown = "; ".join(f"{violation.path or 'the body'}: {violation.message}" for violation in violations[:PROBLEMS_SHOWN])
+            shown = "; ".join(
+                f"{violation.path or 'the body'}: {violation.message}" for violation in violations[:PROBLEMS_SHOWN]
+            )
             more = f" (and {len(violations) - PROBLEMS_SHOWN} more)" if len(violations) > PROBLEMS_SHOWN else ""
             return End(Status.QUARANTINED, f"the body breaks {receive.contract.name}: {shown}{more}")
     event = {
@@ -83,7 +85,13 @@ def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
         "received_at": time_text(delivery.received_at),
         "integration": delivery.integration,
     }
-    return {"environment": plan.environment, "event": event, "headers": dict(delivery.headers), "body": body, "envelope": body}
+    return {
+        "environment": plan.environment,
+        "event": event,
+        "headers": dict(delivery.headers),
+        "body": body,
+        "envelope": body,
+    }
 
 
 def advance(plan: Plan, scope: dict[str, object], ended: Mapping[str, object]) -> Need:
@@ -104,8 +112,12 @@ def advance(plan: Plan, scope: dict[str, object], ended: Mapping[str, object]) -
                 result = step.mapping(step.source(scope))
                 violations = step.contract.check(result)
                 if violations:
-                    shown = "; ".join(f"{violation.path}: {violation.message}" for violation in violations[:PROBLEMS_SHOWN])
-                    return End(Status.QUARANTINED, f"step {step.id}: the result breaks {step.contract.name}: {shown}", step.id)
+                    shown = "; ".join(
+                        f"{violation.path}: {violation.message}" for violation in violations[:PROBLEMS_SHOWN]
+                    )
+                    return End(
+                        Status.QUARANTINED, f"step {step.id}: the result breaks {step.contract.name}: {shown}", step.id
+                    )
                 scope[step.id] = result
                 continue
             where = "reason" if isinstance(step, HoldStep) else "call"
@@ -126,16 +138,26 @@ def make_call(step: CallStep, scope: Mapping[str, object]) -> Need:
     if operation.effect is not Effect.NONE:
         once = identity_text(step.once(scope) if step.once else None)
         if once is None:
-            return End(Status.QUARANTINED, f"step {step.id}: `once` gave no text or number, and without an identity the call could double", step.id)
+            return End(
+                Status.QUARANTINED,
+                f"step {step.id}: `once` gave no text or number, and without an identity the call could double",
+                step.id,
+            )
     request = operation.request(input_, once)
-    digest = sha256(canonical_json([request.method, request.path, request.query, request.headers, request.body])).digest()[:16]
+    digest = sha256(
+        canonical_json([request.method, request.path, request.query, request.headers, request.body])
+    ).digest()[:16]
     return Call(step, input_, once, request, digest)
 
 
 def mapping_end(step: str, problems: tuple[FieldProblem, ...]) -> End:
-    """All problems of a mapping in one reason. What a table row's absence asks for counts; anything else quarantines."""
+    """All problems of a mapping in one reason. What a table row's absence asks for counts; anything else
+    quarantines."""
     asked = {problem.on_missing for problem in problems}
-    shown = "; ".join(f"{problem.path}: {problem.message}" if problem.path else problem.message for problem in problems[:PROBLEMS_SHOWN])
+    shown = "; ".join(
+        f"{problem.path}: {problem.message}" if problem.path else problem.message
+        for problem in problems[:PROBLEMS_SHOWN]
+    )
     more = f" (and {len(problems) - PROBLEMS_SHOWN} more)" if len(problems) > PROBLEMS_SHOWN else ""
     reason = f"step {step}: {shown}{more}"
     if "fail" in asked:

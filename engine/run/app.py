@@ -108,7 +108,7 @@ class Engine:
         self.metrics(fact)
         self.log(fact)
 
-    def fact(self, name: str, **data: str | int | float | None) -> None:
+    def fact(self, name: str, **data: str | float | None) -> None:
         self.observe(Fact(name, self.clock.now(), data))
 
     async def run(self) -> None:
@@ -131,9 +131,18 @@ class Engine:
             self.loaded = loaded
             self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
             self.deliverer = Deliverer(
-                self.store, self.committer, self.http, self.live, self.clock, SystemChance(), self.observe, settings.workers
+                self.store,
+                self.committer,
+                self.http,
+                self.live,
+                self.clock,
+                SystemChance(),
+                self.observe,
+                settings.workers,
             )
-            self.intake = Intake(self.store, self.committer, self.clock, self.observe, self.deliverer.wake, inbound_routes)
+            self.intake = Intake(
+                self.store, self.committer, self.clock, self.observe, self.deliverer.wake, inbound_routes
+            )
             try:
                 await self.serve()
             finally:
@@ -160,7 +169,9 @@ class Engine:
         freeze_garbage()
         self.ready = True
         self.fact("started", environment=self.settings.environment, port=port, admin_port=admin_port)
-        sys.stdout.write(f"waybill: taking events on http://{self.settings.host}:{port}, admin on http://{self.settings.host}:{admin_port}\n")
+        sys.stdout.write(
+            f"waybill: taking events on http://{self.settings.host}:{port}, admin on http://{self.settings.host}:{admin_port}\n"
+        )
         sys.stdout.flush()
         try:
             async with asyncio.TaskGroup() as group:
@@ -176,7 +187,9 @@ class Engine:
             await admin.stop(0)
             self.fact("stopped")
 
-    async def stop_when_told(self, server: IntakeServer, delivering: "asyncio.Task[None]", watching: "asyncio.Task[None]") -> None:
+    async def stop_when_told(
+        self, server: IntakeServer, delivering: "asyncio.Task[None]", watching: "asyncio.Task[None]"
+    ) -> None:
         await self.stopping.wait()
         self.fact("stopping")
         self.ready = self.intake.open = False
@@ -195,13 +208,15 @@ class Engine:
     async def keep_plans(self, loaded: Loaded) -> None:
         now = self.clock.now()
         for plan in loaded.plans.values():
-            await self.committer.submit(self.store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now))
+            await self.committer.submit(
+                self.store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now)
+            )
 
     def kept_plan(self, hash_: str) -> Plan | None:
         content = read_plan(self.reader, hash_)
         return None if content is None else compile_content(content, self.settings.environment, self.loaded.resources)
 
-    def refresh(self, system: str) -> None:
+    def refresh(self, _system: str) -> None:
         """Reads credentials again after a partner said 401; the next send uses them."""
         self.spawn(self.http.replace(HttpClient(addresses(self.loaded), self.clock)))
 
@@ -227,7 +242,8 @@ class Engine:
     # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, request: Any) -> Any:
-        """Carries out people's decisions: {"moves": [[event, action, by, reason, latest], …]} → {"answers": [text, …]}."""
+        """Carries out people's decisions: {"moves": [[event, action, by, reason, latest], …]} → {"answers": [text,
+        …]}."""
         answers = [await self.move(*move) for move in request["moves"]]
         self.deliverer.wake()
         return {"answers": answers}
@@ -283,7 +299,7 @@ class Engine:
 
 
 def freeze_garbage() -> None:
-    """What was made until now lives as long as the process: looking through it again and again is the longest pause left."""
+    """What was made until now lives as long as the process; looking through it again is the longest pause left."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -297,4 +313,3 @@ def run_engine(settings: Settings) -> None:
         asyncio.run(Engine(settings).run())
     else:
         uvloop.run(Engine(settings).run())
-

@@ -48,7 +48,15 @@ class Deliverer:
     """Keeps up to `workers` deliveries running; `wake` tells it that something may be due."""
 
     def __init__(
-        self, store: Store, committer: Committer, http: HttpOut, live: Live, clock: Clock, chance: Chance, observe: Observer, workers: int
+        self,
+        store: Store,
+        committer: Committer,
+        http: HttpOut,
+        live: Live,
+        clock: Clock,
+        chance: Chance,
+        observe: Observer,
+        workers: int,
     ) -> None:
         self.store = store
         self.committer = committer
@@ -141,13 +149,17 @@ class Deliverer:
         if isinstance(need, steps.Ask):
             now = self.clock.now()
             progress.lines.append(Line(step=need.step.id, kind="hold", at=now, reason=need.reason))
-            await self.record(progress, Status.HELD, step=need.step.id, queue=need.step.queue, reason=need.reason, on_release="end")
+            await self.record(
+                progress, Status.HELD, step=need.step.id, queue=need.step.queue, reason=need.reason, on_release="end"
+            )
             return False
         return await self.call(progress, need)
 
     async def finish(self, progress: Progress, end: steps.End) -> None:
         on_release = "send" if end.status is Status.HELD else ""
-        await self.record(progress, end.status, step=end.step, queue=end.queue, reason=end.reason, on_release=on_release)
+        await self.record(
+            progress, end.status, step=end.step, queue=end.queue, reason=end.reason, on_release=on_release
+        )
 
     # ── one call ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -177,8 +189,16 @@ class Deliverer:
         now = self.clock.now()
         lease_until = now + int(self.live.system(operation.system).timeout_s * 1_000_000) + LEASE_MARGIN_US
         intent = Intent(
-            event=progress.delivery.event, token=progress.delivery.token, step=call.step.id, system=operation.system,
-            operation=operation.name, once=call.once, request_digest=call.digest, at=now, lease_until=lease_until, again=again,
+            event=progress.delivery.event,
+            token=progress.delivery.token,
+            step=call.step.id,
+            system=operation.system,
+            operation=operation.name,
+            once=call.once,
+            request_digest=call.digest,
+            at=now,
+            lease_until=lease_until,
+            again=again,
         )
         written = self.flush(progress, call.step.id) if progress.lines or progress.settled else None
         answered = await self.commit(self.store.begin, intent)
@@ -202,7 +222,8 @@ class Deliverer:
         verdict, why = classify(operation, outcome, scope)
         result = result_of(operation.result, scope) if verdict is Verdict.DONE else None
         decision = decide.after_answer(
-            verdict, self.known(progress, call, answered, outcome, why, refreshed=refreshed),
+            verdict,
+            self.known(progress, call, answered, outcome, why, refreshed=refreshed),
             wants_lookup=operation.result is not None and result is None,
         )
         self.note(progress, call, "call", outcome, verdict.value, why)
@@ -217,9 +238,17 @@ class Deliverer:
         operation = lookup.operation
         request = operation.request(lookup.input(asked), call.once)
         counted = Intent(
-            event=progress.delivery.event, token=progress.delivery.token, step=call.step.id, system=operation.system,
-            operation=operation.name, once=None, request_digest=b"", at=self.clock.now(),
-            lease_until=self.clock.now() + int(self.live.system(operation.system).timeout_s * 1_000_000) + LEASE_MARGIN_US,
+            event=progress.delivery.event,
+            token=progress.delivery.token,
+            step=call.step.id,
+            system=operation.system,
+            operation=operation.name,
+            once=None,
+            request_digest=b"",
+            at=self.clock.now(),
+            lease_until=self.clock.now()
+            + int(self.live.system(operation.system).timeout_s * 1_000_000)
+            + LEASE_MARGIN_US,
         )
         if (await self.commit(self.store.begin, counted)).leave is Leave.STALE:
             raise LeaseLost
@@ -236,23 +265,54 @@ class Deliverer:
         return decision
 
     def known(
-        self, progress: Progress, call: steps.Call, answered: Answered, outcome: Outcome | None = None, why: str = "", *,
+        self,
+        progress: Progress,
+        call: steps.Call,
+        answered: Answered,
+        outcome: Outcome | None = None,
+        why: str = "",
+        *,
         refreshed: bool = False,
     ) -> Known:
         step, system = call.step, self.live.system(call.request.system)
         return Known(
-            effect=step.operation.effect, on_unknown=step.on_unknown, on_failure=step.on_failure,
-            has_lookup=step.operation.lookup is not None, retry=system.retry, attempts=progress.attempts, now=self.clock.now(),
-            chance=self.chance.uniform(), first_sent_at=answered.first_sent_at, key_valid_us=step.operation.key_valid_us,
-            retry_after=outcome.headers.get("retry-after") if outcome else None, refreshed=refreshed, why=why,
+            effect=step.operation.effect,
+            on_unknown=step.on_unknown,
+            on_failure=step.on_failure,
+            has_lookup=step.operation.lookup is not None,
+            retry=system.retry,
+            attempts=progress.attempts,
+            now=self.clock.now(),
+            chance=self.chance.uniform(),
+            first_sent_at=answered.first_sent_at,
+            key_valid_us=step.operation.key_valid_us,
+            retry_after=outcome.headers.get("retry-after") if outcome else None,
+            refreshed=refreshed,
+            why=why,
         )
 
     def note(self, progress: Progress, call: steps.Call, kind: str, outcome: Outcome, verdict: str, why: str) -> None:
-        progress.lines.append(Line(
-            step=call.step.id, kind=kind, at=self.clock.now(), operation=call.step.operation.full_name, once=call.once or "",
-            verdict=verdict, status=outcome.status if outcome.sent is Sent.ANSWERED else 0, took_us=outcome.took_us, reason=why,
-        ))
-        self.fact("call", progress, operation=call.step.operation.full_name, kind=kind, verdict=verdict, took_us=outcome.took_us)
+        progress.lines.append(
+            Line(
+                step=call.step.id,
+                kind=kind,
+                at=self.clock.now(),
+                operation=call.step.operation.full_name,
+                once=call.once or "",
+                verdict=verdict,
+                status=outcome.status if outcome.sent is Sent.ANSWERED else 0,
+                took_us=outcome.took_us,
+                reason=why,
+            )
+        )
+        self.fact(
+            "call",
+            progress,
+            operation=call.step.operation.full_name,
+            kind=kind,
+            verdict=verdict,
+            took_us=outcome.took_us,
+        )
 
     def settle(self, progress: Progress, call: steps.Call, decision: Decision, result: object) -> None:
         """Keeps the effect's new state, and on success the result, for the next record."""
@@ -282,7 +342,14 @@ class Deliverer:
         elif decision.action is Action.HOLD:
             self.settle_state(progress, call, decision)
             queue = "unknown-effects" if decision.effect is EffectState.UNKNOWN else "failed-calls"
-            await self.record(progress, Status.HELD, step=step, queue=queue, reason=f"step {step}: {decision.reason}", on_release=decision.on_release)
+            await self.record(
+                progress,
+                Status.HELD,
+                step=step,
+                queue=queue,
+                reason=f"step {step}: {decision.reason}",
+                on_release=decision.on_release,
+            )
         else:
             self.settle_state(progress, call, decision)
             await self.record(progress, Status.DEAD, step=step, reason=f"step {step}: {decision.reason}")
@@ -302,37 +369,76 @@ class Deliverer:
         if answered.leave is Leave.KNOWN:
             differs = ", with another request" if answered.differs else ""
             why = f"the effect is there already: event {answered.event}{differs}"
-            progress.lines.append(Line(
-                step=step.id, kind="known", at=self.clock.now(), operation=operation.full_name, once=call.once or "", reason=why,
-            ))
+            progress.lines.append(
+                Line(
+                    step=step.id,
+                    kind="known",
+                    at=self.clock.now(),
+                    operation=operation.full_name,
+                    once=call.once or "",
+                    reason=why,
+                )
+            )
             self.fact("effect_known", progress, operation=operation.full_name)
             self.end_step(progress, step, answered.result)
             return True
         if answered.leave is Leave.BUSY:
             reason = f"event {answered.event} has an open intent for the same effect"
-            await self.record(progress, Status.WAITING, step=step.id, due_at=self.clock.now() + BUSY_WAIT_US, reason=reason)
+            await self.record(
+                progress, Status.WAITING, step=step.id, due_at=self.clock.now() + BUSY_WAIT_US, reason=reason
+            )
             return False
         reason = f"step {step.id}: the request differs from the one that was sent for the same effect"
-        await self.record(progress, Status.HELD, step=step.id, queue="changed-requests", reason=reason, on_release="send")
+        await self.record(
+            progress, Status.HELD, step=step.id, queue="changed-requests", reason=reason, on_release="send"
+        )
         return False
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def make_record(
-        self, progress: Progress, status: Status, *, step: str = "", due_at: int = 0, queue: str = "", reason: str = "", on_release: str = ""
+        self,
+        progress: Progress,
+        status: Status,
+        *,
+        step: str = "",
+        due_at: int = 0,
+        queue: str = "",
+        reason: str = "",
+        on_release: str = "",
     ) -> Record:
         now = self.clock.now()
         return Record(
-            event=progress.delivery.event, token=progress.delivery.token, at=now, status=status, due_at=due_at,
-            lease_until=now + LEASE_US if status is Status.RUNNING else 0, attempts=progress.attempts, step=step,
-            on_release=on_release, queue=queue, reason=reason, lines=tuple(progress.lines), settled=progress.settled,
+            event=progress.delivery.event,
+            token=progress.delivery.token,
+            at=now,
+            status=status,
+            due_at=due_at,
+            lease_until=now + LEASE_US if status is Status.RUNNING else 0,
+            attempts=progress.attempts,
+            step=step,
+            on_release=on_release,
+            queue=queue,
+            reason=reason,
+            lines=tuple(progress.lines),
+            settled=progress.settled,
         )
 
     async def record(
-        self, progress: Progress, status: Status, *, step: str = "", due_at: int = 0, queue: str = "", reason: str = "", on_release: str = ""
+        self,
+        progress: Progress,
+        status: Status,
+        *,
+        step: str = "",
+        due_at: int = 0,
+        queue: str = "",
+        reason: str = "",
+        on_release: str = "",
     ) -> None:
         """Writes the end of this claim."""
-        record = self.make_record(progress, status, step=step, due_at=due_at, queue=queue, reason=reason, on_release=on_release)
+        record = self.make_record(
+            progress, status, step=step, due_at=due_at, queue=queue, reason=reason, on_release=on_release
+        )
         if not await self.commit(self.store.record, record):
             raise LeaseLost
         progress.lines, progress.settled = [], None
@@ -348,6 +454,8 @@ class Deliverer:
                 self.observe(Fact("outcome_waits_for_room", self.clock.now(), {}))
                 await asyncio.sleep(FULL_WAIT_S)
 
-    def fact(self, name: str, progress: Progress, **data: str | int | float | None) -> None:
+    def fact(self, name: str, progress: Progress, **data: str | float | None) -> None:
         delivery = progress.delivery
-        self.observe(Fact(name, self.clock.now(), {"event": delivery.event, "integration": delivery.integration, **data}))
+        self.observe(
+            Fact(name, self.clock.now(), {"event": delivery.event, "integration": delivery.integration, **data})
+        )

@@ -16,7 +16,7 @@ from engine.model import Arrival, Fact
 from engine.ports import Clock, Committer, Observer
 from engine.rules.signature import Verification, verify
 from engine.rules.steps import identity_text
-from engine.spec.plan import Bound, Plan
+from engine.spec.plan import Plan
 from engine.store import Store
 from engine.wire.answers import Answer, Inbound, problem
 
@@ -25,7 +25,8 @@ RETRY_LATER = (("Retry-After", "5"),)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One path of the intake: the plan it feeds, how its requests are verified, and what an accepted one is answered."""
+    """One path of the intake: the plan it feeds, how its requests are verified, and what an accepted one is
+    answered."""
 
     plan: Plan
     verification: Verification
@@ -37,7 +38,13 @@ class Intake:
     """Answers inbound requests. `routes` (path → Route) is replaced as a whole by a reload."""
 
     def __init__(
-        self, store: Store, committer: Committer, clock: Clock, observe: Observer, wake: Callable[[], None], routes: Mapping[str, Route]
+        self,
+        store: Store,
+        committer: Committer,
+        clock: Clock,
+        observe: Observer,
+        wake: Callable[[], None],
+        routes: Mapping[str, Route],
     ) -> None:
         self.store = store
         self.committer = committer
@@ -65,9 +72,13 @@ class Intake:
         except StoreFull:
             self.observe(Fact("refused_full", now, {"integration": route.plan.integration}))
             return problem(503, "no room for new events", RETRY_LATER)
-        self.observe(Fact(receipt.verdict, now, {"integration": route.plan.integration, "took_us": self.clock.now() - now}))
+        self.observe(
+            Fact(receipt.verdict, now, {"integration": route.plan.integration, "took_us": self.clock.now() - now})
+        )
         if receipt.verdict == "duplicate":
-            return self.answer(route, 200 if route.text is None and route.status == 202 else route.status, b"duplicate", receipt.event)
+            return self.answer(
+                route, 200 if route.text is None and route.status == 202 else route.status, b"duplicate", receipt.event
+            )
         self.wake()
         return self.answer(route, route.status, b"accepted", receipt.event)
 
@@ -98,8 +109,16 @@ def name(plan: Plan, inbound: Inbound, now: int) -> Arrival:
             reason = reason or why
     id_, key = named["id"], named["key"]
     return Arrival(
-        integration=plan.integration, plan=plan.hash, id=id_, key=key, headers=inbound.headers, query=inbound.query, body=inbound.body,
-        received_at=now, dedupe_for_s=receive.dedupe_for_s, reason=reason,
+        integration=plan.integration,
+        plan=plan.hash,
+        id=id_,
+        key=key,
+        headers=inbound.headers,
+        query=inbound.query,
+        body=inbound.body,
+        received_at=now,
+        dedupe_for_s=receive.dedupe_for_s,
+        reason=reason,
     )
 
 
@@ -111,4 +130,3 @@ def partial_body(plan: Plan, raw: bytes) -> object:
         except BodyError:
             pass
     return decode_body(raw)
-

@@ -24,7 +24,11 @@ class Live:
     """The newest plans and settings; replaced as a whole by a reload."""
 
     def __init__(
-        self, plans: Mapping[str, Plan], systems: Mapping[str, LiveSystem], kept: Callable[[str], Plan | None], refresh: Callable[[str], None]
+        self,
+        plans: Mapping[str, Plan],
+        systems: Mapping[str, LiveSystem],
+        kept: Callable[[str], Plan | None],
+        refresh: Callable[[str], None],
     ) -> None:
         self.kept = kept
         self.refresh = refresh

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.charter import examine
-from engine.errors import Fault, FaultyWorkspace, UserError
+from engine.errors import Fault, FaultyWorkspace, Mark, UserError
 from engine.language import Resources
 from engine.rules.signature import Verification, secret_problem
 from engine.run.intake import Route
@@ -51,7 +51,9 @@ class Loaded:
     @property
     def called(self) -> set[str]:
         """The systems that steps and look-ups call."""
-        return {step.operation.system for plan in self.plans.values() for step in plan.steps if isinstance(step, CallStep)}
+        return {
+            step.operation.system for plan in self.plans.values() for step in plan.steps if isinstance(step, CallStep)
+        }
 
 
 def check(files: Mapping[str, bytes]) -> Checked:
@@ -63,7 +65,9 @@ def check(files: Mapping[str, bytes]) -> Checked:
 
 
 def in_order(faults: list[Fault]) -> tuple[Fault, ...]:
-    return tuple(sorted(set(faults), key=lambda fault: (fault.mark.file, fault.mark.line, fault.mark.column, fault.code)))
+    return tuple(
+        sorted(set(faults), key=lambda fault: (fault.mark.file, fault.mark.line, fault.mark.column, fault.code))
+    )
 
 
 def load(root: Path, environment: str) -> Loaded:
@@ -76,13 +80,21 @@ def load(root: Path, environment: str) -> Loaded:
     assert workspace.charter is not None
     environments = workspace.charter.content.environments
     if environment not in environments:
-        raise UserError(f"there is no environment `{environment}` in charter/charter.yaml; known: {', '.join(environments)}")
+        raise UserError(
+            f"there is no environment `{environment}` in charter/charter.yaml; known: {', '.join(environments)}"
+        )
     resources = Resources(tables=workspace.tables, zones=find_zone)
     systems = {name: document.content for name, document in workspace.systems.items()}
-    return Loaded(workspace, environment, compile_workspace(workspace, environment, resources), live_systems(systems), resources)
+    return Loaded(
+        workspace, environment, compile_workspace(workspace, environment, resources), live_systems(systems), resources
+    )
 
 
 # ── what only a start needs: addresses and secrets ───────────────────────────────────────────────────────────────────
+
+
+def place(mark: Mark) -> str:
+    return f"{mark.file}:{mark.line}:{mark.column}"
 
 
 class Needs:
@@ -99,8 +111,8 @@ class Needs:
             return Secret("")
         if secret is None:
             self.problems.append(
-                f"{name.mark.file}:{name.mark.line}:{name.mark.column}: there is no secret {name.name}:"
-                f" put it into the file {name.name} of the folder WAYBILL_SECRETS names, or set WAYBILL_SECRET_{name.name}"
+                f"{place(name.mark)}: there is no secret {name.name}:"
+                f" put it into the file {name.name} of the folder in WAYBILL_SECRETS, or set WAYBILL_SECRET_{name.name}"
             )
         return secret or Secret("")
 
@@ -109,9 +121,7 @@ class Needs:
             return setting
         value = os.environ.get(setting.name, "")
         if not value:
-            self.problems.append(
-                f"{setting.mark.file}:{setting.mark.line}:{setting.mark.column}: the environment variable {setting.name} is not set"
-            )
+            self.problems.append(f"{place(setting.mark)}: the environment variable {setting.name} is not set")
         return value
 
     def settle(self) -> None:
@@ -173,10 +183,15 @@ def routes(loaded: Loaded) -> dict[str, Route]:
             secrets.append(value)
         verify = webhooks.verify
         verification = Verification(
-            scheme=verify.scheme, header=verify.header or "", encoding=verify.encoding or "base64", secrets=tuple(secrets)
+            scheme=verify.scheme,
+            header=verify.header or "",
+            encoding=verify.encoding or "base64",
+            secrets=tuple(secrets),
         )
         answer = webhooks.answer
-        found[plan.receive.path] = Route(plan, verification, answer.status if answer else 202, answer.text if answer else None)
+        found[plan.receive.path] = Route(
+            plan, verification, answer.status if answer else 202, answer.text if answer else None
+        )
     needs.settle()
     return found
 
@@ -187,9 +202,13 @@ def changed_versions(loaded: Loaded, kept: Mapping[tuple[str, int], str]) -> tup
     for name, plan in loaded.plans.items():
         if kept.get((name, plan.version), plan.hash) != plan.hash:
             mark = loaded.workspace.integrations[name].mark("version")
-            faults.append(Fault(
-                "version-unchanged", mark, "version",
-                f"the spec, a mapping, a contract or an operation changed, and version is still {plan.version}",
-                f"write `version: {plan.version + 1}`; events already accepted stay on what they were accepted under",
-            ))
+            faults.append(
+                Fault(
+                    "version-unchanged",
+                    mark,
+                    "version",
+                    f"the spec, a mapping, a contract or an operation changed, and version is still {plan.version}",
+                    f"write `version: {plan.version + 1}`; events already accepted stay on their own",
+                )
+            )
     return tuple(faults)

@@ -14,10 +14,24 @@ from engine.model import Fact
 from engine.rules.steps import time_text
 from engine.store import Gauges
 
-LOGGED = frozenset((
-    "started", "stopping", "stopped", "reloaded", "reload_refused", "recovered", "rejected", "refused_full", "conflict",
-    "lease_lost", "outcome_waits_for_room", "failed", "http_error", "released",
-))
+LOGGED = frozenset(
+    (
+        "started",
+        "stopping",
+        "stopped",
+        "reloaded",
+        "reload_refused",
+        "recovered",
+        "rejected",
+        "refused_full",
+        "conflict",
+        "lease_lost",
+        "outcome_waits_for_room",
+        "failed",
+        "http_error",
+        "released",
+    )
+)
 LOGGED_STATUSES = frozenset(("held", "quarantined", "dead", "discarded"))
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200)
 
@@ -49,18 +63,34 @@ class Metrics:
         self.received = Counter(
             "waybill_received", "Webhooks by what became of them", ["integration", "verdict"], registry=self.registry
         )
-        self.ended = Counter("waybill_recorded", "Claims ended, by new status", ["integration", "status"], registry=self.registry)
-        self.calls = Counter("waybill_calls", "Calls to partners by verdict", ["operation", "kind", "verdict"], registry=self.registry)
-        self.accept_seconds = Histogram(
-            "waybill_accept_seconds", "From request to durable", ["integration"], buckets=SECONDS[:9], registry=self.registry
+        self.ended = Counter(
+            "waybill_recorded", "Claims ended, by new status", ["integration", "status"], registry=self.registry
         )
-        self.call_seconds = Histogram("waybill_call_seconds", "Calls to partners", ["operation"], buckets=SECONDS[:13], registry=self.registry)
+        self.calls = Counter(
+            "waybill_calls", "Calls to partners by verdict", ["operation", "kind", "verdict"], registry=self.registry
+        )
+        self.accept_seconds = Histogram(
+            "waybill_accept_seconds",
+            "From request to durable",
+            ["integration"],
+            buckets=SECONDS[:9],
+            registry=self.registry,
+        )
+        self.call_seconds = Histogram(
+            "waybill_call_seconds", "Calls to partners", ["operation"], buckets=SECONDS[:13], registry=self.registry
+        )
         self.complete_seconds = Histogram(
             "waybill_complete_seconds", "From arrival to done", ["integration"], buckets=SECONDS, registry=self.registry
         )
-        self.events = Gauge("waybill_events", "Events that are not over, by status", ["integration", "status"], registry=self.registry)
-        self.oldest = Gauge("waybill_oldest_active_seconds", "Age of the oldest event that still moves", registry=self.registry)
-        self.effects_known = Counter("waybill_effects_known", "Calls spared because the effect was there", ["operation"], registry=self.registry)
+        self.events = Gauge(
+            "waybill_events", "Events that are not over, by status", ["integration", "status"], registry=self.registry
+        )
+        self.oldest = Gauge(
+            "waybill_oldest_active_seconds", "Age of the oldest event that still moves", registry=self.registry
+        )
+        self.effects_known = Counter(
+            "waybill_effects_known", "Calls spared because the effect was there", ["operation"], registry=self.registry
+        )
 
     def __call__(self, fact: Fact) -> None:
         data = fact.data

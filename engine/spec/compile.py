@@ -81,8 +81,13 @@ class Compiler:
             request=self.bind_request(system, name, operation.request, key.header if key else None),
             outcomes=tuple((expression(rule.when), Verdict(rule.is_)) for rule in operation.outcomes),
             result=self.optional(operation.result),
-            lookup=None if lookup is None else LookupPlan(
-                self.operation(f"{system}.{lookup.call}"), self.value(lookup.input), expression(lookup.found), self.optional(lookup.result)
+            lookup=None
+            if lookup is None
+            else LookupPlan(
+                self.operation(f"{system}.{lookup.call}"),
+                self.value(lookup.input),
+                expression(lookup.found),
+                self.optional(lookup.result),
             ),
             identity=None if operation.identity is None else expression(operation.identity),
             key_valid_us=key.valid_for.microseconds if key and key.valid_for else None,
@@ -100,8 +105,13 @@ class Compiler:
             scope = {"input": input_, "once": once}
             key = () if key_header is None or once is None else ((key_header, effect_digest(system, name, once).hex()),)
             return Request(
-                system=system, operation=name, method=request.method, path=path(scope, scope),
-                query=texts(query, scope), headers=(*texts(headers, scope), *key), body=None if body is None else body(scope),
+                system=system,
+                operation=name,
+                method=request.method,
+                path=path(scope, scope),
+                query=texts(query, scope),
+                headers=(*texts(headers, scope), *key),
+                body=None if body is None else body(scope),
             )
 
         return make
@@ -123,7 +133,14 @@ class Compiler:
             on_unknown = step.on_unknown or DEFAULT_ON_UNKNOWN[operation.effect]
             default = step.default.value if step.default else None
             return CallStep(
-                step.id, when, operation, self.optional(step.input), self.optional(step.once), on_unknown, step.on_failure, default
+                step.id,
+                when,
+                operation,
+                self.optional(step.input),
+                self.optional(step.once),
+                on_unknown,
+                step.on_failure,
+                default,
             )
         assert step.hold is not None
         reason = compile_template(step.hold.reason.text)
@@ -200,7 +217,7 @@ def compile_workspace(workspace: Workspace, environment: str, resources: Resourc
     for name, document in workspace.integrations.items():
         used = gather(workspace, document.content)
         # Examples are tests, not behaviour: changing them is not a new version.
-        spec = {key: value for key, value in yaml.plain(document.node).items() if key != "examples"}  # type: ignore[union-attr]
+        spec = {key: value for key, value in yaml.plain(document.node).items() if key != "examples"}
         parts = Parts(
             document.content,
             {name: workspace.mappings[name].content for name in used["mappings"]},
@@ -212,7 +229,8 @@ def compile_workspace(workspace: Workspace, environment: str, resources: Resourc
 
 
 def gather(workspace: Workspace, spec: shape.Integration) -> dict[str, Any]:
-    """What a plan is pinned to, as plain data: the mappings, contracts and operations its spec names. Examples are left out."""
+    """What a plan is pinned to, as plain data: the mappings, contracts and operations its spec names. Examples are
+    left out."""
     mappings = {step.map: yaml.plain(workspace.mappings[step.map].node) for step in spec.steps if step.map}
     contracts = {spec.receive.contract} if spec.receive.contract else set()
     for name in mappings:
@@ -222,7 +240,11 @@ def gather(workspace: Workspace, spec: shape.Integration) -> dict[str, Any]:
     for name in {step.call.partition(".")[0] for step in spec.steps if step.call}:
         node: Any = yaml.plain(workspace.systems[name].node)
         systems[name] = {key: node[key] for key in ("system", "kind", "idempotency", "operations") if key in node}
-    return {"mappings": mappings, "models": {name: workspace.models[name].content for name in contracts}, "systems": systems}
+    return {
+        "mappings": mappings,
+        "models": {name: workspace.models[name].content for name in contracts},
+        "systems": systems,
+    }
 
 
 def compile_content(content: bytes, environment: str, resources: Resources) -> Plan:

@@ -16,7 +16,8 @@ Bound = Callable[[Mapping[str, object]], object]
 
 @dataclass(frozen=True, slots=True)
 class LookupPlan:
-    """How to ask whether an effect is there; `found` and `result` see the answer, with input and once of the call asked about."""
+    """How to ask whether an effect is there; `found` and `result` see the answer, with input and once of the call
+    asked about."""
 
     operation: "OperationPlan"
     input: Bound
@@ -28,7 +29,8 @@ class LookupPlan:
 class OperationPlan:
     """One operation of a system; `request` makes the whole request from input and once.
 
-    `key_valid_us` is how long the partner remembers its idempotency key, in microseconds (None: it has none, or for ever).
+    `key_valid_us` is how long the partner remembers its idempotency key, in microseconds (None: it has none, or for
+    ever).
     """
 
     system: str

@@ -24,7 +24,13 @@ MICROSECONDS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_60
 DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 PERCENT = re.compile(r"(100|\d{1,2})(\.\d{1,4})?%")
 VARIABLE = next(mark.regex for mark in get_args(shape.Variable) if isinstance(mark, shape.Pattern))
-VALUE_WORDS = {"value": shape.Constant, "template": shape.Filled, "each": shape.Items, "fields": shape.Object, "from": shape.Converted}
+VALUE_WORDS = {
+    "value": shape.Constant,
+    "template": shape.Filled,
+    "each": shape.Items,
+    "fields": shape.Object,
+    "from": shape.Converted,
+}
 
 
 class Reader:
@@ -37,7 +43,9 @@ class Reader:
         self.faults.append(Fault(code, mark, path, message, hint))
         return INVALID
 
-    def read(self, node: Node, kind: Any, path: str, details: typing.Mapping[str, Any] = types.MappingProxyType({})) -> Any:
+    def read(
+        self, node: Node, kind: Any, path: str, details: typing.Mapping[str, Any] = types.MappingProxyType({})
+    ) -> Any:
         """Reads `node` as `kind`, an annotation of shape.py; `details` is the key's metadata."""
         origin = get_origin(kind)
         if kind in LEAVES:
@@ -110,7 +118,9 @@ class Reader:
         return set(close)
 
     def not_available(self, mark: Mark, path: str, what: str) -> Any:
-        return self.fault("not-available", mark, path, f"{what} is part of the dialect, but not of this release", "leave it out")
+        return self.fault(
+            "not-available", mark, path, f"{what} is part of the dialect, but not of this release", "leave it out"
+        )
 
     def annotated(self, node: Node, kind: Any, path: str, details: typing.Mapping[str, Any]) -> Any:
         inner, *marks = get_args(kind)
@@ -118,7 +128,9 @@ class Reader:
             if isinstance(mark, shape.Later):
                 return self.word(node, get_args(inner), mark.words, path)
             if isinstance(mark, shape.Pattern):
-                if isinstance(node, Mapping) and any(name.text in details.get("later_object", ()) for name, _ in node.entries):
+                if isinstance(node, Mapping) and any(
+                    name.text in details.get("later_object", ()) for name, _ in node.entries
+                ):
                     return self.not_available(node.mark, path, f"`{node.entries[0][0].text}`")
                 text = read_text(self, node, path)
                 if text is INVALID or re.fullmatch(mark.regex, text):
@@ -175,7 +187,10 @@ class Reader:
             if word in present:
                 return self.shape(node, kind, path)
         return self.fault(
-            "wrong-value", node.mark, path, "an object here needs `from`, `value`, `template`, `fields` or `each`",
+            "wrong-value",
+            node.mark,
+            path,
+            "an object here needs `from`, `value`, `template`, `fields` or `each`",
             "for an object made field by field write {fields: {…}}; for a literal write {value: …}",
         )
 
@@ -268,7 +283,13 @@ def read_duration(reader: Reader, node: Node, path: str) -> Any:
     found = DURATION.fullmatch(node.text) if isinstance(node, Scalar) else None
     if found is None:
         said = f"`{node.text[:40]}`" if isinstance(node, Scalar) else "this"
-        return reader.fault("bad-duration", node.mark, path, f"{said} is not a duration", "a number and a unit: 250ms, 30s, 5m, 12h, 14d")
+        return reader.fault(
+            "bad-duration",
+            node.mark,
+            path,
+            f"{said} is not a duration",
+            "a number and a unit: 250ms, 30s, 5m, 12h, 14d",
+        )
     number, unit = found.groups()
     whole, _, fraction = number.partition(".")
     microseconds = int(whole) * MICROSECONDS[unit] + int(fraction.ljust(6, "0") or 0) * MICROSECONDS[unit] // 1_000_000
@@ -297,7 +318,9 @@ def read_secret(reader: Reader, node: Node, path: str) -> Any:
             name = reader.read(given, shape.Variable, join(path, "secret"))
             return name if name is INVALID else shape.SecretName(name, node.mark)
     if in_clear:
-        hint = "write {secret: NAME} and put the value into the file NAME of the secrets folder; then change it, it was written down"
+        hint = (
+            "write {secret: NAME}, put the value into the file NAME of the secrets folder, and change it: it was seen"
+        )
         return reader.fault("literal-secret", node.mark, path, "a secret is written here in the clear", hint)
     return reader.wrong(node, path, "{secret: NAME}")
 
@@ -311,11 +334,11 @@ def read_setting(reader: Reader, node: Node, path: str, *, secret: bool = False)
     return read_text(reader, node, path)
 
 
-def read_plain(reader: Reader, node: Node, path: str) -> Any:  # noqa: ARG001 — one signature for every leaf
+def read_plain(_reader: Reader, node: Node, _path: str) -> Any:
     return shape.Plain(plain(node))
 
 
-def read_literally(reader: Reader, node: Node, path: str) -> Any:  # noqa: ARG001
+def read_literally(_reader: Reader, node: Node, path: str) -> Any:
     return shape.Literally(plain(node), tuple(templates_in(node, path)))
 
 

@@ -84,7 +84,13 @@ class Resolver:
             column = getattr(value, word)
             if column is not None and column not in table.columns:
                 hint = closest(column, table.columns, "columns")
-                self.fault("unknown-column", document, f"{path}.{word}", f"table `{value.table}` has no column `{column}`", hint)
+                self.fault(
+                    "unknown-column",
+                    document,
+                    f"{path}.{word}",
+                    f"table `{value.table}` has no column `{column}`",
+                    hint,
+                )
 
     # ── documents ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -92,7 +98,9 @@ class Resolver:
         charter = self.workspace.charter
         if charter is None or charter.content is None or name in charter.content.teams:
             return
-        self.fault("unknown-team", document, path, f"there is no team `{name}`", closest(name, charter.content.teams, "teams"))
+        self.fault(
+            "unknown-team", document, path, f"there is no team `{name}`", closest(name, charter.content.teams, "teams")
+        )
 
     def charter(self, document: Document, charter: shape.Charter) -> None:
         for task, team in charter.raci.items():
@@ -101,7 +109,13 @@ class Resolver:
             record = domain.system_of_record
             if record not in self.workspace.systems:
                 hint = closest(record, self.workspace.systems, "systems")
-                self.fault("unknown-system", document, f"domains.{name}.system_of_record", f"there is no system `{record}`", hint)
+                self.fault(
+                    "unknown-system",
+                    document,
+                    f"domains.{name}.system_of_record",
+                    f"there is no system `{record}`",
+                    hint,
+                )
 
     def system(self, document: Document, system: shape.System) -> None:
         charter = self.workspace.charter
@@ -110,14 +124,27 @@ class Resolver:
             for name in system.base_url:
                 if name not in known:
                     hint = closest(name, known, "environments")
-                    self.fault("unknown-environment", document, f"base_url.{name}", f"there is no environment `{name}`", hint)
+                    self.fault(
+                        "unknown-environment", document, f"base_url.{name}", f"there is no environment `{name}`", hint
+                    )
         verify = system.webhooks.verify if system.webhooks else None
         if verify is not None:
             if verify.scheme == "hmac-sha256" and verify.header is None:
-                self.fault("missing-key", document, "webhooks.verify", "`header` is missing: hmac-sha256 does not say where the signature stands")
+                self.fault(
+                    "missing-key",
+                    document,
+                    "webhooks.verify",
+                    "`header` is missing: hmac-sha256 does not say where the signature stands",
+                )
             for word in ("header", "encoding"):
                 if verify.scheme != "hmac-sha256" and getattr(verify, word) is not None:
-                    self.fault("key-not-here", document, f"webhooks.verify.{word}", f"scheme `{verify.scheme}` fixes the {word} itself", "remove it")
+                    self.fault(
+                        "key-not-here",
+                        document,
+                        f"webhooks.verify.{word}",
+                        f"scheme `{verify.scheme}` fixes the {word} itself",
+                        "remove it",
+                    )
         for name, operation in system.operations.items():
             self.operation(document, system, name, operation)
 
@@ -133,8 +160,13 @@ class Resolver:
         if operation.identity is not None:
             self.text(operation.identity, scope(AS_RECEIVED, "an operation's identity"))
         elif operation.effect != "none":
-            self.fault("missing-key", document, path, "`identity` is missing: an operation with an effect says how the partner's book knows it",
-                       "add `identity:`, an expression over method, path, query, headers and body of the request")
+            self.fault(
+                "missing-key",
+                document,
+                path,
+                "`identity` is missing: an operation with an effect says how the partner's book knows it",
+                "add `identity:`, an expression over method, path, query, headers and body of the request",
+            )
         answered = scope(ANSWER, "an answer")
         for rule in operation.outcomes:
             self.text(rule.when, answered)
@@ -154,10 +186,21 @@ class Resolver:
         called = system.operations.get(lookup.call)
         if called is None:
             hint = closest(lookup.call, system.operations, "operations")
-            self.fault("unknown-operation", document, f"{path}.lookup.call", f"`{system.system}` has no operation `{lookup.call}`", hint)
+            self.fault(
+                "unknown-operation",
+                document,
+                f"{path}.lookup.call",
+                f"`{system.system}` has no operation `{lookup.call}`",
+                hint,
+            )
         elif called.effect != "none":
-            self.fault("lookup-effect", document, f"{path}.lookup.call", f"`{lookup.call}` has effect `{called.effect}`: a look-up must not change anything",
-                       "look up with an operation whose effect is none")
+            self.fault(
+                "lookup-effect",
+                document,
+                f"{path}.lookup.call",
+                f"`{lookup.call}` has effect `{called.effect}`: a look-up must not change anything",
+                "look up with an operation whose effect is none",
+            )
         self.value(document, lookup.input, f"{path}.lookup.input", scope(REQUEST, "a look-up's input"))
         answered = scope(ANSWER, "a look-up's answer")
         self.text(lookup.found, answered)
@@ -184,7 +227,13 @@ class Resolver:
         receive = spec.receive
         if receive.webhook.system not in self.workspace.systems:
             hint = closest(receive.webhook.system, self.workspace.systems, "systems")
-            self.fault("unknown-system", document, "receive.webhook.system", f"there is no system `{receive.webhook.system}`", hint)
+            self.fault(
+                "unknown-system",
+                document,
+                "receive.webhook.system",
+                f"there is no system `{receive.webhook.system}`",
+                hint,
+            )
         if receive.contract is not None:
             self.contract(document, receive.contract, "receive.contract")
         arriving = scope(RECEIVE, "receive")
@@ -207,13 +256,25 @@ class Resolver:
         if step.when is not None:
             self.text(step.when, within)
         kind = "map" if step.map else "call" if step.call else "hold"
-        for word, home in (("from_", "map"), ("input", "call"), ("once", "call"), ("on_unknown", "call"), ("default", "call")):
+        for word, home in (
+            ("from_", "map"),
+            ("input", "call"),
+            ("once", "call"),
+            ("on_unknown", "call"),
+            ("default", "call"),
+        ):
             value = getattr(step, word)
             if value is None:
                 continue
             key = word.rstrip("_")
             if home != kind:
-                self.fault("key-not-here", document, f"{path}.{key}", f"`{key}` belongs to a `{home}` step, this is a `{kind}` step", "remove it")
+                self.fault(
+                    "key-not-here",
+                    document,
+                    f"{path}.{key}",
+                    f"`{key}` belongs to a `{home}` step, this is a `{kind}` step",
+                    "remove it",
+                )
             elif word in ("from_", "input", "once"):
                 self.value(document, value, f"{path}.{key}", within)
         if step.map is not None and step.map not in self.workspace.mappings:
@@ -222,10 +283,21 @@ class Resolver:
         if step.hold is not None:
             self.text(step.hold.reason, within)
         if step.on_failure != "dead_letter" and kind == "map":
-            self.fault("key-not-here", document, f"{path}.on_failure", "a mapping that fails quarantines its event", "remove it")
+            self.fault(
+                "key-not-here",
+                document,
+                f"{path}.on_failure",
+                "a mapping that fails quarantines its event",
+                "remove it",
+            )
         if (step.on_failure == "continue") != (step.default is not None) and kind == "call":
-            self.fault("missing-key", document, path, "`on_failure: continue` and `default` go together",
-                       "say with `default:` what later steps read when the call failed")
+            self.fault(
+                "missing-key",
+                document,
+                path,
+                "`on_failure: continue` and `default` go together",
+                "say with `default:` what later steps read when the call failed",
+            )
         if step.call is not None:
             self.call(document, step, path)
 
@@ -242,20 +314,46 @@ class Resolver:
         operation = system.content.operations.get(operation_name)
         if operation is None:
             hint = closest(operation_name, system.content.operations, "operations")
-            self.fault("unknown-operation", document, f"{path}.call", f"`{system_name}` has no operation `{operation_name}`", hint)
+            self.fault(
+                "unknown-operation",
+                document,
+                f"{path}.call",
+                f"`{system_name}` has no operation `{operation_name}`",
+                hint,
+            )
             return
         if step.on_unknown == "lookup" and operation.lookup is None:
-            self.fault("no-lookup", document, f"{path}.on_unknown", f"`{step.call}` has no `lookup`", "declare one in the system's file, or choose retry, hold or dead_letter")
+            self.fault(
+                "no-lookup",
+                document,
+                f"{path}.on_unknown",
+                f"`{step.call}` has no `lookup`",
+                "declare one in the system's file, or choose retry, hold or dead_letter",
+            )
         if step.on_unknown == "retry" and operation.effect == "at_most_once":
-            self.fault("at-most-once", document, f"{path}.on_unknown", f"`{step.call}` is at_most_once: it is never sent again after `unknown`", "choose lookup, hold or dead_letter")
+            self.fault(
+                "at-most-once",
+                document,
+                f"{path}.on_unknown",
+                f"`{step.call}` is at_most_once: it is never sent again after `unknown`",
+                "choose lookup, hold or dead_letter",
+            )
 
     def example(self, document: Document, example: shape.Example, path: str) -> None:
         for place, event in enumerate(example.events):
             if event not in self.workspace.recordings:
                 hint = closest(event, self.workspace.recordings, "recordings")
-                self.fault("unknown-recording", document, f"{path}.events[{place}]", f"there is no file `{event}`", hint)
+                self.fault(
+                    "unknown-recording", document, f"{path}.events[{place}]", f"there is no file `{event}`", hint
+                )
         if len(example.events) != len(example.expect):
-            self.fault("example-count", document, f"{path}.expect", f"{len(example.expect)} expectations for {len(example.events)} events", "one entry per event, in order")
+            self.fault(
+                "example-count",
+                document,
+                f"{path}.expect",
+                f"{len(example.expect)} expectations for {len(example.events)} events",
+                "one entry per event, in order",
+            )
 
 
 def resolve(workspace: Workspace) -> list[Fault]:
@@ -283,6 +381,11 @@ def shared_paths(workspace: Workspace) -> Iterator[Fault]:
             continue
         path = document.content.receive.webhook.path
         if path in taken:
-            yield Fault("duplicate-path", document.mark("receive.webhook.path"), "receive.webhook.path",
-                        f"`{taken[path]}` listens on {path} already", "give each integration a path of its own")
+            yield Fault(
+                "duplicate-path",
+                document.mark("receive.webhook.path"),
+                "receive.webhook.path",
+                f"`{taken[path]}` listens on {path} already",
+                "give each integration a path of its own",
+            )
         taken.setdefault(path, name)

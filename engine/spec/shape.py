@@ -38,8 +38,12 @@ class AtLeast:
 
 KebabName = Annotated[str, Pattern(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a kebab-case name such as `shopify-orders`")]
 SnakeName = Annotated[str, Pattern(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "a snake_case name such as `create_order`")]
-ContractName = Annotated[str, Pattern(r"[a-z0-9-]+/[a-z0-9-]+@[A-Za-z0-9.-]+", "a contract such as `canonical/order@1`")]
-OperationName = Annotated[str, Pattern(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9_]*", "`system.operation`, such as `erp.create_order`")]
+ContractName = Annotated[
+    str, Pattern(r"[a-z0-9-]+/[a-z0-9-]+@[A-Za-z0-9.-]+", "a contract such as `canonical/order@1`")
+]
+OperationName = Annotated[
+    str, Pattern(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9_]*", "`system.operation`, such as `erp.create_order`")
+]
 HeaderName = Annotated[str, Pattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "an HTTP header's name")]
 HookPath = Annotated[str, Pattern(r"/[A-Za-z0-9._~/-]*", "a path such as `/hooks/shopify/orders`")]
 Variable = Annotated[str, Pattern(r"[A-Z][A-Z0-9_]*", "an upper-case name such as `ERP_TOKEN`")]
@@ -136,13 +140,16 @@ def entry(help_: str, default: Any = MISSING, **more: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converted:
-    """A value taken from an expression and converted: table, then one of time, unit, money, decimal, number, then default."""
+    """A value taken from an expression and converted: table, then one of time, unit, money, decimal, number, then
+    default."""
 
     from_: Expression = entry("JMESPath over the document in scope")
     table: KebabName | None = entry("cross-reference table of charter/tables", None)
     by: str | None = entry("the table's column to look in (default: its first)", None)
     give: str | None = entry("the table's column to give (default: its second)", None)
-    on_missing: Literal["quarantine", "hold", "default", "fail"] = entry("what happens when the table has no such row", "quarantine")
+    on_missing: Literal["quarantine", "hold", "default", "fail"] = entry(
+        "what happens when the table has no such row", "quarantine"
+    )
     time: Literal["utc", "date"] | None = entry("instant in UTC, or a calendar date", None)
     zone: str | None = entry("time zone of stamps that carry none, such as Europe/Berlin", None)
     unit: str | None = entry("the unit wanted, such as `g`", None)
@@ -193,7 +200,9 @@ Value = Expression | Converted | Constant | Filled | Object | Items
 class Environment:
     """A place the workspace runs in."""
 
-    private_networks: Literal["allow", "refuse"] | None = entry("may calls reach private and loopback addresses; only `local` may by default", None)
+    private_networks: Literal["allow", "refuse"] | None = entry(
+        "may calls reach private and loopback addresses; only `local` may by default", None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +261,9 @@ class Idempotency:
     """The header under which the partner knows repeats of one call."""
 
     header: HeaderName = entry("the header that carries the key")
-    valid_for: Duration | None = entry("how long the partner remembers a key; past it a retry becomes a look-up or a hold", None)
+    valid_for: Duration | None = entry(
+        "how long the partner remembers a key; past it a retry becomes a look-up or a hold", None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,19 +325,25 @@ class Operation:
     LATER: ClassVar[tuple[str, ...]] = ("undo", "pages", "quota")
 
     request: HttpRequest = entry("the request")
-    effect: Literal["none", "idempotent", "verifiable", "at_most_once", "unprotected"] = entry("what it does there, and what of repeats")
+    effect: Literal["none", "idempotent", "verifiable", "at_most_once", "unprotected"] = entry(
+        "what it does there, and what of repeats"
+    )
     identity: Expression | None = entry("how the partner's book knows one effect; sees the request", None)
     outcomes: tuple[OutcomeRule, ...] = entry("what answers mean, where HTTP's default is not right", tuple)
     result: Value | None = entry("the call's result, from the answer (default: its body)", None)
     lookup: Lookup | None = entry("how to ask whether it took effect", None)
-    answer: tuple[Answer, ...] = entry("what its simulator answers: one answer or a list, first hit", tuple, single=True)
+    answer: tuple[Answer, ...] = entry(
+        "what its simulator answers: one answer or a list, first hit", tuple, single=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verify:
     """How a webhook's signature is checked, over the raw bytes."""
 
-    scheme: Annotated[Literal["hmac-sha256", "shopify", "stripe"], Later(("adyen", "standard-webhooks", "easypost"))] = entry("signature scheme")
+    scheme: Annotated[
+        Literal["hmac-sha256", "shopify", "stripe"], Later(("adyen", "standard-webhooks", "easypost"))
+    ] = entry("signature scheme")
     header: HeaderName | None = entry("the header that carries it (hmac-sha256)", None)
     encoding: Literal["base64", "hex"] | None = entry("how it is written (hmac-sha256; default base64)", None)
     secret: tuple[Confidential, ...] = entry("{secret: NAME}, or a list while one replaces another", single=True)
@@ -373,7 +390,9 @@ class System:
     LATER: ClassVar[tuple[str, ...]] = ("quota", "breaker", "hosts")
 
     system: KebabName = entry("its name; the file's stem")
-    kind: Literal["marketplace", "storefront", "payments", "erp", "wms", "carrier", "pim", "fraud", "other"] = entry("what it is")
+    kind: Literal["marketplace", "storefront", "payments", "erp", "wms", "carrier", "pim", "fraud", "other"] = entry(
+        "what it is"
+    )
     base_url: dict[KebabName, Setting] = entry("environment to address", dict)
     auth: Auth | None = entry("how calls are signed in", None)
     idempotency: Idempotency | None = entry("its idempotency key, where it has one", None)
@@ -449,8 +468,12 @@ class Step:
     call: OperationName | None = entry("system.operation", None, later_object=("any_of",))
     input: Value | None = entry("the call's input", None)
     once: Value | None = entry("the identity of the effect, mandatory where the operation has one", None)
-    on_unknown: Literal["retry", "lookup", "hold", "dead_letter"] | None = entry("what to do when nobody knows whether the call took effect", None)
-    on_failure: Annotated[Literal["dead_letter", "hold", "continue"], Later(("compensate",))] = entry("what to do when the step failed without effect", "dead_letter")
+    on_unknown: Literal["retry", "lookup", "hold", "dead_letter"] | None = entry(
+        "what to do when nobody knows whether the call took effect", None
+    )
+    on_failure: Annotated[Literal["dead_letter", "hold", "continue"], Later(("compensate",))] = entry(
+        "what to do when the step failed without effect", "dead_letter"
+    )
     default: Plain | None = entry("the result when on_failure is continue", None)
     hold: Hold | None = entry("wait for a person", None)
 
@@ -459,7 +482,9 @@ class Step:
 class Expected:
     """What one example event comes to."""
 
-    status: Literal["held", "quarantined", "done", "ignored", "superseded", "compensated", "discarded", "dead", "waiting"] = entry("where it ends")
+    status: Literal[
+        "held", "quarantined", "done", "ignored", "superseded", "compensated", "discarded", "dead", "waiting"
+    ] = entry("where it ends")
     calls: tuple[str, ...] | None = entry("operations called, in order", None)
     steps: Plain | None = entry("step id to result; only the fields named are compared", None)
 

@@ -3,18 +3,17 @@
 The folder decides what a file is; its stem must be the name it declares. Bytes come in, nothing is read here.
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from hashlib import sha256
 from typing import Any
 
 from engine.contract.schema import check_schema
 from engine.errors import Fault, Mark
-from engine.language.tables import Table, TextTable
+from engine.language.tables import Table
 from engine.spec import shape, yaml
 from engine.spec.read import INVALID, Reader
+from engine.spec.table import TABLES, read_table
 
 CHARTER = "charter/charter.yaml"
 FOLDERS: tuple[tuple[str, str, Any], ...] = (
@@ -22,8 +21,7 @@ FOLDERS: tuple[tuple[str, str, Any], ...] = (
     ("mappings/", "mapping", shape.Mapping),
     ("specs/", "integration", shape.Integration),
 )
-MODELS, TABLES, RECORDINGS = "charter/models/", "charter/tables/", "recordings/"
-TABLE_ROWS_MAX = 200_000
+MODELS, RECORDINGS = "charter/models/", "recordings/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +88,18 @@ def read_workspace(files: Mapping[str, bytes]) -> tuple[Workspace, list[Fault]]:
         hint = "every workspace has one; `waybill init DIR` makes a workspace that runs"
         reader.fault("missing-file", Mark(CHARTER, 1, 1), "", f"{CHARTER} is missing", hint)
     recordings = frozenset(file for file in files if file.startswith(RECORDINGS))
-    workspace = Workspace(charter, groups["system"], groups["mapping"], groups["integration"], models, tables, recordings)
+    workspace = Workspace(
+        charter, groups["system"], groups["mapping"], groups["integration"], models, tables, recordings
+    )
     return workspace, reader.faults
 
 
 def compose(reader: Reader, file: str, raw: bytes) -> yaml.Node | None:
     """The nodes of a file; None, after a fault, where nothing in it can be read."""
     if not file.endswith(".yaml"):
-        reader.fault("file-name", Mark(file, 1, 1), "", "a file here must end in .yaml", "rename it, or move it elsewhere")
+        reader.fault(
+            "file-name", Mark(file, 1, 1), "", "a file here must end in .yaml", "rename it, or move it elsewhere"
+        )
         return None
     node, faults = yaml.compose(raw, file)
     reader.faults.extend(faults)
@@ -128,7 +130,9 @@ def read_named(reader: Reader, file: str, raw: bytes, word: str, kind: Any, grou
         reader.fault("name-differs", value.mark, word, f"the file is {stem}.yaml but declares `{value.text}`", hint)
     if stem in group:
         message = f"a second {word} `{stem}`; the first is {group[stem].file}"
-        reader.fault("duplicate-name", document.node.mark, "", message, "a name stands for one file; rename one of them")
+        reader.fault(
+            "duplicate-name", document.node.mark, "", message, "a name stands for one file; rename one of them"
+        )
         return
     group[stem] = document
 
@@ -137,7 +141,9 @@ def read_model(reader: Reader, file: str, raw: bytes, models: dict[str, Document
     """charter/models/<family>/<name>@<version>.yaml: a JSON Schema, named by its place."""
     name = file.removeprefix(MODELS).removesuffix(".yaml")
     if not file.endswith(".yaml") or name.count("/") != 1 or "@" not in name:
-        reader.fault("file-name", Mark(file, 1, 1), "", "a contract lies at charter/models/<family>/<name>@<version>.yaml")
+        reader.fault(
+            "file-name", Mark(file, 1, 1), "", "a contract lies at charter/models/<family>/<name>@<version>.yaml"
+        )
         return
     node = compose(reader, file, raw)
     if node is None:
@@ -148,55 +154,6 @@ def read_model(reader: Reader, file: str, raw: bytes, models: dict[str, Document
         reader.fault("contract-schema", document.mark(problem.path), problem.path, problem.message)
         document = Document(file, node, None)
     models[name] = document
-
-
-def read_table(reader: Reader, file: str, raw: bytes, tables: dict[str, Table]) -> None:
-    """A CSV cross-reference table: a header row, then rows of the same length. Read strictly, faults with their line."""
-    name = file.removeprefix(TABLES).removesuffix(".csv")
-
-    def fault(line: int, message: str, hint: str = "") -> None:
-        reader.fault("table", Mark(file, line, 1), "", message, hint)
-
-    if not file.endswith(".csv") or "/" in name:
-        fault(1, "a table is a .csv file directly in charter/tables", "rename it, or move it elsewhere")
-        return
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        fault(raw.count(b"\n", 0, error.start) + 1, "the table is not UTF-8", "save it as UTF-8")
-        return
-    if "\0" in text:
-        fault(text.count("\n", 0, text.index("\0")) + 1, "a NUL character")
-        return
-    rows: list[tuple[str, ...]] = []
-    lines = csv.reader(text.splitlines(keepends=True), strict=True)
-    before = len(reader.faults)
-    try:
-        for row in lines:
-            if not row:
-                continue
-            if rows and len(row) != len(rows[0]):
-                fault(lines.line_num, f"{len(row)} cells where the header has {len(rows[0])}", "quote cells that hold a comma")
-            rows.append(tuple(row))
-            if len(rows) > TABLE_ROWS_MAX:
-                fault(lines.line_num, f"more than {TABLE_ROWS_MAX} rows")
-                break
-    except csv.Error as error:
-        fault(lines.line_num, f"not CSV: {error}", "a quoted cell must be closed, and a quote inside it doubled")
-    if not rows or len(rows[0]) < 2:
-        fault(1, "a table needs a header row with at least two columns")
-        return
-    header = rows[0]
-    if len(set(header)) != len(header) or not all(cell.strip() for cell in header):
-        fault(1, "the header's column names must be given and differ")
-    seen: dict[str, int] = {}
-    for place, (first, *_) in enumerate(rows[1:], 2):
-        if first in seen:
-            hint = "a look-up must have one answer: remove one of them"
-            fault(place, f"`{first[:60]}` stands in row {seen[first]} already", hint)
-        seen.setdefault(first, place)
-    if len(reader.faults) == before:
-        tables[name] = TextTable.of(header, rows[1:], sha256(raw).hexdigest())
 
 
 def closest(name: str, known: Iterable[str], what: str) -> str:

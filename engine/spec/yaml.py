@@ -91,7 +91,7 @@ def _text(text: str, mark: Mark) -> Scalar:
     return Scalar(text, mark, quoted=True, text=text)
 
 
-class _Stop(Exception):  # noqa: N818 — a jump, not an error: the fault is in the list already
+class _Stop(Exception):
     """Nothing after this point can be read."""
 
 

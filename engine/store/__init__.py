@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from engine.errors import StoreFull
 from engine.model import Arrival, Delivery, EffectState, Receipt, Status
 
 
@@ -51,12 +50,12 @@ class Intent(Struct, frozen=True):
 class Leave(StrEnum):
     """What the ledger says to an intent."""
 
-    SEND = "send"          # the intent is on disk: send
-    KNOWN = "known"        # the effect happened; its result is given
-    BUSY = "busy"          # another event's intent for the same effect is open
-    UNKNOWN = "unknown"    # this event's intent is on disk without an outcome
-    CHANGED = "changed"    # as UNKNOWN, but the request differs from the one that was sent
-    STALE = "stale"        # the lease was lost
+    SEND = "send"  # the intent is on disk: send
+    KNOWN = "known"  # the effect happened; its result is given
+    BUSY = "busy"  # another event's intent for the same effect is open
+    UNKNOWN = "unknown"  # this event's intent is on disk without an outcome
+    CHANGED = "changed"  # as UNKNOWN, but the request differs from the one that was sent
+    STALE = "stale"  # the lease was lost
 
 
 class Answered(Struct, frozen=True):
@@ -181,7 +180,7 @@ class Gauges(Struct, frozen=True):
 class Store(Protocol):
     """The verbs. Each runs inside the caller's transaction; promises hold once it is committed."""
 
-    def accept(self, connection: Any, arrivals: Sequence[Arrival]) -> Sequence[Receipt | StoreFull]:
+    def accept(self, connection: Any, arrivals: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
         """Stores arrivals and their identities. The same id is a duplicate (nothing stored) or, with another body
         compared as JSON, a conflict (stored, quarantined). Arrivals without id or key are stored quarantined.
         StoreFull stands for an arrival that would touch the room kept for outcomes; a committer raises it."""

@@ -72,7 +72,9 @@ def settle_group(connection: apsw.Connection, entries: Sequence[tuple[Any, Any]]
                 results[place] = result
         return results
     except apsw.IOError as error:
-        raise StoreBroken(f"the disk failed under the store ({error}); nothing more is written until a restart has checked it") from error
+        raise StoreBroken(
+            f"the disk failed under the store ({error}); nothing more is written until a restart has checked it"
+        ) from error
 
 
 class InlineCommitter:

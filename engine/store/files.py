@@ -39,9 +39,13 @@ def parse_store_url(url: str) -> StoreAddress:
     """`sqlite:///path/events.db?max_size=64MiB` → address. Raises UserError for anything else."""
     parts = urlsplit(url)
     if parts.scheme == "postgresql":
-        raise UserError("a postgresql:// store is part of the design, but not of this release; use sqlite:///path/events.db")
+        raise UserError(
+            "a postgresql:// store is part of the design, but not of this release; use sqlite:///path/events.db"
+        )
     if parts.scheme != "sqlite" or not parts.path.strip("/"):
-        raise UserError(f"`{parts.scheme or url}` is not a store URL; write sqlite:///path/events.db, or leave --store out")
+        raise UserError(
+            f"`{parts.scheme or url}` is not a store URL; write sqlite:///path/events.db, or leave --store out"
+        )
     options = parse_qs(parts.query)
     unknown = sorted(set(options) - {"max_size"})
     if unknown:
@@ -81,7 +85,9 @@ class Lock:
         except OSError:
             holder = os.read(self.descriptor, 20).decode(errors="replace").strip()
             os.close(self.descriptor)
-            raise UserError(f"another engine (process {holder or 'unknown'}) has {path}; stop it first, or use another --store") from None
+            raise UserError(
+                f"another engine (process {holder or 'unknown'}) has {path}; stop it first, or use another --store"
+            ) from None
         os.ftruncate(self.descriptor, 0)
         os.write(self.descriptor, str(os.getpid()).encode())
 
@@ -93,7 +99,9 @@ def open_writer(address: StoreAddress) -> apsw.Connection:
     """Opens the one connection that writes. Raises StoreBroken where the file or the library cannot be trusted."""
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if is_defective(version):  # type: ignore[arg-type]
-        raise StoreBroken(f"SQLite {apsw.sqlite_lib_version()} can corrupt its log (the WAL-reset defect); install apsw 3.51.3 or newer")
+        raise StoreBroken(
+            f"SQLite {apsw.sqlite_lib_version()} can corrupt its log (the WAL-reset defect); install apsw 3.51.3 or newer"
+        )
     fresh = not address.path.exists()
     if fresh:
         address.path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +114,9 @@ def open_writer(address: StoreAddress) -> apsw.Connection:
             raise StoreBroken(f"{address.path} is damaged ({verdict}); restore a backup")
         migrate(connection)
     except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise StoreBroken(f"{address.path} is not a sound store ({error}); restore a backup, or move the file away to begin anew") from error
+        raise StoreBroken(
+            f"{address.path} is not a sound store ({error}); restore a backup, or move the file away to begin anew"
+        ) from error
     if address.bytes_max is not None:
         connection.pragma("max_page_count", address.bytes_max // PAGE_BYTES)
     if fresh:
@@ -141,7 +151,9 @@ def open_reader(path: Path) -> apsw.Connection:
     connection.set_busy_timeout(5_000)
     version = connection.pragma("user_version")
     if version != SCHEMA_VERSION:
-        raise UserError(f"{path} has schema {version}, this Waybill reads {SCHEMA_VERSION}; start the engine once to migrate it")
+        raise UserError(
+            f"{path} has schema {version}, this Waybill reads {SCHEMA_VERSION}; start the engine once to migrate it"
+        )
     return connection
 
 
@@ -149,7 +161,9 @@ def migrate(connection: apsw.Connection) -> None:
     """Runs the numbered migrations the file has not had, each in a transaction of its own."""
     version = connection.pragma("user_version")
     if version > SCHEMA_VERSION:
-        raise StoreBroken(f"the store has schema {version}, newer than this Waybill's {SCHEMA_VERSION}; install the newer Waybill")
+        raise StoreBroken(
+            f"the store has schema {version}, newer than this Waybill's {SCHEMA_VERSION}; install the newer Waybill"
+        )
     for number in range(version + 1, SCHEMA_VERSION + 1):
         text = files("engine.store").joinpath("migrations", f"{number:04}.sql").read_text()
         connection.execute(f"BEGIN IMMEDIATE; {text}; PRAGMA user_version = {number}; COMMIT")

@@ -23,27 +23,70 @@ def read_events(connection: apsw.Connection, wanted: Filter) -> Iterator[EventRo
     if wanted.status:
         where.append(f"d.status IN ({marks(len(wanted.status))})")
         values.extend(wanted.status)  # type: ignore[arg-type]
-    for column, value in (("d.integration", wanted.integration), ("d.queue", wanted.queue), ("e.id", wanted.id), ("e.key", wanted.key)):
+    for column, value in (
+        ("d.integration", wanted.integration),
+        ("d.queue", wanted.queue),
+        ("e.id", wanted.id),
+        ("e.key", wanted.key),
+    ):
         if value is not None:
             where.append(f"{column} = ?")
             values.append(value)  # type: ignore[arg-type]
     for row in connection.execute(
-        f"SELECT {COLUMNS} FROM delivery d JOIN event e ON e.event = d.event LEFT JOIN plan p ON p.hash = d.plan"  # noqa: S608
+        f"SELECT {COLUMNS} FROM delivery d JOIN event e ON e.event = d.event LEFT JOIN plan p ON p.hash = d.plan"
         f" WHERE {' AND '.join(where)} ORDER BY d.event LIMIT ?",
         (*values, wanted.limit),
     ):
-        event, integration, id_, key, status, attempts, received_at, finished_at, due_at, plan, version, step, queue, reason = row
+        (
+            event,
+            integration,
+            id_,
+            key,
+            status,
+            attempts,
+            received_at,
+            finished_at,
+            due_at,
+            plan,
+            version,
+            step,
+            queue,
+            reason,
+        ) = row
         yield EventRow(
-            event=event, integration=integration, id=id_, key=key, status=Status(status), attempts=attempts, received_at=received_at,
-            finished_at=finished_at, due_at=due_at, plan=plan, version=version or 0, step=step, queue=queue, reason=reason,
+            event=event,
+            integration=integration,
+            id=id_,
+            key=key,
+            status=Status(status),
+            attempts=attempts,
+            received_at=received_at,
+            finished_at=finished_at,
+            due_at=due_at,
+            plan=plan,
+            version=version or 0,
+            step=step,
+            queue=queue,
+            reason=reason,
         )
 
 
 def read_lines(connection: apsw.Connection, event: int) -> list[Line]:
     """The story of an event, in order."""
     return [
-        Line(step=step, kind=kind, at=at, operation=operation, once=once, verdict=verdict, status=status, took_us=took_us,
-             reason=reason, ended=bool(ended), result=None if result is None else decode_stored(result))
+        Line(
+            step=step,
+            kind=kind,
+            at=at,
+            operation=operation,
+            once=once,
+            verdict=verdict,
+            status=status,
+            took_us=took_us,
+            reason=reason,
+            ended=bool(ended),
+            result=None if result is None else decode_stored(result),
+        )
         for step, kind, at, operation, once, verdict, status, took_us, reason, ended, result in connection.execute(
             "SELECT step, kind, at, operation, once, verdict, status, took_us, reason, ended, result FROM line WHERE event = ?"
             " ORDER BY number",
@@ -79,9 +122,12 @@ def read_versions(connection: apsw.Connection) -> dict[tuple[str, int], str]:
 
 def read_pinned(connection: apsw.Connection) -> list[str]:
     """Hashes of the plans that events still need: those the engine moves, and those that wait for a person."""
-    return [hash_ for (hash_,) in connection.execute(
-        "SELECT DISTINCT plan FROM delivery WHERE status IN ('accepted', 'running', 'waiting', 'held', 'quarantined', 'dead')"
-    )]
+    return [
+        hash_
+        for (hash_,) in connection.execute(
+            "SELECT DISTINCT plan FROM delivery WHERE status IN ('accepted', 'running', 'waiting', 'held', 'quarantined', 'dead')"
+        )
+    ]
 
 
 def read_gauges(connection: apsw.Connection) -> Gauges:
@@ -93,10 +139,10 @@ def read_gauges(connection: apsw.Connection) -> Gauges:
         (integration, status): count
         for statuses in (ACTIVE, "('held', 'quarantined', 'dead')")
         for integration, status, count in connection.execute(
-            f"SELECT integration, status, count(*) FROM delivery WHERE status IN {statuses} GROUP BY 1, 2"  # noqa: S608
+            f"SELECT integration, status, count(*) FROM delivery WHERE status IN {statuses} GROUP BY 1, 2"
         )
     }
     oldest = connection.execute(
-        f"SELECT min(e.received_at) FROM delivery d JOIN event e ON e.event = d.event WHERE d.status IN {ACTIVE}"  # noqa: S608
+        f"SELECT min(e.received_at) FROM delivery d JOIN event e ON e.event = d.event WHERE d.status IN {ACTIVE}"
     ).get
     return Gauges(counts, oldest)

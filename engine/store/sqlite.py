@@ -37,6 +37,8 @@ RESERVE_BYTES_PER_ACTIVE = 2048
 encode_plain = msgspec.json.encode
 decode_stored = msgspec.json.Decoder(float_hook=Decimal).decode
 
+Row = tuple[Any, ...]
+
 
 def identity_digest(integration: str, id_: str) -> bytes:
     """16 bytes that stand for (integration, id) in the identity index: random access is dear, so the key is short."""
@@ -52,24 +54,27 @@ class SqliteStore:
 
     # ── accept ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def accept(self, connection: apsw.Connection, arrivals: Sequence[Arrival]) -> Sequence[Receipt | StoreFull]:
+    def accept(self, connection: apsw.Connection, arrivals: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
         """See `Store.accept`. One look-up of identities and one of busy keys serve the whole batch."""
         room = Room(self, connection)
         named = [self.name(arrival) for arrival in arrivals]
         newest, known, busy = self.look_around(connection, named, arrivals[0].received_at)
-        receipts: list[Receipt | StoreFull] = []
-        events, identities, deliveries = [], [], []
+        receipts: list[Receipt | Exception] = []
+        events: list[Row] = []
+        identities: list[Row] = []
+        deliveries: list[Row] = []
         fresh: dict[bytes, Arrival] = {}
-        for arrival, (digest, key_digest) in zip(arrivals, named, strict=True):
-            reason, verdict = arrival.reason, "accepted"
+        for arrival, (name_digest, key_digest) in zip(arrivals, named, strict=True):
+            digest, reason, verdict = name_digest, arrival.reason, "accepted"
             earlier = known.get(digest)
             if earlier is not None:
                 if self.same_body(connection, earlier, arrival, fresh.get(digest)):
                     receipts.append(Receipt(earlier, "duplicate"))
                     continue
                 # A conflict is stored under an identity of its own, so that re-deliveries of it are duplicates too.
-                digest = sha256(digest + sha256(arrival.body).digest()).digest()[:16]
-                twin = known.get(digest) or self.look_around(connection, [(digest, key_digest)], arrival.received_at)[1].get(digest)
+                digest = sha256(name_digest + sha256(arrival.body).digest()).digest()[:16]
+                _, conflicts, _ = self.look_around(connection, [(digest, key_digest)], arrival.received_at)
+                twin = known.get(digest) or conflicts.get(digest)
                 if twin is not None:
                     receipts.append(Receipt(twin, "duplicate"))
                     continue
@@ -80,16 +85,22 @@ class SqliteStore:
             newest += 1
             known[digest], fresh[digest] = newest, arrival
             at = arrival.received_at
-            status, ready, finished_at = Status.QUARANTINED, False, at
+            ready = not reason and key_digest not in busy
             if not reason:
-                status, ready, finished_at = Status.ACCEPTED, key_digest not in busy, None
                 busy.add(key_digest)
+            status, finished_at = (Status.QUARANTINED, at) if reason else (Status.ACCEPTED, None)
             headers, query = encode_plain(arrival.headers), encode_plain(arrival.query)
             events.append((newest, arrival.integration, arrival.id, arrival.key, at, headers, query, arrival.body))
             identities.append((digest, newest, at + arrival.dedupe_for_s * 1_000_000))
-            deliveries.append((newest, arrival.integration, arrival.plan, key_digest, status.value, ready, at, reason, finished_at))
+            deliveries.append(
+                (newest, arrival.integration, arrival.plan, key_digest, status.value, ready, at, reason, finished_at)
+            )
             receipts.append(Receipt(newest, verdict))
-        insert(connection, "INSERT INTO event (event, integration, id, key, received_at, headers, query, body) VALUES", events)
+        insert(
+            connection,
+            "INSERT INTO event (event, integration, id, key, received_at, headers, query, body) VALUES",
+            events,
+        )
         insert(connection, "INSERT OR REPLACE INTO identity (digest, event, expires_at) VALUES", identities)
         insert(
             connection,
@@ -110,7 +121,7 @@ class SqliteStore:
         inside = marks(len(named))
         newest, known, busy = 0, {}, set()
         for digest, event in connection.execute(
-            f"SELECT digest, event FROM identity WHERE digest IN ({inside}) AND expires_at > ?"  # noqa: S608
+            f"SELECT digest, event FROM identity WHERE digest IN ({inside}) AND expires_at > ?"
             f" UNION ALL SELECT key_digest, 0 FROM delivery WHERE key_digest IN ({inside}) AND status IN {ACTIVE}"
             " UNION ALL SELECT NULL, max(event) FROM event",
             (*(digest for digest, _ in named), now, *(key for _, key in named)),
@@ -150,9 +161,9 @@ class SqliteStore:
             connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('dropped_to', ?)", (rows[-1][0],))
         return len(rows)
 
-    def droppable(self, connection: apsw.Connection, after: int) -> list[tuple[int, bytes]]:
+    def droppable(self, connection: apsw.Connection, after: int) -> list[Row]:
         return connection.execute(
-            f"SELECT e.event, e.body FROM event e JOIN delivery d ON d.event = e.event"  # noqa: S608
+            f"SELECT e.event, e.body FROM event e JOIN delivery d ON d.event = e.event"
             f" WHERE e.event > ? AND e.body IS NOT NULL AND d.status IN {DROPPABLE} ORDER BY e.event LIMIT {DROP_AT_ONCE}",
             (after,),
         ).fetchall()
@@ -166,13 +177,14 @@ class SqliteStore:
     def claim_one(self, connection: apsw.Connection, request: ClaimRequest) -> Claimed:
         now = request.now
         connection.execute(
-            "UPDATE delivery SET status = 'accepted', ready = 1, due_at = ? WHERE status = 'running' AND lease_until < ?", (now, now)
+            "UPDATE delivery SET status = 'accepted', ready = 1, due_at = ? WHERE status = 'running' AND lease_until < ?",
+            (now, now),
         )
         chosen: list[int] = []
         next_due_at: int | None = None
         waiting: dict[str, list[int]] = {}
         for integration in ready_integrations(connection):
-            rows = connection.execute(
+            rows: list[Row] = connection.execute(
                 "SELECT due_at, event FROM delivery WHERE ready = 1 AND integration = ? ORDER BY due_at, event LIMIT ?",
                 (integration, request.limit + 1),
             ).fetchall()
@@ -190,7 +202,7 @@ class SqliteStore:
         if not chosen:
             return Claimed((), next_due_at)
         connection.execute(
-            f"UPDATE delivery SET status = 'running', ready = 0, token = token + 1, lease_until = ?"  # noqa: S608
+            f"UPDATE delivery SET status = 'running', ready = 0, token = token + 1, lease_until = ?"
             f" WHERE event IN ({marks(len(chosen))})",
             (request.lease_until, *chosen),
         )
@@ -201,19 +213,47 @@ class SqliteStore:
         inside = marks(len(events))
         steps: dict[int, list[Step]] = {}
         for event, step, result in connection.execute(
-            f"SELECT event, step, result FROM line WHERE event IN ({inside}) AND ended = 1 ORDER BY event, number", tuple(events)  # noqa: S608
+            f"SELECT event, step, result FROM line WHERE event IN ({inside}) AND ended = 1 ORDER BY event, number",
+            tuple(events),
         ):
             steps.setdefault(event, []).append(Step(step, decode_stored(result)))
         found: dict[int, Delivery] = {}
-        for event, integration, plan, id_, key, headers, query, body, received_at, token, lease, attempts, number, again in connection.execute(
-            f"SELECT d.event, d.integration, d.plan, e.id, e.key, e.headers, e.query, e.body, e.received_at, d.token, d.lease_until,"  # noqa: S608
+        for (
+            event,
+            integration,
+            plan,
+            id_,
+            key,
+            headers,
+            query,
+            body,
+            received_at,
+            token,
+            lease,
+            attempts,
+            number,
+            again,
+        ) in connection.execute(
+            f"SELECT d.event, d.integration, d.plan, e.id, e.key, e.headers, e.query, e.body, e.received_at, d.token, d.lease_until,"
             f" d.attempts, d.number, d.again FROM delivery d JOIN event e ON e.event = d.event WHERE d.event IN ({inside})",
             tuple(events),
         ):
             found[event] = Delivery(
-                event=event, integration=integration, plan=plan, id=id_, key=key, headers=msgspec.json.decode(headers),
-                query=msgspec.json.decode(query), body=body or b"", received_at=received_at, token=token, lease_until=lease,
-                attempts=attempts, number=number, again=bool(again), steps=tuple(steps.get(event, ())),
+                event=event,
+                integration=integration,
+                plan=plan,
+                id=id_,
+                key=key,
+                headers=msgspec.json.decode(headers),
+                query=msgspec.json.decode(query),
+                body=body or b"",
+                received_at=received_at,
+                token=token,
+                lease_until=lease,
+                attempts=attempts,
+                number=number,
+                again=bool(again),
+                steps=tuple(steps.get(event, ())),
             )
         return tuple(found[event] for event in events)
 
@@ -240,13 +280,27 @@ class SqliteStore:
             connection.execute(
                 "INSERT INTO effect (digest, system, operation, once, event, step, state, request_digest, first_sent_at, attempts)"
                 " VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, 1)",
-                (digest, intent.system, intent.operation, intent.once, intent.event, intent.step, intent.request_digest, intent.at),
+                (
+                    digest,
+                    intent.system,
+                    intent.operation,
+                    intent.once,
+                    intent.event,
+                    intent.step,
+                    intent.request_digest,
+                    intent.at,
+                ),
             )
             self.count_attempt(connection, intent)
             return Answered(Leave.SEND, first_sent_at=intent.at, event=intent.event)
         owner, state, request_digest, first_sent_at, result = row
         differs = request_digest != intent.request_digest
-        if owner == intent.event and differs and not intent.again and state not in (EffectState.CLEAR, EffectState.REFUSED):
+        if (
+            owner == intent.event
+            and differs
+            and not intent.again
+            and state not in (EffectState.CLEAR, EffectState.REFUSED)
+        ):
             return Answered(Leave.CHANGED, None, first_sent_at, owner, differs)
         if state == EffectState.DONE:
             value = None if result is None else decode_stored(result)
@@ -276,7 +330,8 @@ class SqliteStore:
 
     def count_attempt(self, connection: apsw.Connection, intent: Intent) -> None:
         connection.execute(
-            "UPDATE delivery SET attempts = attempts + 1, lease_until = ? WHERE event = ?", (intent.lease_until, intent.event)
+            "UPDATE delivery SET attempts = attempts + 1, lease_until = ? WHERE event = ?",
+            (intent.lease_until, intent.event),
         )
 
     # ── record ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -292,8 +347,19 @@ class SqliteStore:
             "UPDATE delivery SET status = ?, ready = ?, due_at = ?, lease_until = ?, attempts = ?, number = number + ?, step = ?,"
             " on_release = ?, again = 0, queue = ?, reason = ?, finished_at = ? WHERE event = ? AND token = ? AND status = 'running' RETURNING key_digest, number",
             (
-                status.value, int(status is Status.WAITING), record.due_at, record.lease_until, record.attempts, len(record.lines),
-                record.step, record.on_release, record.queue, record.reason, finished_at, record.event, record.token,
+                status.value,
+                int(status is Status.WAITING),
+                record.due_at,
+                record.lease_until,
+                record.attempts,
+                len(record.lines),
+                record.step,
+                record.on_release,
+                record.queue,
+                record.reason,
+                finished_at,
+                record.event,
+                record.token,
             ),
         ).fetchone()
         if row is None:
@@ -303,7 +369,10 @@ class SqliteStore:
         if record.settled is not None:
             settled = record.settled
             result = encode_json(settled.result) if settled.state is EffectState.DONE else None
-            connection.execute("UPDATE effect SET state = ?, result = ? WHERE digest = ?", (settled.state.value, result, settled.digest))
+            connection.execute(
+                "UPDATE effect SET state = ?, result = ? WHERE digest = ?",
+                (settled.state.value, result, settled.digest),
+            )
         if not status.active:
             self.promote(connection, key_digest)
         return True
@@ -314,8 +383,19 @@ class SqliteStore:
             "INSERT INTO line (event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result) VALUES",
             [
                 (
-                    event, place, line.step, line.kind, line.at, line.operation, line.once, line.verdict, line.status, line.took_us,
-                    line.reason, int(line.ended), encode_json(line.result) if line.ended else None,
+                    event,
+                    place,
+                    line.step,
+                    line.kind,
+                    line.at,
+                    line.operation,
+                    line.once,
+                    line.verdict,
+                    line.status,
+                    line.took_us,
+                    line.reason,
+                    int(line.ended),
+                    encode_json(line.result) if line.ended else None,
                 )
                 for place, line in enumerate(lines, number)
             ],
@@ -324,7 +404,8 @@ class SqliteStore:
     def promote(self, connection: apsw.Connection, key_digest: bytes) -> None:
         """Makes the oldest active event of a key the one that may be claimed, unless one of them already is or runs."""
         rows = connection.execute(
-            f"SELECT event, status, ready FROM delivery WHERE key_digest = ? AND status IN {ACTIVE} ORDER BY event", (key_digest,)  # noqa: S608
+            f"SELECT event, status, ready FROM delivery WHERE key_digest = ? AND status IN {ACTIVE} ORDER BY event",
+            (key_digest,),
         )
         first: int | None = None
         for event, status, ready in rows:
@@ -368,14 +449,21 @@ class SqliteStore:
             "UPDATE delivery SET status = ?, ready = 0, due_at = ?, attempts = 0, number = number + 1, plan = ?, queue = '', reason = ?,"
             " on_release = '', again = ?, token = token + 1, finished_at = ? WHERE event = ?",
             (
-                status.value, move.at, move.plan or plan, reason, int(move.action == "release" and on_release == "send"),
-                finished_at, move.event,
+                status.value,
+                move.at,
+                move.plan or plan,
+                reason,
+                int(move.action == "release" and on_release == "send"),
+                finished_at,
+                move.event,
             ),
         )
         self.promote(connection, key_digest)
         return ""
 
-    def keep_plans(self, connection: apsw.Connection, plans: Sequence[tuple[str, str, int, bytes, int]]) -> Sequence[None]:
+    def keep_plans(
+        self, connection: apsw.Connection, plans: Sequence[tuple[str, str, int, bytes, int]]
+    ) -> Sequence[None]:
         """See `Store.keep_plans`."""
         connection.executemany(
             "INSERT OR IGNORE INTO plan (hash, integration, version, content, kept_at) VALUES (?, ?, ?, ?, ?)", plans
@@ -384,7 +472,9 @@ class SqliteStore:
 
     def recover(self, connection: apsw.Connection, nows: Sequence[int]) -> Sequence[int]:
         """See `Store.recover`."""
-        connection.execute("UPDATE delivery SET status = 'accepted', ready = 1, due_at = ? WHERE status = 'running'", (nows[0],))
+        connection.execute(
+            "UPDATE delivery SET status = 'accepted', ready = 1, due_at = ? WHERE status = 'running'", (nows[0],)
+        )
         return [connection.changes()] * len(nows)
 
 
@@ -406,8 +496,10 @@ class Room:
         """Bytes that new events may take now."""
         page = self.connection.pragma("page_size")
         used = self.connection.pragma("page_count") - self.connection.pragma("freelist_count")
-        active = self.connection.execute(f"SELECT count(*) FROM delivery WHERE status IN {ACTIVE}").get  # noqa: S608
-        return int((self.pages_max - used) * page - self.pages_max * page // RESERVE_SHARE - active * RESERVE_BYTES_PER_ACTIVE)
+        active = self.connection.execute(f"SELECT count(*) FROM delivery WHERE status IN {ACTIVE}").get
+        return int(
+            (self.pages_max - used) * page - self.pages_max * page // RESERVE_SHARE - active * RESERVE_BYTES_PER_ACTIVE
+        )
 
     def take(self, arrival: Arrival) -> bool:
         """Is there room for this one?"""
@@ -437,7 +529,7 @@ def marks(count: int) -> str:
     return ",".join("?" * count)
 
 
-def insert(connection: apsw.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def insert(connection: apsw.Connection, statement: str, rows: Sequence[Row]) -> None:
     """Rows in one statement for each 64; a group's size is part of the text, and the cache holds one text for each size."""
     for at in range(0, len(rows), 64):
         chunk = rows[at : at + 64]
@@ -450,7 +542,9 @@ def ready_integrations(connection: apsw.Connection) -> list[str]:
     found: list[str] = []
     last = ""
     while True:
-        name = connection.execute("SELECT min(integration) FROM delivery WHERE ready = 1 AND integration > ?", (last,)).get
+        name = connection.execute(
+            "SELECT min(integration) FROM delivery WHERE ready = 1 AND integration > ?", (last,)
+        ).get
         if name is None:
             return found
         found.append(name)

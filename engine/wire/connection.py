@@ -5,7 +5,6 @@ Here a head that dawdles is answered 408, bad HTTP a problem without internals, 
 serialized once and written straight to the transport: aiohttp's own response objects cost more than reading the
 request. This file refuses to know what a request means.
 """
-# ruff: noqa: ARG002 - the signatures are those aiohttp calls
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -16,7 +16,8 @@ FILES_MAX = 20_000
 
 
 def read_files(root: Path) -> dict[str, bytes]:
-    """Every file of the workspace at `root`: path relative to it, with slashes → bytes. Recordings are listed, not read."""
+    """Every file of the workspace at `root`: path relative to it, with slashes → bytes. Recordings are listed, not
+    read."""
     if not root.is_dir():
         raise UserError(f"there is no folder {root}")
     files: dict[str, bytes] = {}

@@ -185,7 +185,7 @@ class _OneConnection(aiohttp.TCPConnector):
         self,
         req: aiohttp.ClientRequest,
         traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 — the library's own signature
     ) -> Connection:
         call = _CALL.get()
         if call.connections:

@@ -142,7 +142,7 @@ class IntakeServer:
         self._handled += 1
         try:
             return await self._handle(inbound)
-        except Exception as error:  # noqa: BLE001 - the sender gets an answer, the engine the error
+        except Exception as error:  # noqa: BLE001 — whatever it was, the sender gets an answer and we hear of it
             self._on_error(error)
             return problem(500, "the request could not be handled")
         finally:

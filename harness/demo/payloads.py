@@ -133,11 +133,11 @@ def make_order(
     order["tax_lines"] = [_tax(tax, currency)]
     if not discount:
         order["discount_codes"] = order["discount_applications"] = []
-    sums = {"line_items_price": goods, "discounts": discount, "price": total, "tax": tax, "shipping_price": SHIPPING}
-    for word, minor in {
-        **{f"total_{word}": minor for word, minor in sums.items()},
-        "subtotal_price": goods - discount,
-    }.items():
+    sums = {
+        "total_line_items_price": goods, "total_discounts": discount, "subtotal_price": goods - discount,
+        "total_shipping_price": SHIPPING, "total_tax": tax, "total_price": total,
+    }  # fmt: skip
+    for word, minor in sums.items():
         for name in (word, f"current_{word}"):
             if name in order:
                 order[name] = amount(minor)
@@ -181,7 +181,8 @@ def _line(
 
 def _tax(minor: int, currency: str) -> dict[str, Any]:
     return {
-        "channel_liable": False, "price": amount(minor), "price_set": _money(minor, currency), "rate": 0.19, "title": "VAT",
+        "channel_liable": False, "price": amount(minor), "price_set": _money(minor, currency), "rate": 0.19,
+        "title": "VAT",
     }  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from engine.ports import Chance
 from harness.demo.payloads import instant, make_order, make_payment_event, object_id, order_id, pick_payment
 from harness.faults import seeded
 
-ORDERS_PER_S = 20
-PAYMENTS_PER_S = 6
-BURST_ORDERS = 120
+ORDERS_PER_S = 30
+PAYMENTS_PER_S = 8
+BURST_ORDERS = 200
 BURSTS_AT = (0.2, 0.5, 0.75)
 """Parts of the story at which a second's worth of the sale comes at once; the second meets the kill."""
 LARGE_AT = (0.1, 0.3)
@@ -41,7 +41,7 @@ class Promise(Struct, frozen=True):
 
 
 class Announcement(Struct, frozen=True):
-    """One webhook, unsigned: `id` is the provider's id of the event. `after_s` is when at the earliest, in its chain."""
+    """One webhook, unsigned. `id` is the provider's id of the event, `after_s` when it is due after its chain began."""
 
     provider: str
     path: str

@@ -19,7 +19,7 @@ REQUESTS_MAX = 64
 ANSWER_S = 5.0
 """How long a provider waits for an answer; Shopify's own limit."""
 ATTEMPTS_MAX = 80
-WAIT_FIRST_S, WAIT_MOST_S = 0.1, 1.5
+WAIT_FIRST_S, WAIT_MOST_S = 0.25, 1.5
 """Providers wait for minutes before they try again; this story is short."""
 TIMES_KEPT = 200_000
 

@@ -180,7 +180,7 @@ class Story:
             for task in (watching, drawing):
                 task.cancel()
             await engine.end(GRACE_S)
-            await self.look(session, engine, partners, shop)
+            await self.look(session, partners, shop)
             self.view.draw(self.picture)
             books = {system: await partner.ask(session, "_book") for system, partner in partners.items()}
         except* UserError as errors:
@@ -264,12 +264,10 @@ class Story:
             self.picture.up = page is not None
             if page is not None:
                 self.meter.read(page)
-            await self.look(session, engine, partners, shop)
+            await self.look(session, partners, shop)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def look(
-        self, session: aiohttp.ClientSession, engine: Engine, partners: dict[str, PartnerProcess], shop: Shop
-    ) -> None:
+    async def look(self, session: aiohttp.ClientSession, partners: dict[str, PartnerProcess], shop: Shop) -> None:
         """Brings the picture up to date with the shop, the partners, and what the engine said last."""
         picture, meter = self.picture, self.meter
         picture.partners = {system: await partner.ask(session, "_counts") for system, partner in partners.items()}
@@ -278,7 +276,8 @@ class Story:
         picture.backlog = meter.backlog
         picture.held = meter.standing["held"]
         picture.stuck = meter.standing["quarantined"] + meter.standing["dead"]
-        picture.done = max(0, picture.accepted - meter.unfinished)
+        if picture.up:  # while it is down nobody knows what it has done since it was last asked
+            picture.done = max(picture.done, picture.accepted - meter.unfinished)
         picture.retries = meter.retries
         picture.redelivered = shop.told["duplicate"]
         picture.second_told = meter.total("waybill_effects_known_total")

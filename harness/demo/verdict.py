@@ -1,6 +1,7 @@
 """Was every promise kept exactly once? Judged from the partners' own books; nothing the engine says counts.
 
-A promise is what the shop was told 2xx for. What was sent but never acknowledged may be in a book or not, but not twice.
+A promise is what the shop was told 2xx for. What was sent but never acknowledged may stand in a
+book or not, but not twice.
 """
 
 from collections import Counter
@@ -77,10 +78,9 @@ def _disorder(promises: Mapping[Promise, bool], books: Mapping[str, Sequence[str
     latest: dict[tuple[str, str], int] = {}
     found = []
     for promise in promises:
-        place = places.get((promise.system, promise.effect))
-        if place is None:
+        if (promise.system, promise.effect) not in places:
             continue
-        key = (promise.system, promise.key)
+        place, key = places[promise.system, promise.effect], (promise.system, promise.key)
         if place < latest.get(key, -1):
             found.append(f"{promise.what} was booked before what came before it")
         latest[key] = max(place, latest.get(key, -1))

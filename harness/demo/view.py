@@ -6,6 +6,7 @@ columns the panels stand below one another, at 120 beside. This file refuses to 
 
 from collections import deque
 from collections.abc import Mapping
+from typing import Self
 
 from msgspec import Struct
 from rich.columns import Columns
@@ -69,7 +70,7 @@ class View:
         self.history: deque[int] = deque(maxlen=HISTORY_MAX)
         self._live = Live(console=console, auto_refresh=False, transient=False) if self.live else None
 
-    def __enter__(self) -> "View":
+    def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
         return self
@@ -126,8 +127,8 @@ class View:
             number("for a person", picture.held + picture.stuck, "bold magenta" if picture.held else "bold"),
         )
         table.add_row(
-            number("accept p50 ms", f"{picture.p50_ms:.0f}"),
-            number("accept p99 ms", f"{picture.p99_ms:.0f}"),
+            number("accept p50", f"{picture.p50_ms:.0f} ms"),
+            number("accept p99", f"{picture.p99_ms:.0f} ms"),
             number("backlog", picture.backlog),
         )
         down = None if picture.up else Text("engine is down", style="bold red")
@@ -147,7 +148,7 @@ class View:
 def heading(picture: Picture, width: int) -> RenderableType:
     line = Table.grid(padding=(0, 2), expand=False)
     bar = ProgressBar(
-        total=picture.story_s or 1, completed=min(picture.elapsed_s, picture.story_s), width=max(10, width - 50),
+        total=picture.story_s or 1, completed=min(picture.elapsed_s, picture.story_s), width=max(10, width - 46),
         style="default", complete_style="green", finished_style="green",
     )  # fmt: skip
     line.add_row(Text("Northwind's sale", style="bold"), bar, f"{picture.elapsed_s:.0f} s of about {picture.story_s} s")
@@ -204,9 +205,8 @@ def tell_verdict(view: View, verdict: Verdict, picture: Picture, kills: int) -> 
         f" {picture.redelivered:,} delivered again, {picture.sent_again:,} sent again unanswered"
     )
     books = ", ".join(f"{system} {rows:,}" for system, rows in verdict.booked.items())
-    say(
-        f"books      {books}: {len(verdict.missing)} missing, {len(verdict.doubled)} doubled, {len(verdict.out_of_order)} out of order"
-    )
+    broken = f"{len(verdict.missing)} missing, {len(verdict.doubled)} doubled, {len(verdict.out_of_order)} out of order"
+    say(f"books      {books}: {broken}")
     said = {name: sum(counts.get(name, 0) for counts in picture.partners.values()) for name in FAULTS}
     faults = ", ".join(f"{said[name]:,} {word}" for name, word in FAULTS.items() if said[name])
     say(f"survived   {faults}; {kills} SIGKILL")

@@ -30,7 +30,9 @@ class Erp:
         await asyncio.sleep(self.delay_s)
         fault = self.die.random() if self.die.random() < self.faults else 1.0
         if fault < 0.2:
-            return web.json_response({"error": "slow down"}, status=429, headers={"Retry-After": "0"} if fault < 0.1 else {})
+            return web.json_response(
+                {"error": "slow down"}, status=429, headers={"Retry-After": "0"} if fault < 0.1 else {}
+            )
         if fault < 0.35:
             return web.json_response({"error": "not now"}, status=503)
         if fault < 0.5:
@@ -39,7 +41,10 @@ class Erp:
         if key not in self.by_key:
             answer: dict[str, object] = {"id": f"so-{len(self.by_key) + 1}"}
             with self.book.open("a") as file:
-                file.write(json.dumps({"order": body["external_id"], "customer": body["customer"], "number": body["number"]}) + "\n")
+                file.write(
+                    json.dumps({"order": body["external_id"], "customer": body["customer"], "number": body["number"]})
+                    + "\n"
+                )
             self.by_key[key] = self.by_order[body["external_id"]] = answer
         if self.kill_after_commit is not None:
             os.kill(self.kill_after_commit, signal.SIGKILL)

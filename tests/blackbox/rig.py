@@ -156,11 +156,17 @@ class Rig:
     def start_engine(self, *die_at: str, log: str = "engine.log") -> None:
         """Starts the engine and waits until it takes events; `die_at`: (point, count)."""
         program = [str(HERE / "dying_engine.py"), *die_at] if die_at else ["-m", "engine"]
-        options = ["--port", str(self.port), "--admin-port", str(self.admin_port)] + (["--store", self.store] if self.store else [])
+        options = ["--port", str(self.port), "--admin-port", str(self.admin_port)] + (
+            ["--store", self.store] if self.store else []
+        )
         with (self.root.parent / log).open("a") as errors:
             self.engine = subprocess.Popen(
                 [sys.executable, *program, "run", str(self.root), *options],
-                stdout=subprocess.PIPE, stderr=errors, text=True, env=self.environment, cwd=self.root.parent,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=self.environment,
+                cwd=self.root.parent,
             )
         assert self.engine.stdout is not None
         found = re.search(r"http://127.0.0.1:(\d+), admin on http://127.0.0.1:(\d+)", self.engine.stdout.readline())
@@ -196,7 +202,13 @@ class Rig:
 
     def waybill(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "engine", *words], capture_output=True, text=True, env=self.environment, cwd=self.root.parent, timeout=DEADLINE_S
+            [sys.executable, "-m", "engine", *words],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            cwd=self.root.parent,
+            timeout=DEADLINE_S,
+            check=False,
         )
 
     def events(self, *more: str) -> list[dict[str, Any]]:
@@ -222,7 +234,9 @@ def rig_at(folder: Path, **more: Any) -> Iterator[Rig]:
 
 
 def order_body(order: str, customer: str, number: int, **more: Any) -> bytes:
-    return json.dumps({"id": order, "customer": customer, "number": number, "total": "19.99", "currency": "EUR", **more}).encode()
+    return json.dumps(
+        {"id": order, "customer": customer, "number": number, "total": "19.99", "currency": "EUR", **more}
+    ).encode()
 
 
 def signed(event: str, body: bytes) -> dict[str, str]:
@@ -234,7 +248,10 @@ async def post(session: aiohttp.ClientSession, rig: Rig, event: str, body: bytes
     """The status of one delivery, None where there was no answer."""
     try:
         async with session.post(
-            f"http://127.0.0.1:{rig.port}/hooks/orders", data=body, headers=signed(event, body), timeout=aiohttp.ClientTimeout(total=5)
+            f"http://127.0.0.1:{rig.port}/hooks/orders",
+            data=body,
+            headers=signed(event, body),
+            timeout=aiohttp.ClientTimeout(total=5),
         ) as answer:
             await answer.read()
             return answer.status
@@ -243,7 +260,10 @@ async def post(session: aiohttp.ClientSession, rig: Rig, event: str, body: bytes
 
 
 async def tell_partner(rig: Rig, **told: Any) -> None:
-    async with aiohttp.ClientSession() as session, session.post(f"http://127.0.0.1:{rig.partner_port}/_tell", json=told) as answer:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://127.0.0.1:{rig.partner_port}/_tell", json=told) as answer,
+    ):
         assert answer.status == 200
 
 

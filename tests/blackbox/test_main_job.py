@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+
 from blackbox.rig import Rig, order_body, post, rig_at, settle, tell_partner
 
 ORDERS = 1515
@@ -105,7 +106,14 @@ def test_every_acknowledged_order_becomes_one_effect_in_order_though_the_engine_
 
     async def run(rig: Rig) -> list[dict[str, object]]:
         _, story = await asyncio.gather(send_all(sale, rig, connections=16), kill_and_restart(rig, sale))
-        assert sorted(story) == ["after the append", "after the partner committed", "before the record", "random", "random", "random"]
+        assert sorted(story) == [
+            "after the append",
+            "after the partner committed",
+            "before the record",
+            "random",
+            "random",
+            "random",
+        ]
         return await settle(rig)
 
     with rig_at(tmp_path, faults=0.3) as rig:
@@ -152,7 +160,9 @@ def test_a_full_store_answers_503_records_outcomes_and_recovers_alone(tmp_path: 
             events = await settle(rig)
             assert {event["id"] for event in events} == accepted
             assert {event["status"] for event in events} == {"done"}
-            assert Counter(effect["order"] for effect in rig.effects()) == {event.replace("event", "shop"): 1 for event in accepted}
+            assert Counter(effect["order"] for effect in rig.effects()) == {
+                event.replace("event", "shop"): 1 for event in accepted
+            }
             # No hand moved: finished bodies make room for new orders.
             body = order_body("after", "customer-after", 1, filler="x" * 6000)
             assert await post(session, rig, "event-after", body) == 202

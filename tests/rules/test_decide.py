@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from engine.model import Effect, EffectState, Outcome, Sent, Verdict
 from engine.rules import decide
 from engine.rules.classify import classify
@@ -23,18 +24,28 @@ def table() -> list[Any]:
     assert node is not None
     data: Any = plain(node)
     return [
-        pytest.param(block["after"], row["given"], row["expect"], id=row.get("name", f"{block['after']} {row['given']}"))
-        for block in data for row in block["rows"]
+        pytest.param(
+            block["after"], row["given"], row["expect"], id=row.get("name", f"{block['after']} {row['given']}")
+        )
+        for block in data
+        for row in block["rows"]
     ]
 
 
 def known(given: dict[str, Any]) -> Known:
     key_valid_s = given.get("key_valid_s")
     return Known(
-        effect=Effect(given.get("effect", "idempotent")), on_unknown=given.get("on_unknown", "retry"),
-        on_failure=given.get("on_failure", "dead_letter"), has_lookup=given.get("has_lookup", False), retry=POLICY,
-        attempts=given.get("attempts", 1), now=NOW, chance=0.5, first_sent_at=NOW - 10_000_000,
-        key_valid_us=None if key_valid_s is None else key_valid_s * 1_000_000, retry_after=given.get("retry_after"),
+        effect=Effect(given.get("effect", "idempotent")),
+        on_unknown=given.get("on_unknown", "retry"),
+        on_failure=given.get("on_failure", "dead_letter"),
+        has_lookup=given.get("has_lookup", False),
+        retry=POLICY,
+        attempts=given.get("attempts", 1),
+        now=NOW,
+        chance=0.5,
+        first_sent_at=NOW - 10_000_000,
+        key_valid_us=None if key_valid_s is None else key_valid_s * 1_000_000,
+        retry_after=given.get("retry_after"),
         refreshed=given.get("refreshed", False),
     )
 
@@ -42,7 +53,9 @@ def known(given: dict[str, Any]) -> Known:
 @pytest.mark.parametrize(("after", "given", "expect"), table())
 def test_decisions(after: str, given: dict[str, Any], expect: dict[str, Any]) -> None:
     if after == "answer":
-        made = decide.after_answer(Verdict(given["verdict"]), known(given), wants_lookup=given.get("wants_lookup", False))
+        made = decide.after_answer(
+            Verdict(given["verdict"]), known(given), wants_lookup=given.get("wants_lookup", False)
+        )
     elif after == "open_intent":
         made = decide.on_open_intent(known(given))
     else:
@@ -59,9 +72,25 @@ def operation(effect: str = "idempotent") -> OperationPlan:
 
 @pytest.mark.parametrize(
     ("status", "verdict"),
-    [(200, "done"), (201, "done"), (204, "done"), (301, "refused"), (302, "refused"), (400, "refused"), (401, "reauthenticate"),
-     (404, "refused"), (408, "retry"), (409, "refused"), (422, "refused"), (425, "retry"), (429, "retry"), (500, "unknown"),
-     (502, "unknown"), (503, "retry"), (504, "unknown")],
+    [
+        (200, "done"),
+        (201, "done"),
+        (204, "done"),
+        (301, "refused"),
+        (302, "refused"),
+        (400, "refused"),
+        (401, "reauthenticate"),
+        (404, "refused"),
+        (408, "retry"),
+        (409, "refused"),
+        (422, "refused"),
+        (425, "retry"),
+        (429, "retry"),
+        (500, "unknown"),
+        (502, "unknown"),
+        (503, "retry"),
+        (504, "unknown"),
+    ],
 )
 def test_the_http_default(status: int, verdict: str) -> None:
     assert classify(operation(), Outcome(Sent.ANSWERED, status=status), {})[0] == verdict
@@ -85,8 +114,19 @@ def test_lost_and_malformed_answers(outcome: Outcome, effect: str, verdict: str)
 
 @pytest.mark.parametrize(
     ("text", "wait_s"),
-    [("0", 0), ("120", 120), (" 7 ", 7), ("Thu, 01 Jan 1970 00:16:50 GMT", 10), ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
-     ("-5", None), ("1.5", None), ("soon", None), ("", None), ("٣", None), ("9" * 30, None)],
+    [
+        ("0", 0),
+        ("120", 120),
+        (" 7 ", 7),
+        ("Thu, 01 Jan 1970 00:16:50 GMT", 10),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("٣", None),
+        ("9" * 30, None),
+    ],
 )
 def test_retry_after_in_both_forms(text: str, wait_s: int | None) -> None:
     assert retry_after_us(text, NOW) == (None if wait_s is None else wait_s * 1_000_000)
@@ -94,7 +134,14 @@ def test_retry_after_in_both_forms(text: str, wait_s: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("attempts", "chance", "wait_us"),
-    [(1, 0.0, 0), (1, 0.5, 1_000_000), (2, 0.5, 2_000_000), (5, 0.5, 16_000_000), (6, 0.5, 30_000_000), (50, 0.99, 59_400_000)],
+    [
+        (1, 0.0, 0),
+        (1, 0.5, 1_000_000),
+        (2, 0.5, 2_000_000),
+        (5, 0.5, 16_000_000),
+        (6, 0.5, 30_000_000),
+        (50, 0.99, 59_400_000),
+    ],
 )
 def test_backoff_is_drawn_from_nothing_to_a_doubling_bound(attempts: int, chance: float, wait_us: int) -> None:
     assert backoff_us(POLICY, attempts, chance) == wait_us

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import pytest
+
 from engine.errors import StoreFull
 from engine.model import Arrival, Delivery, EffectState, Status, effect_digest
 from engine.store import ClaimRequest, EventRow, Intent, Leave, Line, Move, Record, Settled, Store
@@ -24,10 +25,25 @@ class Driver(Protocol):
     def rows(self) -> list[EventRow]: ...
 
 
-def arrival(id_: str | None = "a", key: str | None = "k", body: bytes = b'{"n":1}', at: int = T0, reason: str = "", integration: str = "shop") -> Arrival:
+def arrival(
+    id_: str | None = "a",
+    key: str | None = "k",
+    body: bytes = b'{"n":1}',
+    at: int = T0,
+    reason: str = "",
+    integration: str = "shop",
+) -> Arrival:
     return Arrival(
-        integration=integration, plan="p1", id=id_, key=key, headers={"x": "1"}, query={}, body=body, received_at=at,
-        dedupe_for_s=3600, reason=reason,
+        integration=integration,
+        plan="p1",
+        id=id_,
+        key=key,
+        headers={"x": "1"},
+        query={},
+        body=body,
+        received_at=at,
+        dedupe_for_s=3600,
+        reason=reason,
     )
 
 
@@ -40,10 +56,20 @@ def record(delivery: Delivery, status: Status, at: int = T0 + 1, **more: Any) ->
     return Record(event=delivery.event, token=delivery.token, at=at, status=status, **more)
 
 
-def intent(delivery: Delivery, once: str | None = "order-1", request: bytes = b"r", again: bool = False, at: int = T0) -> Intent:
+def intent(
+    delivery: Delivery, once: str | None = "order-1", request: bytes = b"r", again: bool = False, at: int = T0
+) -> Intent:
     return Intent(
-        event=delivery.event, token=delivery.token, step="erp", system="erp", operation="create_order", once=once,
-        request_digest=request, at=at, lease_until=at + HOUR, again=again,
+        event=delivery.event,
+        token=delivery.token,
+        step="erp",
+        system="erp",
+        operation="create_order",
+        once=once,
+        request_digest=request,
+        at=at,
+        lease_until=at + HOUR,
+        again=again,
     )
 
 
@@ -161,7 +187,10 @@ class Conformance:
         assert sorted(delivery.integration for delivery in claimed) == ["busy"] * 4 + ["quiet"] * 2
 
     def test_what_already_runs_counts_in_the_share(self, driver: Driver) -> None:
-        driver.commit(driver.store.accept, *(arrival(f"{name}-{n}", f"{name}-{n}", integration=name) for name in ("busy", "quiet") for n in range(5)))
+        driver.commit(
+            driver.store.accept,
+            *(arrival(f"{name}-{n}", f"{name}-{n}", integration=name) for name in ("busy", "quiet") for n in range(5)),
+        )
         claimed = claim(driver, limit=3, running={"busy": 3})
         assert [delivery.integration for delivery in claimed] == ["quiet"] * 3
 
@@ -190,7 +219,9 @@ class Conformance:
         stale = one_claimed(driver)
         (fresh,) = claim(driver, at=T0 + 2 * HOUR)
         driver.commit(driver.store.begin, intent(fresh))
-        late = record(stale, Status.DONE, settled=Settled(DIGEST, EffectState.DONE, "wrong"), lines=(Line("erp", "call", T0),))
+        late = record(
+            stale, Status.DONE, settled=Settled(DIGEST, EffectState.DONE, "wrong"), lines=(Line("erp", "call", T0),)
+        )
         assert driver.commit(driver.store.record, late) == [False]
         assert driver.rows()[0].status is Status.RUNNING
         (answered,) = driver.commit(driver.store.begin, intent(fresh))
@@ -235,10 +266,17 @@ class Conformance:
     def test_a_second_event_gets_the_recorded_result(self, driver: Driver) -> None:
         first = one_claimed(driver)
         driver.commit(driver.store.begin, intent(first))
-        driver.commit(driver.store.record, record(first, Status.DONE, settled=Settled(DIGEST, EffectState.DONE, {"id": "so-1"})))
+        driver.commit(
+            driver.store.record, record(first, Status.DONE, settled=Settled(DIGEST, EffectState.DONE, {"id": "so-1"}))
+        )
         second = one_claimed(driver, id_="b", key="other")
         (answered,) = driver.commit(driver.store.begin, intent(second, request=b"other"))
-        assert (answered.leave, answered.result, answered.event, answered.differs) == (Leave.KNOWN, {"id": "so-1"}, first.event, True)
+        assert (answered.leave, answered.result, answered.event, answered.differs) == (
+            Leave.KNOWN,
+            {"id": "so-1"},
+            first.event,
+            True,
+        )
 
     def test_a_second_event_waits_for_an_open_intent(self, driver: Driver) -> None:
         first = one_claimed(driver)
@@ -292,14 +330,20 @@ class Conformance:
 
     def held(self, driver: Driver, on_release: str = "end", status: Status = Status.HELD) -> Delivery:
         delivery = one_claimed(driver)
-        driver.commit(driver.store.record, record(delivery, status, step="review", queue="fraud", on_release=on_release))
+        driver.commit(
+            driver.store.record, record(delivery, status, step="review", queue="fraud", on_release=on_release)
+        )
         return delivery
 
     def test_a_release_ends_the_hold_and_keeps_who_decided(self, driver: Driver) -> None:
         delivery = self.held(driver)
-        assert driver.commit(driver.store.move, Move(delivery.event, T0 + 9, "release", "ada", "known customer")) == [""]
+        assert driver.commit(driver.store.move, Move(delivery.event, T0 + 9, "release", "ada", "known customer")) == [
+            ""
+        ]
         (again,) = claim(driver, at=T0 + 9)
-        assert [(step.id, step.result) for step in again.steps] == [("review", {"by": "ada", "reason": "known customer"})]
+        assert [(step.id, step.result) for step in again.steps] == [
+            ("review", {"by": "ada", "reason": "known customer"})
+        ]
 
     def test_a_release_of_a_doubtful_call_allows_one_more_send(self, driver: Driver) -> None:
         delivery = self.held(driver, on_release="send")
@@ -341,7 +385,9 @@ class Conformance:
         (again,) = claim(driver, at=T0 + 9)
         assert (again.plan, again.steps) == ("p2", ())
 
-    @pytest.mark.parametrize(("action", "status"), [("release", Status.DONE), ("reject", Status.DEAD), ("redrive", Status.DONE)])
+    @pytest.mark.parametrize(
+        ("action", "status"), [("release", Status.DONE), ("reject", Status.DEAD), ("redrive", Status.DONE)]
+    )
     def test_what_cannot_be_moved_is_said(self, driver: Driver, action: str, status: Status) -> None:
         delivery = one_claimed(driver)
         driver.commit(driver.store.record, record(delivery, status))
@@ -364,7 +410,9 @@ class BoundedConformance:
                 bounded.commit(bounded.store.begin, intent(delivery, once=delivery.id))
                 digest = effect_digest("erp", "create_order", delivery.id or "")
                 lines = (Line("erp", "call", T0, ended=True, result={"id": "so"}),)
-                finished = record(delivery, Status.DONE, settled=Settled(digest, EffectState.DONE, {"id": "so"}), lines=lines)
+                finished = record(
+                    delivery, Status.DONE, settled=Settled(digest, EffectState.DONE, {"id": "so"}), lines=lines
+                )
                 assert bounded.commit(bounded.store.record, finished) == [True]
                 done += 1
         assert done == accepted
@@ -389,6 +437,8 @@ class BoundedConformance:
         accepted = 0
         with pytest.raises(StoreFull):
             for n in range(2000):
-                bounded.commit(bounded.store.accept, arrival(f"id-{n}", f"key-{n}", b'{"filler": "%b"}' % (b"x" * 4000)))
+                bounded.commit(
+                    bounded.store.accept, arrival(f"id-{n}", f"key-{n}", b'{"filler": "%b"}' % (b"x" * 4000))
+                )
                 accepted += 1
         return accepted

@@ -8,6 +8,7 @@ from typing import Any
 import apsw
 import pytest
 from conformance import BoundedConformance, Conformance, arrival, claim, record
+
 from engine.errors import StoreBroken, UserError
 from engine.model import Status
 from engine.store import EventRow, Filter
@@ -108,8 +109,19 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "defective"),
-    [((3, 6, 23), False), ((3, 7, 0), True), ((3, 40, 1), True), ((3, 44, 5), True), ((3, 44, 6), False), ((3, 50, 6), True),
-     ((3, 50, 7), False), ((3, 51, 0), True), ((3, 51, 2), True), ((3, 51, 3), False), ((3, 54, 1), False)],
+    [
+        ((3, 6, 23), False),
+        ((3, 7, 0), True),
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 0), True),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 54, 1), False),
+    ],
 )
 def test_versions_with_the_wal_reset_defect_are_known(version: tuple[int, int, int], defective: bool) -> None:
     assert is_defective(version) is defective
@@ -125,8 +137,15 @@ def test_store_urls(url: str, path: str, bytes_max: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("url", "words"),
-    [("postgresql://db/x", "not of this release"), ("mysql://x/y", "not a store URL"), ("events.db", "not a store URL"), ("sqlite://", "not a store URL"),
-     ("sqlite:///e.db?max_size=64MB", "64MiB"), ("sqlite:///e.db?max_size=10KiB", "too small"), ("sqlite:///e.db?mode=ro", "unknown store option")],
+    [
+        ("postgresql://db/x", "not of this release"),
+        ("mysql://x/y", "not a store URL"),
+        ("events.db", "not a store URL"),
+        ("sqlite://", "not a store URL"),
+        ("sqlite:///e.db?max_size=64MB", "64MiB"),
+        ("sqlite:///e.db?max_size=10KiB", "too small"),
+        ("sqlite:///e.db?mode=ro", "unknown store option"),
+    ],
 )
 def test_bad_store_urls_say_what_to_write(url: str, words: str) -> None:
     with pytest.raises(UserError, match=words):

@@ -1,0 +1,25 @@
+"""CODE → EXPLANATION: the book of every fault and finding, for `waybill explain`, SARIF and the documentation.
+
+A code is a promise: it keeps its meaning once released, for people search for it and pipelines allow it. A test holds
+the book against the sources: no code without a page, no page without a code.
+"""
+
+from engine.spec.codes.dialect import DIALECT
+from engine.spec.codes.explanation import Explanation
+from engine.spec.codes.files import FILES
+from engine.spec.codes.findings import FINDINGS
+from engine.spec.codes.language import LANGUAGE
+
+__all__ = ["Explanation", "all_codes", "explain"]
+
+BOOK = {page.code: page for page in (*FILES, *DIALECT, *LANGUAGE, *FINDINGS)}
+
+
+def explain(code: str) -> Explanation | None:
+    """What a code means; None for one that no fault or finding has."""
+    return BOOK.get(code)
+
+
+def all_codes() -> tuple[str, ...]:
+    """Every code, in alphabetical order."""
+    return tuple(sorted(BOOK))

@@ -1,0 +1,213 @@
+"""Codes of the dialect: keys and words that are not its own, and names that lead nowhere."""
+
+from engine.spec.codes.explanation import Explanation
+
+DIALECT = (
+    Explanation(
+        "unknown-key",
+        "A key is not part of the dialect at this place.",
+        "A key that nobody reads does nothing; it would look as if it worked.",
+        "Correct its spelling, or move it to where it belongs; the message lists the keys of the place.",
+        "recieve:\n  webhook: {path: /hooks/orders, system: shopify}",
+        "receive:\n  webhook: {path: /hooks/orders, system: shopify}",
+    ),
+    Explanation(
+        "missing-key",
+        "A key that must be given is not.",
+        "There is no default that would be right for everybody.",
+        "Add it. Where a key is needed only beside another, the message says beside which.",
+    ),
+    Explanation(
+        "one-of",
+        "Of several keys exactly one must be given.",
+        "Each says what the thing is: a step maps, calls or holds.",
+        "Keep one of them; make two steps where both are meant.",
+        "- {id: erp, map: shopify-order, call: erp.create_order}",
+        "- {id: order, map: shopify-order}\n- {id: erp, call: erp.create_order, input: order, once: order.id}",
+    ),
+    Explanation(
+        "not-available",
+        "A key, a word or a kind of file is part of the dialect, and this release does not run it yet.",
+        "It is told rather than ignored: an integration that silently lacks its `undo` or its `sla` is worse"
+        " than none.",
+        "Leave it out for now, or stay with what does this today.",
+    ),
+    Explanation(
+        "key-not-here",
+        "A key of the dialect stands where it means nothing.",
+        "`once` belongs to a call, `from` to a mapping; a signature scheme that fixes its header takes no other.",
+        "Remove it, or move it to the step it was meant for.",
+        "- {id: order, map: shopify-order, once: body.id}",
+        "- {id: order, map: shopify-order}",
+    ),
+    Explanation(
+        "wrong-type",
+        "A value is of another kind than the key takes: a list for a text, a text for a number, nothing at all.",
+        "Guessing what was meant would guess wrong one day. A key without a value is often a `#` that began a comment.",
+        "Write what the message asks for. Quote text that looks like a number, a date's part or a word of"
+        " YAML, and text"
+        " with a `#`.",
+        "contact: #orders",
+        'contact: "#orders"',
+    ),
+    Explanation(
+        "wrong-value",
+        "An object stands for a value and does not say what kind, or an expression has an argument that can"
+        " never work.",
+        "`{a: b}` could be a literal, an object made field by field, or a misspelled converter.",
+        "An object needs one of `from`, `value`, `template`, `fields`, `each`.",
+        "input: {id: order.id}",
+        "input: {fields: {id: order.id}}",
+    ),
+    Explanation(
+        "bad-name",
+        "A name is not spelled as names of its kind are.",
+        "Files and systems are kebab-case; steps, operations and `let` names, which expressions use, are snake_case,"
+        " since `a-b` in an expression is not a name.",
+        "Respell it as the message shows.",
+        "- {id: create-order, call: erp.create_order}",
+        "- {id: create_order, call: erp.create_order}",
+    ),
+    Explanation(
+        "unknown-word",
+        "A word is none of those the key knows.",
+        "A word that nobody knows would be a default in disguise.",
+        "Choose one of the words that the message lists.",
+        "effect: idempotant",
+        "effect: idempotent",
+    ),
+    Explanation(
+        "empty-list",
+        "A list that must hold something is empty.",
+        "No secret would verify nothing, and no answer would answer nothing.",
+        "Give at least one item, or remove the key.",
+    ),
+    Explanation(
+        "bad-duration",
+        "A span of time is not written as one.",
+        "Without its unit 30 is half a minute to one reader and half an hour to the next.",
+        "A number and a unit: us, ms, s, m, h, d.",
+        "timeout: 30",
+        "timeout: 30s",
+    ),
+    Explanation(
+        "literal-secret",
+        "A secret is written into the file.",
+        "Files are committed, copied and shown in reviews; whoever has read the repository has the secret.",
+        "Refer to it: {secret: NAME}, with the value in the file NAME of the folder WAYBILL_SECRETS names, or in"
+        " WAYBILL_SECRET_NAME. Then change the secret, for it was written down.",
+        "auth: {bearer: a-token-in-the-clear}",
+        "auth: {bearer: {secret: ERP_TOKEN}}",
+    ),
+    Explanation(
+        "converters",
+        "The converters of a value exclude or need one another.",
+        "A value is converted once: a table first, then one of time, unit, money, decimal and number, then the default."
+        " `zone` without `time`, or `optional` with a `default`, would do nothing.",
+        "Keep those that belong together; two conversions are two steps of a mapping's `let`.",
+        "total: {from: total_price, minor: true}",
+        "total: {from: total_price, money: currency, minor: true}",
+    ),
+    Explanation(
+        "unknown-team",
+        "No team of the charter has this name.",
+        "Somebody must answer for it at night.",
+        "Correct it, or add the team to charter/charter.yaml.",
+    ),
+    Explanation(
+        "unknown-environment",
+        "No environment of the charter has this name.",
+        "An address for an environment that is misspelled is never used, and the engine starts without it elsewhere.",
+        "Correct it, or add it to `environments` in charter/charter.yaml.",
+    ),
+    Explanation(
+        "unknown-system",
+        "No file of charter/systems has this name.",
+        "Its address, sign-in and signatures would be unknown.",
+        "Correct it, or describe the system in charter/systems/<name>.yaml.",
+    ),
+    Explanation(
+        "unknown-operation",
+        "The system declares no operation of this name.",
+        "What the call sends, and what it does there, stands in the operation.",
+        "Correct it, or add the operation to the system's file.",
+        "call: erp.creat_order",
+        "call: erp.create_order",
+    ),
+    Explanation(
+        "unknown-mapping",
+        "No file of mappings/ has this name.",
+        "The step would have nothing to run.",
+        "Correct it, or write mappings/<name>.yaml.",
+    ),
+    Explanation(
+        "unknown-contract",
+        "No contract of charter/models has this name.",
+        "Nothing would be checked against it.",
+        "Correct it, with its version, or add charter/models/<family>/<name>@<version>.yaml.",
+        "contract: shopify/order",
+        "contract: shopify/order@2024-10",
+    ),
+    Explanation(
+        "unknown-table",
+        "No file of charter/tables has this name.",
+        "Every look-up would miss.",
+        "Correct it, or add charter/tables/<name>.csv.",
+    ),
+    Explanation(
+        "unknown-column",
+        "The table has no column of this name.",
+        "`by` and `give` name columns of the header; every look-up would miss.",
+        "Correct it; the message lists the columns.",
+    ),
+    Explanation(
+        "unknown-recording",
+        "An example names an event that is not there.",
+        "An example that cannot be run shows nothing.",
+        "Correct the path; it begins at the workspace, with recordings/.",
+    ),
+    Explanation(
+        "example-count",
+        "An example has another number of expectations than of events.",
+        "Each event ends somewhere of its own; with a number missing nobody knows which.",
+        "Give one entry of `expect` for each of `events`, in the same order.",
+        "events: [recordings/a.json, recordings/b.json]\nexpect: [{status: done}]",
+        "events: [recordings/a.json, recordings/b.json]\nexpect: [{status: done}, {status: done}]",
+    ),
+    Explanation(
+        "duplicate-path",
+        "Two integrations listen on the same path.",
+        "One request goes to one integration; the other would never hear anything.",
+        "Give each a path of its own, and register both at the sender.",
+    ),
+    Explanation(
+        "lookup-effect",
+        "A look-up calls an operation that changes something.",
+        "A look-up is asked when nobody knows what happened, and may be asked often.",
+        "Look up with an operation whose effect is `none`.",
+    ),
+    Explanation(
+        "no-lookup",
+        "A step looks up what is unknown, and the operation declares no look-up.",
+        "There would be nothing to ask.",
+        "Declare `lookup:` in the operation, or choose retry, hold or dead_letter for `on_unknown`.",
+    ),
+    Explanation(
+        "at-most-once",
+        "A step retries what must never be sent again.",
+        "`at_most_once` says that a repeat does harm that nothing undoes; after a lost answer only a person"
+        " or a look-up"
+        " may decide.",
+        "Choose lookup, hold or dead_letter for `on_unknown`, or correct the operation's `effect`.",
+    ),
+    Explanation(
+        "version-unchanged",
+        "The content of an integration changed under the version that the store already knows.",
+        "Every event is pinned to the version it was accepted under; with two contents under one number nobody could"
+        " tell which one an old event ran under. The content is the spec and all its mappings, contracts and"
+        " operations.",
+        "Raise `version` by one. Events already accepted stay on what they were accepted under.",
+        "version: 3",
+        "version: 4",
+    ),
+)

@@ -1,0 +1,215 @@
+"""Codes of the charter: what a workspace that can be read still should not be. Their rules live in `engine.charter`."""
+
+from engine.spec.codes.explanation import Explanation
+
+FINDINGS = (
+    Explanation(
+        "owner-unreachable",
+        "A team cannot be reached when it must be.",
+        "What earns money, or costs a penalty, stops at night as well; then `contact` is a channel nobody watches.",
+        "Give the team a `contact`, and an `on_call` where it owns revenue or penalties.",
+        'teams: {orders: {contact: "#orders"}}',
+        'teams: {orders: {contact: "#orders", on_call: orders-oncall}}',
+    ),
+    Explanation(
+        "raci-incomplete",
+        "The charter does not say who deploys, monitors or resolves.",
+        "The question is asked first when something breaks, and by then nobody has time to agree on an answer.",
+        "Name a team for each of the three.",
+        "raci: {deploys: orders}",
+        "raci: {deploys: orders, monitors: orders, resolves: orders}",
+    ),
+    Explanation(
+        "summary-says-nothing",
+        "The summary repeats the name.",
+        "It is what a person on call, or from finance, reads to learn what stopped.",
+        "Write one sentence on what the business gets from it.",
+        "summary: Shopify orders",
+        "summary: Every paid Shopify order becomes exactly one ERP sales order.",
+    ),
+    Explanation(
+        "unsigned-webhook",
+        "Nothing verifies that a webhook comes from whom it says.",
+        "The path is guessed or leaked one day; whoever knows it could then place orders. An engine does not start so.",
+        "Declare `webhooks.verify` in the sender's file, with the scheme it signs by and the secret's name.",
+        "webhooks: {}",
+        "webhooks: {verify: {scheme: shopify, secret: {secret: SHOPIFY_WEBHOOK_SECRET}}}",
+    ),
+    Explanation(
+        "secret-in-text",
+        "A text looks like a credential.",
+        "Files are committed, copied and shown in reviews; keys that were written down are found by robots in minutes.",
+        "Move it into a secret and refer to it, {secret: NAME}, in `auth` or `webhooks.verify`; then change"
+        " it. If it is"
+        " no credential, such as a partner's long identifier, it belongs into a table.",
+    ),
+    Explanation(
+        "insecure-address",
+        "A system is called without TLS outside `local`.",
+        "Credentials and customers' data would travel in the clear, and whoever stands between could answer.",
+        "Write https://; plain http is for `local`.",
+        "base_url: {production: 'http://erp.example'}",
+        "base_url: {production: 'https://erp.example'}",
+    ),
+    Explanation(
+        "address-missing",
+        "A system that an integration calls has no address in one of the environments.",
+        "The engine refuses to start there, which is found out on the day of the first deployment.",
+        "Add the environment to `base_url`; {env: NAME} where the address is known only there.",
+    ),
+    Explanation(
+        "rotation-unknown",
+        "A credential does not say when it was last changed, or how often it must be.",
+        "One without the other decides nothing: nobody can tell whether it is overdue.",
+        "Write both.",
+        "credentials: {ERP_TOKEN: {rotated: 2026-11-01}}",
+        "credentials: {ERP_TOKEN: {rotated: 2026-11-01, rotate_every: 90d}}",
+    ),
+    Explanation(
+        "credential-unused",
+        "A credential is listed that nothing in the system's file uses.",
+        "Somebody will rotate it, or look for it, for nothing; perhaps another name was meant.",
+        "Remove it, or correct its name.",
+    ),
+    Explanation(
+        "credential-undeclared",
+        "A secret is used that `credentials` says nothing of.",
+        "What it may do and when it must be changed is then in somebody's head.",
+        "List it under `credentials` of the system's file.",
+        "auth: {bearer: {secret: ERP_TOKEN}}",
+        "auth: {bearer: {secret: ERP_TOKEN}}\n"
+        "credentials: {ERP_TOKEN: {scopes: [orders], rotated: 2026-11-01, rotate_every: 90d}}",
+    ),
+    Explanation(
+        "id-constant",
+        "`receive.id` is the same for every event.",
+        "The same id is the same event: all but the first would be answered as duplicates and never run.",
+        "Name what the sender numbers its events by: a header, or a field of the body.",
+        "id: \"'order'\"",
+        'id: headers."x-shopify-webhook-id"',
+    ),
+    Explanation(
+        "key-constant",
+        "`receive.key` is the same for every event.",
+        "Events of one key run one after another: everything would stand in one line, and wait whenever one waits.",
+        "Name what must keep its order, such as the order or the payment.",
+        "key: \"'orders'\"",
+        "key: to_string(body.id)",
+    ),
+    Explanation(
+        "id-is-key",
+        "`receive.id` and `receive.key` read the same.",
+        "If it is the order's id, an update of the order is a duplicate or a conflict and does not run; if it is the"
+        " event's, no two events share a key and an update may overtake what it updates.",
+        "Let `id` be the event's own and `key` what the event is about. Where a sender tells of each thing"
+        " once, it is fine.",
+    ),
+    Explanation(
+        "contract-missing",
+        "Nothing checks the body of what comes in.",
+        "When the sender changes a field, the event fails at whichever step reads it, or worse, does not.",
+        "Add `contract:`; what breaks it is kept and quarantined, with the path and the rule.",
+    ),
+    Explanation(
+        "answer-not-accepted",
+        "An accepted webhook is answered with another status than 2xx.",
+        "Senders take it for a failure: they repeat the event, and after some days delete the subscription.",
+        "Answer 200, 202 or 204; what the sender insists on beyond that goes into `text`.",
+    ),
+    Explanation(
+        "once-missing",
+        "A step calls an operation that has an effect, and gives the effect no identity.",
+        "One order announced by two webhooks would be two orders. An engine does not start so.",
+        "Say what the effect is about: `once: order.id`.",
+        "- {id: erp, call: erp.create_order, input: order}",
+        "- {id: erp, call: erp.create_order, input: order, once: order.id}",
+    ),
+    Explanation(
+        "once-unused",
+        "A step gives an identity to a call that has no effect.",
+        "It does nothing; either it is left over, or the operation has an effect after all and should say so.",
+        "Remove `once`, or correct the operation's `effect`.",
+    ),
+    Explanation(
+        "once-per-delivery",
+        "`once` names the news and not the thing: an event's id, its time, a header of its delivery.",
+        "Shops tell of one order under several event ids: created, paid, and again after an outage. Each would be an"
+        " effect of its own.",
+        "Name the thing: the order's id, the payment and its state.",
+        "once: event.id",
+        "once: order.id",
+    ),
+    Explanation(
+        "once-constant",
+        "`once` is the same for every event.",
+        "Effects with the same identity are one effect: the first would be done, and all others get its result.",
+        "Name what the effect is about: `once: order.id`.",
+    ),
+    Explanation(
+        "exactly-once-impossible",
+        "A call may take effect twice.",
+        "After a lost answer it is sent again, and the partner neither knows repeats nor is asked. Nobody can promise"
+        " exactly once then; it is said here, before the sale, rather than found in the books.",
+        "Ask the partner for an idempotency key (`idempotent`) or a look-up (`verifiable`); else let a person decide:"
+        " `on_unknown: hold`.",
+    ),
+    Explanation(
+        "key-forgotten",
+        "A call may be repeated after the partner has forgotten its idempotency key.",
+        "A repeat under a forgotten key is a new effect. Waybill does not send it then: the event is held, and a long"
+        " outage becomes a queue of work by hand.",
+        "Declare a `lookup`, which is asked instead, or let `retry` give up before `idempotency.valid_for` has passed.",
+        "idempotency: {header: Idempotency-Key, valid_for: 1h}\nretry: {attempts_max: 12, cap: 15m}",
+        "idempotency: {header: Idempotency-Key, valid_for: 24h}\nretry: {attempts_max: 12, cap: 15m}",
+    ),
+    Explanation(
+        "lookup-missing",
+        "An operation is `verifiable` and declares no look-up.",
+        "`verifiable` means that repeats double and a look-up tells what happened. Without one there is"
+        " nothing to ask, so"
+        " an engine does not start.",
+        "Declare `lookup:`, or call the effect what it is: `at_most_once` (a person decides) or"
+        " `unprotected` (may double).",
+    ),
+    Explanation(
+        "unknown-needs-person",
+        "Every lost answer of a call waits for a person.",
+        "It is `at_most_once` and cannot be looked up. That is honest, and work: some answers are lost every day.",
+        "Nothing must be mended. A look-up, where the partner has one, would decide most of them.",
+    ),
+    Explanation(
+        "dedupe-too-short",
+        "Ids are forgotten before the sender stops repeating.",
+        "A repeat that comes after is a new event. `once` still protects the effects, and everything else runs again.",
+        "Raise `dedupe_for` above the sender's schedule; the default, 14 days, is above all that are known here.",
+        "dedupe_for: 1h",
+        "dedupe_for: 14d",
+    ),
+    Explanation(
+        "dedupe-outlived",
+        "An event may still be on its way when its id is forgotten.",
+        "A repeat by the sender, or by hand, would then start a second one beside it. The message shows the sum: sends,"
+        " their timeouts, and the waits between them.",
+        "Raise `dedupe_for`, or let the systems' `retry` give up sooner.",
+    ),
+    Explanation(
+        "examples-missing",
+        "Revenue depends on an integration, and no example shows what it does.",
+        "Examples are recorded events with where each ends; the tests run them, and whoever changes the"
+        " mapping sees what"
+        " breaks.",
+        "Record some (paid, not paid, malformed, twice) and say what comes of them.",
+    ),
+    Explanation(
+        "record-out-of-reach",
+        "The system of record of a domain cannot be asked.",
+        "It has the last word, and without an operation that reads nobody can compare with it.",
+        "Add an operation with `effect: none` to its file.",
+    ),
+    Explanation(
+        "unused",
+        "Nothing refers to a system, mapping, contract or table.",
+        "It looks as if it mattered; somebody will keep it up to date.",
+        "Remove the file, or use it.",
+    ),
+)

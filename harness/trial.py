@@ -1,0 +1,160 @@
+"""`waybill try` and the examples of a spec: events through the real engine, told as people and tests want them."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from engine.contract.body import BodyError, decode_body, encode_json
+from engine.errors import UserError
+from engine.run.load import Loaded, load
+from engine.spec import shape
+from engine.spec.plan import Plan
+from engine.wire.answers import Inbound
+from engine.wire.files import read_bounded
+from harness.world import Called, Ended, World, run
+
+
+def find_spec(spec: str, workspace: str) -> tuple[Path, str]:
+    """(workspace, integration) that SPEC names: a file below specs/, or an integration of `--workspace`."""
+    path = Path(spec)
+    if path.suffix == ".yaml":
+        if not path.is_file():
+            raise UserError(f"there is no file {path}")
+        root = path.resolve().parent
+        while root.name != "specs":
+            if root == root.parent:
+                raise UserError(f"{path} is not below a folder specs/ of a workspace")
+            root = root.parent
+        return root.parent, path.stem
+    return Path(workspace), spec
+
+
+def read_event(path: Path, *, raw: bool) -> Inbound:
+    """An event file: `{headers, query, body}` as JSON, or with `raw` the body itself. Raises UserError."""
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    content = read_bounded(path)
+    if raw:
+        return Inbound("POST", "/", {}, {}, content)
+    try:
+        event = decode_body(content)
+    except BodyError as error:
+        raise UserError(
+            f"{path}: {error.message}; an event is JSON {{headers, query, body}}, or with --raw any body"
+        ) from None
+    if not isinstance(event, dict) or "body" not in event or set(event) - {"headers", "query", "body"}:
+        raise UserError(f"{path}: an event is JSON {{headers, query, body}}; with --raw the file is the body itself")
+    headers, query = event.get("headers") or {}, event.get("query") or {}
+    for part, value in (("headers", headers), ("query", query)):
+        if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+            raise UserError(f"{path}: `{part}` must be an object of texts")
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return Inbound("POST", "/", lowered, query, encode_json(event["body"]))
+
+
+def attempt(arguments: argparse.Namespace) -> int:
+    """`waybill try`: one event through the engine, without network."""
+    root, integration = find_spec(arguments.spec, arguments.workspace)
+    loaded = load(root, arguments.environment)
+    plan = loaded.plans.get(integration)
+    if plan is None:
+        raise UserError(f"there is no integration `{integration}` in {root}; there are: {', '.join(loaded.plans)}")
+    inbound = read_event(Path(arguments.event), raw=arguments.raw)
+    world = World(loaded)
+    ended = world.ended(run(world.receive(plan, inbound)))
+    sys.stdout.write(as_json(ended) if arguments.format == "json" else as_text(ended))
+    return 0
+
+
+def as_json(ended: Ended) -> str:
+    """The pinned shape, on one line; numbers exact."""
+    document = {
+        "status": ended.status.value,
+        "id": ended.id,
+        "key": ended.key,
+        "steps": ended.steps,
+        "calls": [call_fields(call) for call in ended.calls],
+        "reason": ended.reason or None,
+    }
+    return encode_json(document).decode() + "\n"
+
+
+def call_fields(call: Called) -> dict[str, object]:
+    return {
+        "operation": call.operation,
+        "method": call.method,
+        "url": call.url,
+        "headers": dict(call.headers),
+        "body": call.body,
+    }
+
+
+def as_text(ended: Ended) -> str:
+    lines = [
+        f"{ended.status.value}{f': {ended.reason}' if ended.reason else ''}",
+        f"  id {ended.id or '-'}   key {ended.key or '-'}",
+    ]
+    for step, result in ended.steps.items():
+        lines.append(f"  step {step}: {encode_json(result).decode()}")
+    for call in ended.calls:
+        lines.append(f"  call {call.operation}: {call.method} {call.url}")
+        lines += [f"    {name}: {value}" for name, value in call.headers.items()]
+        if call.body is not None:
+            lines.append(f"    {encode_json(call.body).decode()}")
+    return "\n".join(lines) + "\n"
+
+
+# ── examples ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Told(Struct, frozen=True):
+    """One example and how what happened differs from what it expects (empty: it holds)."""
+
+    integration: str
+    example: str
+    differences: tuple[str, ...]
+
+
+def run_examples(root: Path, loaded: Loaded) -> Iterator[Told]:
+    """Every example of every spec, each in a world of its own."""
+    for name, plan in loaded.plans.items():
+        spec: shape.Integration = loaded.workspace.integrations[name].content
+        for example in spec.examples:
+            yield Told(name, example.name, tuple(run(play(root, loaded, plan, example))))
+
+
+async def play(root: Path, loaded: Loaded, plan: Plan, example: shape.Example) -> list[str]:
+    """Sends an example's events in order; the differences, in words."""
+    world = World(loaded)
+    events = [await world.receive(plan, read_event(root / event, raw=False)) for event in example.events]
+    found: list[str] = []
+    for file, event, expected in zip(example.events, events, example.expect, strict=True):
+        ended = world.ended(event)
+        found += [f"{file}: {difference}" for difference in compare(ended, expected)]
+    return found
+
+
+def compare(ended: Ended, expected: shape.Expected) -> Iterator[str]:
+    if ended.status != expected.status:
+        yield f"status is {ended.status.value}, not {expected.status}{f' ({ended.reason})' if ended.reason else ''}"
+    calls = tuple(call.operation for call in ended.calls)
+    if expected.calls is not None and calls != expected.calls:
+        yield f"calls are [{', '.join(calls)}], not [{', '.join(expected.calls)}]"
+    if expected.steps is not None:
+        yield from differences("steps", ended.steps, expected.steps.value)
+
+
+def differences(path: str, found: Any, expected: Any) -> Iterator[str]:
+    """Where `found` lacks or contradicts what is expected; fields that are not named do not count."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for name, value in expected.items():
+            if name not in found:
+                yield f"{path}.{name} is missing"
+            else:
+                yield from differences(f"{path}.{name}", found[name], value)
+    elif found != expected:
+        yield f"{path} is {encode_json(found).decode()}, not {encode_json(expected).decode()}"

@@ -1,0 +1,174 @@
+"""A small world around the real engine: the store in memory, partners simulated, time that jumps. No network, no
+thread.
+
+It hands the loops of `engine.run` their ports and touches nothing else of them: what runs here is what runs in
+production. One event at a time; `waybill try` and the examples of a spec are told from it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlencode
+
+from msgspec import Struct
+
+from engine.errors import WaybillError
+from engine.model import Fact, Outcome, Request, Sent, Status
+from engine.rules import steps
+from engine.run.deliver import Deliverer
+from engine.run.intake import name
+from engine.run.live import Live
+from engine.run.load import Loaded
+from engine.spec import shape
+from engine.spec.plan import Plan
+from engine.store import ClaimRequest, EventRow, Filter
+from engine.store.committer import InlineCommitter
+from engine.store.files import open_memory
+from engine.store.readers import read_events, read_lines
+from engine.store.sqlite import SqliteStore
+from engine.wire.answers import Inbound
+from harness.partner import Partner, Received
+
+BEGIN_AT = 1_800_000_000_000_000
+CLAIMS_MAX = 1_000
+
+
+class WorldClock:
+    """Time that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.at = BEGIN_AT
+
+    def now(self) -> int:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at / 1_000_000
+
+
+class EvenChance:
+    """Chance without chance: every draw is the middle."""
+
+    def uniform(self) -> float:
+        return 0.5
+
+
+class Called(Struct, frozen=True):
+    """One call as it would have gone out, without its sign-in."""
+
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: object
+
+
+class Ended(Struct, frozen=True):
+    """What became of one event: where it stands, every step's result so far, and the calls made for it."""
+
+    status: Status
+    id: str | None
+    key: str | None
+    reason: str
+    steps: dict[str, object]
+    calls: tuple[Called, ...]
+
+
+class SimulatedHttp:
+    """`HttpOut` that asks simulated partners; keeps every call."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        systems = {name: document.content for name, document in loaded.workspace.systems.items()}
+        self.partners = {name: Partner(system, loaded.resources) for name, system in systems.items()}
+        self.base_urls = {name: base_url(system, loaded.environment) for name, system in systems.items()}
+        self.calls: list[Called] = []
+
+    async def send(self, request: Request, timeout_s: float) -> Outcome:  # noqa: ARG002 — nothing here takes time
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        self.calls.append(
+            Called(
+                operation=f"{request.system}.{request.operation}",
+                method=request.method,
+                url=f"{self.base_urls[request.system]}{request.path}{query}",
+                headers=dict(request.headers),
+                body=request.body,
+            )
+        )
+        answer = self.partners[request.system].answer(
+            Received(
+                method=request.method,
+                path=[unquote(part) for part in request.path.strip("/").split("/")],
+                query=dict(request.query),
+                headers={key.lower(): value for key, value in request.headers},
+                body=request.body,
+            )
+        )
+        return Outcome(Sent.ANSWERED, status=answer.status, headers=answer.headers, body=answer.body)
+
+
+def base_url(system: shape.System, environment: str) -> str:
+    """The address as the spec says it; a variable that is only known where the engine runs stays its name."""
+    base = system.base_url.get(environment, f"https://{system.system}.example")
+    return base if isinstance(base, str) else f"{{{base.name}}}"
+
+
+class World:
+    """One engine in memory over a loaded workspace."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.clock = WorldClock()
+        self.store = SqliteStore()
+        self.connection = open_memory()
+        self.http = SimulatedHttp(loaded)
+        self.committer = InlineCommitter(self.connection)
+        live = Live(loaded.plans, loaded.systems, kept=lambda _: None, refresh=lambda _: None)
+        self.deliverer = Deliverer(
+            self.store, self.committer, self.http, live, self.clock, EvenChance(), ignore, workers=1
+        )
+        self.calls: dict[int, list[Called]] = {}
+
+    async def receive(self, plan: Plan, inbound: Inbound) -> int:
+        """Takes one authentic delivery; the event it became, or was a duplicate of."""
+        self.clock.at += 1_000_000
+        receipt = await self.committer.submit(self.store.accept, name(plan, inbound, self.clock.now()))
+        await self.settle()
+        return receipt.event
+
+    async def settle(self) -> None:
+        """Runs deliveries, jumping to the next time one is due, until nothing moves any more."""
+        for _ in range(CLAIMS_MAX):
+            now = self.clock.now()
+            claimed = await self.committer.submit(self.store.claim, ClaimRequest(now, 1, now + 3_600_000_000))
+            for delivery in claimed.deliveries:
+                before = len(self.http.calls)
+                await self.deliverer.deliver(delivery)
+                self.calls.setdefault(delivery.event, []).extend(self.http.calls[before:])
+            if not claimed.deliveries:
+                if claimed.next_due_at is None:
+                    return
+                self.clock.at = max(claimed.next_due_at, now)
+        raise WaybillError(f"an event still moves after {CLAIMS_MAX} claims")
+
+    def ended(self, event: int) -> Ended:
+        """Where an event stands now."""
+        row: EventRow = next(read_events(self.connection, Filter(after=event - 1, limit=1)))
+        (delivery,) = self.store.load(self.connection, [event])
+        plan = self.loaded.plans[row.integration]
+        results = {line.step: line.result for line in read_lines(self.connection, event) if line.ended}
+        scope: Any = steps.open_event(plan, delivery)
+        made: dict[str, object] = {}
+        if isinstance(scope, dict):
+            known = set(scope)
+            steps.advance(plan, scope, results)
+            made = {step: result for step, result in scope.items() if step not in known}
+        return Ended(row.status, row.id, row.key, row.reason, made, tuple(self.calls.get(event, ())))
+
+
+def ignore(_: Fact) -> None:
+    """The observer of a world that is told by its store alone."""
+
+
+def run(work: Any) -> Any:
+    """Runs a coroutine of the world to its end."""
+    return asyncio.run(work)
