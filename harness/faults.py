@@ -1,7 +1,7 @@
 """What goes wrong at a partner, drawn from a seed: the bad days that integrations are built for.
 
-A request's fate hangs on the seed, on what is asked and on how often it was asked, never on what else happens at the
-time: the same story meets the same faults however its requests interleave. This file refuses to carry a fate out.
+A request's fate hangs on the seed, on which effect is asked for and how often it was, never on the clock or on what
+else happens: the same story meets the same faults however its requests interleave. This file refuses to carry one out.
 """
 
 from hashlib import sha256
@@ -25,6 +25,7 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     `slow`: answered after `slow_least_s` to `slow_most_s` seconds, half of them before the commit and half after.
     `throttle`: 429, every second one with `Retry-After: throttle_wait_s`. `error_before`, `error_after`: 5xx before or
     after the commit. `cut_before`, `cut_after`: no answer, the connection closed or reset, before or after the commit.
+    Who has asked for one effect more than `times_max` times meets nothing worse than slowness.
     """
 
     slow: float = 0.0
@@ -36,6 +37,7 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     error_after: float = 0.0
     cut_before: float = 0.0
     cut_after: float = 0.0
+    times_max: int = 1_000_000
 
     def __post_init__(self) -> None:
         shares = (self.throttle, self.error_before, self.error_after, self.cut_before, self.cut_after)
@@ -47,6 +49,8 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"slow_least_s and slow_most_s lie in this order from 0 to {DELAY_S_MAX:.0f}")
         if not 0 <= self.throttle_wait_s <= DELAY_S_MAX:
             raise ValueError(f"throttle_wait_s lies from 0 to {DELAY_S_MAX:.0f}")
+        if self.times_max < 0:
+            raise ValueError("times_max is 0 or more")
 
 
 class Fate(Struct, frozen=True):
@@ -82,12 +86,14 @@ def seeded(seed: int, *words: str) -> Chance:
     return SystemChance(int.from_bytes(digest[:8]))
 
 
-def draw(faults: Faults, chance: Chance) -> Fate:
-    """One request's fate."""
+def draw(faults: Faults, chance: Chance, times: int) -> Fate:
+    """The fate of the request that asks for something the `times`-th time, counted from 1."""
     at, detail = chance.uniform(), chance.uniform()
     delay_s = 0.0
     if chance.uniform() < faults.slow:
         delay_s = faults.slow_least_s + chance.uniform() * (faults.slow_most_s - faults.slow_least_s)
+    if times > faults.times_max:
+        return Fate(delay_s=delay_s)
     for kind in ("throttle", "error_before", "error_after", "cut_before", "cut_after"):
         share: float = getattr(faults, kind)
         if at < share:

@@ -151,18 +151,21 @@ class Partner:
 
     def answer(self, received: Received) -> PartnerAnswer:
         """The answer to one request, with what it did to the book."""
-        scope: dict[str, object] = {
-            "method": received.method,
-            "path": list(received.path),
-            "query": dict(received.query),
-            "headers": dict(received.headers),
-            "body": received.body,
-        }
+        scope = _scope(received)
         try:
             offer = self._find(received, scope)
             return self._look(offer, scope) if offer.book is None else self._effect(offer, offer.book, received, scope)
         except UnansweredError as fault:
             return PartnerAnswer(fault.status, {}, {"fault": str(fault)})
+
+    def recognise(self, received: Received) -> str:
+        """What the request is about, as text: operation and identity, or method and path where no operation fits."""
+        scope = _scope(received)
+        try:
+            offer = self._find(received, scope)
+        except UnansweredError:
+            return f"{received.method} /{'/'.join(received.path)}"
+        return f"{offer.name} {_identity(offer, scope)[1]}"
 
     def book(self) -> dict[str, list[Row]]:
         """Operation → the rows of its book, in the order of the effects."""
@@ -279,6 +282,16 @@ def text_of(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value or None
     return canonical_json(value).decode()
+
+
+def _scope(received: Received) -> dict[str, object]:
+    return {
+        "method": received.method,
+        "path": list(received.path),
+        "query": dict(received.query),
+        "headers": dict(received.headers),
+        "body": received.body,
+    }
 
 
 def _identity(offer: Offer, scope: Mapping[str, object]) -> tuple[object, str | None]:

@@ -16,7 +16,6 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import cast
 from urllib.parse import unquote
@@ -39,7 +38,7 @@ from harness.partner import Partner, PartnerAnswer, Received, Row
 BODY_BYTES_MAX = 5 << 20
 CONNECTIONS_MAX = 1_000
 REPEATS_TOLD_APART_MAX = 1_000_000
-"""Different requests whose repeats are counted; what comes past them meets its first fate again and again."""
+"""Effects whose repeats are counted; what comes past them meets its first fate again and again."""
 
 Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -66,7 +65,7 @@ class ServedPartner:
         self.clock = clock
         self.entries: list[Entry] = []
         self.counts: Counter[str] = Counter()
-        self._asked: Counter[bytes] = Counter()
+        self._asked: Counter[str] = Counter()
         self._runners: list[web.ServerRunner] = []
 
     async def start(self, host: str, port: int, admin_port: int) -> tuple[int, int]:
@@ -99,7 +98,11 @@ class ServedPartner:
         raw = await read_body(request)
         if raw is None:
             return fault(413, f"a request has at most {BODY_BYTES_MAX} bytes")
-        fate = self._fate(request, raw)
+        try:
+            received = as_received(request, decode_body(raw) if raw else None)
+        except BodyError as error:
+            return fault(400, error.message)
+        fate = self._fate(received)
         if fate.delay_s:
             self.counts["slow"] += 1
             await asyncio.sleep(fate.delay_s / 2)
@@ -110,11 +113,7 @@ class ServedPartner:
         if fate.kind in ("throttle", "error_before"):
             headers = {"Retry-After": str(fate.retry_after_s)} if fate.retry_after_s else None
             return fault(fate.status, "too many requests" if fate.kind == "throttle" else "out of order", headers)
-        try:
-            body = decode_body(raw) if raw else None
-        except BodyError as error:
-            return fault(400, error.message)
-        answer = self._ask(request, body)
+        answer = self._ask(received)
         if fate.delay_s:
             await asyncio.sleep(fate.delay_s / 2)
         if fate.kind == "cut_after":
@@ -123,21 +122,14 @@ class ServedPartner:
             return fault(fate.status, "out of order")
         return told(answer.status, answer.body, dict(answer.headers))
 
-    def _fate(self, request: web.BaseRequest, raw: bytes) -> Fate:
-        asked = sha256(b"\0".join((request.method.encode(), request.raw_path.encode(), raw))).digest()
+    def _fate(self, received: Received) -> Fate:
+        asked = self.partner.recognise(received)
         if asked in self._asked or len(self._asked) < REPEATS_TOLD_APART_MAX:
             self._asked[asked] += 1
-        return draw(self.faults, seeded(self.seed, self.partner.name, asked.hex(), str(self._asked[asked])))
+        times = self._asked[asked] or 1
+        return draw(self.faults, seeded(self.seed, self.partner.name, asked, str(times)), times)
 
-    def _ask(self, request: web.BaseRequest, body: object) -> PartnerAnswer:
-        path = request.rel_url.raw_path.removeprefix("/")
-        received = Received(
-            method=request.method,
-            path=[unquote(segment) for segment in path.split("/")] if path else [],
-            query=dict(request.rel_url.query),
-            headers=lowered(request.headers.items()),
-            body=body,
-        )
+    def _ask(self, received: Received) -> PartnerAnswer:
         answer = self.partner.answer(received)
         if answer.booked and answer.row is not None:
             self.counts["booked"] += 1
@@ -172,6 +164,17 @@ async def read_body(request: web.BaseRequest) -> bytes | None:
             return None
         parts.append(part)
     return b"".join(parts)
+
+
+def as_received(request: web.BaseRequest, body: object) -> Received:
+    path = request.rel_url.raw_path.removeprefix("/")
+    return Received(
+        method=request.method,
+        path=[unquote(segment) for segment in path.split("/")] if path else [],
+        query=dict(request.rel_url.query),
+        headers=lowered(request.headers.items()),
+        body=body,
+    )
 
 
 def told(status: int, body: object, headers: dict[str, str]) -> web.Response:

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from engine.charter.look import charters, finding, integrations, system_of, values
 from engine.errors import Fault, Mark
 from engine.spec import shape
-from engine.spec.table import TABLES
-from engine.spec.workspace import Document, Workspace
+from engine.spec.workspace import TABLES, Document, Workspace
 
 
 def examples_missing(workspace: Workspace) -> Iterator[Fault]:

@@ -15,12 +15,11 @@ from engine.cli import FAILED, HELD
 from engine.errors import UserError
 from engine.model import Status
 from engine.rules.steps import time_text
-from engine.run.app import socket_path, store_address
 from engine.spec.plan import Plan
 from engine.store import EventRow, Filter, Move
-from engine.store.files import Lock, open_reader, open_writer
+from engine.store.files import Lock, open_reader, open_writer, store_address
 from engine.store.readers import read_effects, read_events, read_lines
-from engine.wire.control import ask
+from engine.wire.control import ask, socket_path
 
 SHOWN = 100
 PAGE = 1000

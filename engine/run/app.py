@@ -18,17 +18,18 @@ from engine.model import Fact, Outcome, Request
 from engine.run.deliver import Deliverer
 from engine.run.intake import Intake
 from engine.run.live import Live
-from engine.run.load import Loaded, addresses, changed_versions, load, routes
+from engine.run.load import Loaded, load
 from engine.run.observe import Log, Metrics
+from engine.run.start import addresses, changed_versions, routes
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
 from engine.store import Move
 from engine.store.committer import ThreadCommitter
-from engine.store.files import Lock, StoreAddress, disk_free_bytes, open_reader, open_writer, parse_store_url
+from engine.store.files import Lock, disk_free_bytes, open_reader, open_writer, store_address
 from engine.store.readers import read_gauges, read_plan, read_versions
 from engine.store.sqlite import SqliteStore
 from engine.wire.answers import Answer
-from engine.wire.control import ControlServer
+from engine.wire.control import ControlServer, socket_path
 from engine.wire.http_client import HttpClient
 from engine.wire.http_server import IntakeServer, ServerLimits, admin_server
 
@@ -48,19 +49,6 @@ class Settings:
     port: int
     admin_port: int
     workers: int
-
-    @property
-    def folder(self) -> Path:
-        """Where the engine keeps what is its own: the store and its socket."""
-        return self.root / ".waybill"
-
-
-def store_address(root: Path, url: str | None) -> StoreAddress:
-    return parse_store_url(url) if url else StoreAddress((root / ".waybill" / "events.db").resolve(), None)
-
-
-def socket_path(root: Path) -> Path:
-    return (root / ".waybill" / "engine.sock").resolve()
 
 
 class ClientInUse:

@@ -1,18 +1,16 @@
-"""A workspace's files → what runs: all faults and findings, plans, and the live settings of one environment.
+"""A workspace's files → what runs: all faults and findings, and the plans of one environment.
 
-Used alike by `check`, `try`, `run` and the harness, so that what is checked is what runs.
+Used alike by `check`, `try`, `run` and the harness, so that what is checked is what runs. Addresses and secrets are
+`start.py`'s matter: nothing of them is needed to read, check and try.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.charter import examine
-from engine.errors import Fault, FaultyWorkspace, Mark, UserError
+from engine.errors import Fault, FaultyWorkspace, UserError
 from engine.language import Resources
-from engine.rules.signature import Verification, secret_problem
-from engine.run.intake import Route
 from engine.run.live import LiveSystem, live_systems
 from engine.spec import shape
 from engine.spec.compile import compile_workspace
@@ -20,9 +18,6 @@ from engine.spec.plan import CallStep, Plan
 from engine.spec.resolve import resolve
 from engine.spec.workspace import Workspace, read_workspace
 from engine.wire.files import find_zone, read_files
-from engine.wire.http_client import SystemAddress
-from engine.wire.secrets import Secret, read_secret
-from engine.wire.sign_in import Auth, Basic, Bearer, Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,127 +83,3 @@ def load(root: Path, environment: str) -> Loaded:
     return Loaded(
         workspace, environment, compile_workspace(workspace, environment, resources), live_systems(systems), resources
     )
-
-
-# ── what only a start needs: addresses and secrets ───────────────────────────────────────────────────────────────────
-
-
-def place(mark: Mark) -> str:
-    return f"{mark.file}:{mark.line}:{mark.column}"
-
-
-class Needs:
-    """Resolves settings and secrets of the process's environment and gathers what is missing, all of it."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-
-    def secret(self, name: shape.SecretName) -> Secret:
-        try:
-            secret = read_secret(name.name)
-        except UserError as error:
-            self.problems.append(str(error))
-            return Secret("")
-        if secret is None:
-            self.problems.append(
-                f"{place(name.mark)}: there is no secret {name.name}:"
-                f" put it into the file {name.name} of the folder in WAYBILL_SECRETS, or set WAYBILL_SECRET_{name.name}"
-            )
-        return secret or Secret("")
-
-    def setting(self, setting: shape.Setting) -> str:
-        if isinstance(setting, str):
-            return setting
-        value = os.environ.get(setting.name, "")
-        if not value:
-            self.problems.append(f"{place(setting.mark)}: the environment variable {setting.name} is not set")
-        return value
-
-    def settle(self) -> None:
-        """Raises UserError with everything that was missing."""
-        if self.problems:
-            raise UserError("\n".join(dict.fromkeys(self.problems)))
-
-
-def addresses(loaded: Loaded) -> dict[str, SystemAddress]:
-    """System name → how it is reached in this environment. Raises UserError with all that is missing."""
-    needs = Needs()
-    found = {}
-    assert loaded.workspace.charter is not None
-    charter: shape.Charter = loaded.workspace.charter.content
-    allowed = charter.environments[loaded.environment].private_networks
-    private = allowed == "allow" or (allowed is None and loaded.environment == "local")
-    for name in sorted(loaded.called):
-        system = loaded.shape(name)
-        base = system.base_url.get(loaded.environment)
-        if base is None:
-            needs.problems.append(f"charter/systems/{name}.yaml: no base_url for environment `{loaded.environment}`")
-            continue
-        url = needs.setting(base)
-        found[name] = SystemAddress(
-            base_url=url, auth=sign_in(system.auth, needs), timeout_s=system.timeout.seconds, private_networks=private
-        )
-    needs.settle()
-    return found
-
-
-def sign_in(auth: shape.Auth | None, needs: Needs) -> Auth:
-    if auth is None:
-        return None
-    if auth.bearer is not None:
-        return Bearer(needs.secret(auth.bearer))
-    if auth.header is not None:
-        return Header({name: needs.secret(secret) for name, secret in auth.header.items()})
-    assert auth.basic is not None
-    user = auth.basic.user
-    text = needs.secret(user).reveal() if isinstance(user, shape.SecretName) else needs.setting(user)
-    return Basic(text, needs.secret(auth.basic.password))
-
-
-def routes(loaded: Loaded) -> dict[str, Route]:
-    """Path → Route. Raises UserError where a webhook's secret is missing, empty or too short to protect anything."""
-    needs = Needs()
-    found = {}
-    for plan in loaded.plans.values():
-        webhooks = loaded.shape(plan.receive.system).webhooks
-        assert webhooks is not None
-        assert webhooks.verify is not None  # a finding forbids the start otherwise
-        secrets = []
-        for name in webhooks.verify.secret:
-            before = len(needs.problems)
-            value = needs.secret(name).reveal().encode()
-            problem = secret_problem(value)
-            if problem and len(needs.problems) == before:
-                needs.problems.append(f"secret {name.name}: {problem}")
-            secrets.append(value)
-        verify = webhooks.verify
-        verification = Verification(
-            scheme=verify.scheme,
-            header=verify.header or "",
-            encoding=verify.encoding or "base64",
-            secrets=tuple(secrets),
-        )
-        answer = webhooks.answer
-        found[plan.receive.path] = Route(
-            plan, verification, answer.status if answer else 202, answer.text if answer else None
-        )
-    needs.settle()
-    return found
-
-
-def changed_versions(loaded: Loaded, kept: Mapping[tuple[str, int], str]) -> tuple[Fault, ...]:
-    """Faults for integrations whose content changed under a version that the store knows otherwise."""
-    faults = []
-    for name, plan in loaded.plans.items():
-        if kept.get((name, plan.version), plan.hash) != plan.hash:
-            mark = loaded.workspace.integrations[name].mark("version")
-            faults.append(
-                Fault(
-                    "version-unchanged",
-                    mark,
-                    "version",
-                    f"the spec, a mapping, a contract or an operation changed, and version is still {plan.version}",
-                    f"write `version: {plan.version + 1}`; events already accepted stay on their own",
-                )
-            )
-    return tuple(faults)

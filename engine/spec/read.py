@@ -128,10 +128,10 @@ class Reader:
             if isinstance(mark, shape.Later):
                 return self.word(node, get_args(inner), mark.words, path)
             if isinstance(mark, shape.Pattern):
-                if isinstance(node, Mapping) and any(
-                    name.text in details.get("later_object", ()) for name, _ in node.entries
-                ):
-                    return self.not_available(node.mark, path, f"`{node.entries[0][0].text}`")
+                later = details.get("later_object", ())
+                names = [name for name, _ in node.entries if name.text in later] if isinstance(node, Mapping) else []
+                if names:
+                    return self.not_available(names[0].mark, join(path, names[0].text), f"`{names[0].text}`")
                 text = read_text(self, node, path)
                 if text is INVALID or re.fullmatch(mark.regex, text):
                     return text

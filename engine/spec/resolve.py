@@ -76,7 +76,7 @@ class Resolver:
         assert value.table is not None
         table = self.workspace.tables.get(value.table)
         if table is None:
-            if not any(fault.mark.file == f"charter/tables/{value.table}.csv" for fault in self.faults):
+            if value.table not in self.workspace.tables_unread:
                 hint = closest(value.table, self.workspace.tables, "tables")
                 self.fault("unknown-table", document, f"{path}.table", f"there is no table `{value.table}`", hint)
             return

@@ -13,7 +13,7 @@ from engine.errors import Fault, Mark
 from engine.language.tables import Table
 from engine.spec import shape, yaml
 from engine.spec.read import INVALID, Reader
-from engine.spec.table import TABLES, read_table
+from engine.spec.table import read_table
 
 CHARTER = "charter/charter.yaml"
 FOLDERS: tuple[tuple[str, str, Any], ...] = (
@@ -21,7 +21,7 @@ FOLDERS: tuple[tuple[str, str, Any], ...] = (
     ("mappings/", "mapping", shape.Mapping),
     ("specs/", "integration", shape.Integration),
 )
-MODELS, RECORDINGS = "charter/models/", "recordings/"
+MODELS, TABLES, RECORDINGS = "charter/models/", "charter/tables/", "recordings/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """All documents by name; `content` of a document with faults is None, so that references to it still resolve."""
+    """All documents by name; `content` of a document with faults is None, so that references to it still resolve.
+
+    `tables_unread` names the tables that exist and have faults, for the same reason.
+    """
 
     charter: Document | None = None
     systems: dict[str, Document] = field(default_factory=dict)
@@ -58,6 +61,7 @@ class Workspace:
     integrations: dict[str, Document] = field(default_factory=dict)
     models: dict[str, Document] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
+    tables_unread: frozenset[str] = frozenset()
     recordings: frozenset[str] = frozenset()
 
 
@@ -73,13 +77,14 @@ def read_workspace(files: Mapping[str, bytes]) -> tuple[Workspace, list[Fault]]:
     charter: Document | None = None
     models: dict[str, Document] = {}
     tables: dict[str, Table] = {}
+    tables_unread: set[str] = set()
     for file, raw in sorted(files.items()):
         if file == CHARTER:
             charter = read_document(reader, file, compose(reader, file, raw), shape.Charter)
         elif file.startswith(MODELS):
             read_model(reader, file, raw, models)
         elif file.startswith(TABLES):
-            read_table(reader, file, raw, tables)
+            tables_unread |= read_named_table(reader, file, raw, tables)
         else:
             for folder, word, kind in FOLDERS:
                 if file.startswith(folder):
@@ -89,7 +94,14 @@ def read_workspace(files: Mapping[str, bytes]) -> tuple[Workspace, list[Fault]]:
         reader.fault("missing-file", Mark(CHARTER, 1, 1), "", f"{CHARTER} is missing", hint)
     recordings = frozenset(file for file in files if file.startswith(RECORDINGS))
     workspace = Workspace(
-        charter, groups["system"], groups["mapping"], groups["integration"], models, tables, recordings
+        charter=charter,
+        systems=groups["system"],
+        mappings=groups["mapping"],
+        integrations=groups["integration"],
+        models=models,
+        tables=tables,
+        tables_unread=frozenset(tables_unread),
+        recordings=recordings,
     )
     return workspace, reader.faults
 
@@ -154,6 +166,21 @@ def read_model(reader: Reader, file: str, raw: bytes, models: dict[str, Document
         reader.fault("contract-schema", document.mark(problem.path), problem.path, problem.message)
         document = Document(file, node, None)
     models[name] = document
+
+
+def read_named_table(reader: Reader, file: str, raw: bytes, tables: dict[str, Table]) -> set[str]:
+    """charter/tables/<name>.csv: a cross-reference table, named by its file. Gives its name where it has faults."""
+    name = file.removeprefix(TABLES).removesuffix(".csv")
+    if not file.endswith(".csv") or "/" in name:
+        hint = "rename it, or move it elsewhere"
+        reader.fault("file-name", Mark(file, 1, 1), "", "a table is a .csv file directly in charter/tables", hint)
+        return set()
+    table, faults = read_table(raw, file)
+    reader.faults.extend(faults)
+    if table is None:
+        return {name}
+    tables[name] = table
+    return set()
 
 
 def closest(name: str, known: Iterable[str], what: str) -> str:

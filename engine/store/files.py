@@ -35,6 +35,11 @@ class StoreAddress:
     bytes_max: int | None
 
 
+def store_address(root: Path, url: str | None) -> StoreAddress:
+    """Where the store of a workspace is: `--store`, else events.db in the workspace's own folder."""
+    return parse_store_url(url) if url else StoreAddress((root / ".waybill" / "events.db").resolve(), None)
+
+
 def parse_store_url(url: str) -> StoreAddress:
     """`sqlite:///path/events.db?max_size=64MiB` → address. Raises UserError for anything else."""
     parts = urlsplit(url)

@@ -19,6 +19,11 @@ TIMEOUT_S = 30.0
 Handler = Callable[[Any], Awaitable[Any]]
 
 
+def socket_path(root: Path) -> Path:
+    """Where the engine of a workspace listens for commands."""
+    return (root / ".waybill" / "engine.sock").resolve()
+
+
 class ControlServer:
     """Listens on `path`; each request is handed to `handle`, whose answer must be JSON."""
 

@@ -35,7 +35,7 @@ SECRETS = ("ERP_TOKEN", "LEDGER_TOKEN", "SHOPIFY_WEBHOOK_SECRET", "STRIPE_WEBHOO
 PARTNERS = ("erp", "ledger")
 FAULTS = (
     "slow=0.25,slow_least_s=0.05,slow_most_s=0.6,throttle=0.05,error_before=0.04,error_after=0.03,cut_before=0.02,"
-    "cut_after=0.05"
+    "cut_after=0.05,times_max=3"
 )
 SENDING_SHARE = 0.8
 """The shop sends for this part of the story; the rest is for what still has to be tried again."""

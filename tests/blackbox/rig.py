@@ -119,6 +119,7 @@ class Rig:
 
     root: Path
     files: dict[str, str] = field(default_factory=lambda: dict(FILES))
+    more_environment: dict[str, str] = field(default_factory=dict)
     faults: float = 0.0
     store: str | None = None
     port: int = 0
@@ -137,7 +138,9 @@ class Rig:
             **os.environ,
             "PYTHONPATH": f"{ROOT}",
             "WAYBILL_SECRET_SHOP_SECRET": SECRET.decode(),
+            "WAYBILL_SECRET_STRIPE_SECRET": "whsec-of-decent-length",
             "WAYBILL_SECRET_ERP_TOKEN": "an-erp-token",
+            **self.more_environment,
             "ERP_URL": f"http://127.0.0.1:{self.partner_port}",
         }
 

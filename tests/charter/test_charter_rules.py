@@ -1,0 +1,111 @@
+"""Every rule of the charter: something it finds, and the neighbour it leaves alone."""
+
+import pytest
+from charter.cases import FOUND, LEFT_ALONE, LOOKUP, RETRY
+from spec.minimal import ERP, MINIMAL, SPEC, Edit, edited, read, text_at, told
+
+from engine.charter import RULES, examine
+from engine.spec.codes.findings import FINDINGS
+from engine.spec.workspace import Workspace
+
+
+def test_the_minimal_workspace_has_no_finding() -> None:
+    workspace, faults = read(MINIMAL)
+    assert not faults, told(faults)
+    assert not examine(workspace), told(examine(workspace))
+
+
+@pytest.mark.parametrize(("edits", "code", "severity", "at"), FOUND)
+def test_the_rule_finds(edits: tuple[Edit, ...], code: str, severity: str, at: str) -> None:
+    files = edited(*edits)
+    workspace, faults = read(files)
+    assert not faults, told(faults)
+    findings = examine(workspace)
+    assert [(finding.code, finding.severity) for finding in findings] == [(code, severity)], told(findings)
+    assert text_at(files, findings[0]).startswith(at), f"{told(findings)}\npoints at: {text_at(files, findings[0])}"
+    assert findings[0].hint
+
+
+@pytest.mark.parametrize(("edits", "code"), LEFT_ALONE)
+def test_the_rule_leaves_alone(edits: tuple[Edit, ...], code: str) -> None:
+    workspace, _ = read(edited(*edits))
+    assert code not in {finding.code for finding in examine(workspace)}
+
+
+def test_every_rule_has_a_case_it_finds_and_one_it_leaves_alone() -> None:
+    codes = {page.code for page in FINDINGS}
+    assert {case.values[1] for case in FOUND} | {"unused"} == codes  # type: ignore[attr-defined]
+    assert {case.values[1] for case in LEFT_ALONE} == codes  # type: ignore[attr-defined]
+    assert len(codes) == len(RULES)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("charter/systems/crm.yaml", "system: crm\nkind: other\n"),
+        ("mappings/old.yaml", "mapping: old\nfrom: shop/order@1\nto: shop/order@1\nfields: {id: id}\n"),
+        ("charter/models/shop/refund@1.yaml", "type: object\n"),
+        ("charter/tables/carriers.csv", "ours,theirs\na,b\n"),
+    ],
+)
+def test_a_file_that_nothing_refers_to_is_a_note(file: str, content: str) -> None:
+    workspace, faults = read({**MINIMAL, file: content})
+    assert not faults, told(faults)
+    assert [(found.code, found.severity, found.mark.file) for found in examine(workspace)] == [("unused", "note", file)]
+
+
+def test_nothing_is_called_unused_while_a_spec_cannot_be_read() -> None:
+    workspace, faults = read({**MINIMAL, SPEC: "integration: orders\n"})
+    assert faults
+    assert "unused" not in {finding.code for finding in examine(workspace)}
+
+
+def test_the_time_of_a_call_is_told_as_it_adds_up() -> None:
+    workspace, _ = read(
+        edited(
+            (ERP, RETRY, "retry: {attempts_max: 4, first: 1h, factor: 2, cap: 3h}"),
+            (ERP, "timeout: 5s", "timeout: 30m"),
+            (SPEC, "  key: to_string", "  dedupe_for: 5h\n  key: to_string"),
+        )
+    )
+    (finding,) = examine(workspace)
+    assert finding.code == "dedupe-outlived"
+    # 4 sends of 30 minutes, and waits of 1, 2 and 3 hours (the third is capped).
+    assert "retried for 8h, and its id is forgotten after 5h" in finding.message
+    assert "erp.create_order: 4 sends of at most 30m and 6h of waiting" in finding.message
+
+
+def test_the_send_after_which_the_key_is_forgotten_is_named() -> None:
+    workspace, _ = read(edited((ERP, LOOKUP, ""), (ERP, "valid_for: 24h", "valid_for: 1m")))
+    (finding,) = examine(workspace)
+    # Waits of 1, 2, 4, 8 and 16 s and timeouts of 5 s: the sixth send begins after 56 s, the seventh after 93 s.
+    assert "send 7 of `erp.create_order` may come 1m 33s after the first" in finding.message
+    assert "after 1m:" in finding.message
+
+
+def test_a_million_attempts_add_up_at_once() -> None:
+    retry = f"retry: {{attempts_max: {10**30}, first: 0s, factor: 2, cap: 5m}}"
+    workspace, faults = read(edited((ERP, RETRY, retry), (ERP, LOOKUP, "")))
+    assert not faults, told(faults)
+    assert {finding.code for finding in examine(workspace)} == {"dedupe-outlived", "key-forgotten"}
+
+
+def test_no_finding_shows_the_secret_it_found() -> None:
+    secret = "sk_live_" + "4eC39HqLyjWDarjt"
+    workspace, _ = read(edited((SPEC, "sales order.", f"sales order {secret}.")))
+    findings = examine(workspace)
+    assert findings
+    assert secret not in told(findings)
+
+
+@pytest.mark.parametrize("file", [file for file in MINIMAL if file.endswith((".yaml", ".csv"))])
+@pytest.mark.parametrize("content", [None, "", "- 1\n", "a: [\n", "zzz: 1\n"])
+def test_no_rule_raises_whatever_file_is_broken(file: str, content: str | None) -> None:
+    files = {name: text for name, text in {**MINIMAL, file: content}.items() if text is not None}
+    workspace, _ = read(files)
+    known = {page.code for page in FINDINGS}
+    assert {finding.code for finding in examine(workspace)} <= known
+
+
+def test_an_empty_workspace_has_no_finding() -> None:
+    assert examine(Workspace()) == []
