@@ -28,8 +28,11 @@ def dedupe_too_short(workspace: Workspace) -> Iterator[Fault]:
 
 def dedupe_outlived(workspace: Workspace) -> Iterator[Fault]:
     """An id is remembered at least as long as its own event may still be on its way through the calls."""
+    by_file: dict[str, list[Call]] = {}
+    for call in calls(workspace):
+        by_file.setdefault(call.document.file, []).append(call)
     for document, spec in integrations(workspace):
-        made = [call for call in calls(workspace) if call.spec is spec]
+        made = by_file.get(document.file, [])
         total = sum(ladder_us(call.system) for call in made)
         window = spec.receive.dedupe_for.microseconds
         if made and window < total:

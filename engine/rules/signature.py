@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-SECRET_BYTES_MIN: Final = 8
+SECRET_BYTES_MIN: Final = 2
+"""Below it there is no secret. Partners choose theirs, so a short one is only warned of."""
+
+SECRET_BYTES_STRONG: Final = 16
 STRIPE_SIGNATURES_MAX: Final = 10
 """Signatures one header may carry: Stripe sends two while a secret rolls; fifty are an attack on our time."""
 

@@ -15,12 +15,13 @@ from typing import Any
 from engine.clock import SystemChance, SystemClock
 from engine.errors import FaultyWorkspace, UserError, WaybillError
 from engine.model import Fact, Outcome, Request
+from engine.rules.signature import SECRET_BYTES_STRONG
 from engine.run.deliver import Deliverer
 from engine.run.intake import Intake
 from engine.run.live import Live
 from engine.run.load import Loaded, load
 from engine.run.observe import Log, Metrics
-from engine.run.start import addresses, changed_versions, routes
+from engine.run.start import addresses, addresses_and_routes, changed_versions
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
 from engine.store import Move
@@ -103,8 +104,8 @@ class Engine:
         settings = self.settings
         loaded = load(settings.root, settings.environment)
         self.address = store_address(settings.root, settings.store)
-        client = HttpClient(addresses(loaded), self.clock)
-        inbound_routes = routes(loaded)
+        found, inbound_routes = addresses_and_routes(loaded)
+        client = HttpClient(found, self.clock)
         lock = Lock(self.address.path)
         try:
             connection = open_writer(self.address)
@@ -153,6 +154,7 @@ class Engine:
         admin, admin_port = await self.open_admin()
         port = await server.start(self.settings.host, self.settings.port)
         await control.start()
+        self.warn_of_weak_secrets()
         self.handle_signals()
         freeze_garbage()
         self.ready = True
@@ -174,6 +176,11 @@ class Engine:
             await server.stop(0)
             await admin.stop(0)
             self.fact("stopped")
+
+    def warn_of_weak_secrets(self) -> None:
+        for path, route in self.intake.routes.items():
+            if min(map(len, route.verification.secrets)) < SECRET_BYTES_STRONG:
+                self.fact("weak_secret", path=path, reason=f"a webhook secret has fewer than {SECRET_BYTES_STRONG} bytes")
 
     async def stop_when_told(
         self, server: IntakeServer, delivering: "asyncio.Task[None]", watching: "asyncio.Task[None]"
@@ -215,7 +222,8 @@ class Engine:
             faults = changed_versions(loaded, read_versions(self.reader))
             if faults:
                 raise FaultyWorkspace(faults)
-            client, inbound_routes = HttpClient(addresses(loaded), self.clock), routes(loaded)
+            found, inbound_routes = addresses_and_routes(loaded)
+            client = HttpClient(found, self.clock)
         except UserError as error:
             self.fact("reload_refused", reason=str(error))
             return

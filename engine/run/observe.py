@@ -30,6 +30,7 @@ LOGGED = frozenset(
         "failed",
         "http_error",
         "released",
+        "weak_secret",
     )
 )
 LOGGED_STATUSES = frozenset(("held", "quarantined", "dead", "discarded"))

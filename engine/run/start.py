@@ -53,6 +53,20 @@ class Needs:
 def addresses(loaded: Loaded) -> dict[str, SystemAddress]:
     """System name → how it is reached in this environment. Raises UserError with all that is missing."""
     needs = Needs()
+    found = find_addresses(loaded, needs)
+    needs.settle()
+    return found
+
+
+def addresses_and_routes(loaded: Loaded) -> tuple[dict[str, SystemAddress], dict[str, Route]]:
+    """All that a start needs. Raises UserError with all that is missing, of both."""
+    needs = Needs()
+    found = find_addresses(loaded, needs), find_routes(loaded, needs)
+    needs.settle()
+    return found
+
+
+def find_addresses(loaded: Loaded, needs: Needs) -> dict[str, SystemAddress]:
     found = {}
     assert loaded.workspace.charter is not None
     charter: shape.Charter = loaded.workspace.charter.content
@@ -68,7 +82,6 @@ def addresses(loaded: Loaded) -> dict[str, SystemAddress]:
         found[name] = SystemAddress(
             base_url=url, auth=sign_in(system.auth, needs), timeout_s=system.timeout.seconds, private_networks=private
         )
-    needs.settle()
     return found
 
 
@@ -85,9 +98,8 @@ def sign_in(auth: shape.Auth | None, needs: Needs) -> Auth:
     return Basic(text, needs.secret(auth.basic.password))
 
 
-def routes(loaded: Loaded) -> dict[str, Route]:
-    """Path → Route. Raises UserError where a webhook's secret is missing, empty or too short to protect anything."""
-    needs = Needs()
+def find_routes(loaded: Loaded, needs: Needs) -> dict[str, Route]:
+    """Path → Route. A webhook's secret that is missing, empty or too short to protect anything is a need."""
     found = {}
     for plan in loaded.plans.values():
         webhooks = loaded.shape(plan.receive.system).webhooks
@@ -112,7 +124,6 @@ def routes(loaded: Loaded) -> dict[str, Route]:
         found[plan.receive.path] = Route(
             plan, verification, answer.status if answer else 202, answer.text if answer else None
         )
-    needs.settle()
     return found
 
 

@@ -140,8 +140,8 @@ class Rig:
             "WAYBILL_SECRET_SHOP_SECRET": SECRET.decode(),
             "WAYBILL_SECRET_STRIPE_SECRET": "whsec-of-decent-length",
             "WAYBILL_SECRET_ERP_TOKEN": "an-erp-token",
-            **self.more_environment,
             "ERP_URL": f"http://127.0.0.1:{self.partner_port}",
+            **self.more_environment,
         }
 
     def write(self) -> None:

@@ -37,6 +37,14 @@ LANGUAGE = (
         'id: headers."x-shopify-webhook-id"',
     ),
     Explanation(
+        "not-binds-first",
+        "A member is read of what `!` gave.",
+        "`!` binds before the dot: `!a.b` is the member b of true or false, which is null, always.",
+        "Put what is negated into brackets.",
+        'when: "!body.test"',
+        'when: "!(body.test)"',
+    ),
+    Explanation(
         "unknown-name",
         "An expression or a template reads a name that is not in scope where it stands.",
         "It would be null, always. What is in scope differs: `receive` sees the request, a step also sees"
