@@ -1,7 +1,7 @@
 """What a person sees of the story: a live view on a terminal, a line a second elsewhere, a verdict at the end.
 
 Colours are the terminal's own green, red and magenta beside bold and plain, which dark and light ones both show; at 80
-columns the panels stand below one another, at 120 beside. This file refuses to count, to wait and to judge.
+columns the panels stand below one another, at 140 beside. This file refuses to count, to wait and to judge.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ from rich.text import Text
 
 from harness.demo.verdict import Verdict
 
-WIDE = 120
+WIDE = 140
 BARS = "▁▂▃▄▅▆▇█"
 HISTORY_MAX = 60
 HAPPENINGS_SHOWN = 5

@@ -36,7 +36,9 @@ def test_throttles_come_with_and_without_a_wait_and_cuts_as_close_and_reset() ->
 
 
 def test_an_error_after_the_commit_never_says_not_now() -> None:
-    statuses = {fate(1, str(number), 1).status for number in range(2000) if fate(1, str(number), 1).kind == "error_after"}
+    statuses = {
+        fate(1, str(number), 1).status for number in range(2000) if fate(1, str(number), 1).kind == "error_after"
+    }
     assert statuses == {500, 502, 504}
 
 
@@ -54,7 +56,9 @@ def test_slow_answers_stay_in_their_range() -> None:
 
 
 def test_faults_are_written_as_names_and_numbers() -> None:
-    assert parse_faults("slow=0.25, cut_after=0.1,throttle_wait_s=2") == Faults(slow=0.25, cut_after=0.1, throttle_wait_s=2)
+    assert parse_faults("slow=0.25, cut_after=0.1,throttle_wait_s=2") == Faults(
+        slow=0.25, cut_after=0.1, throttle_wait_s=2
+    )
     assert parse_faults("") == Faults()
 
 

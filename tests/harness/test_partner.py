@@ -175,7 +175,15 @@ CONVERSATIONS: dict[str, tuple[str, str, list[Ask], list[str]]] = {
         creates("idempotent"),
         KEYED,
         [
-            Ask("POST", "/orders", 201, ONE, {"external_id": "o1", "a": 1}, headers={"idempotency-key": "k"}, booked=True),
+            Ask(
+                "POST",
+                "/orders",
+                201,
+                ONE,
+                {"external_id": "o1", "a": 1},
+                headers={"idempotency-key": "k"},
+                booked=True,
+            ),
             Ask("POST", "/orders", 201, ONE, {"a": 1, "external_id": "o1"}, headers={"idempotency-key": "k"}),
         ],
         [],
@@ -266,7 +274,12 @@ CONVERSATIONS: dict[str, tuple[str, str, list[Ask], list[str]]] = {
         TYPES,
         "",
         [
-            post("o1", 201, {"count": "1", "fixed": 7, "list": [True, None, "no POST hole"], "plain": "text"}, booked=True)
+            post(
+                "o1",
+                201,
+                {"count": "1", "fixed": 7, "list": [True, None, "no POST hole"], "plain": "text"},
+                booked=True,
+            )
         ],
         [],
     ),
