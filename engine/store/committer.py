@@ -166,6 +166,7 @@ class ThreadCommitter:
     def checkpoint(self) -> None:
         """Moves pages from the log into the file, beside the writer. Passive: it never makes anybody wait."""
         connection = apsw.Connection(str(self.path))
+        connection.pragma("user_version")  # until it has read once, a connection knows of no log and moves nothing
         try:
             while not self.stopping.wait(CHECKPOINT_EVERY_S):
                 try:

@@ -91,6 +91,10 @@ class Process:
             self.running.send_signal(number)
         await self.running.wait()
 
+    @property
+    def ended(self) -> bool:
+        return self.running is not None and self.running.returncode is not None
+
     def failed(self) -> UserError:
         """The process ended by itself, or never was ready; its last lines say why."""
         lines = self.log.read_text(errors="replace").splitlines()[-TOLD_LINES:]
@@ -172,7 +176,10 @@ class PartnerProcess(Process):
         self.admin_url = f"http://{HOST}:{ports['admin_port']}"
 
     async def ask(self, session: aiohttp.ClientSession, page: str) -> dict[str, Any]:
-        """`_book` or `_counts`."""
-        async with session.get(f"{self.admin_url}/{page}") as answer:
-            data: dict[str, Any] = await answer.json()
-            return data
+        """`_book` or `_counts`. Raises UserError with its last words where it does not answer."""
+        try:
+            async with session.get(f"{self.admin_url}/{page}") as answer:
+                data: dict[str, Any] = await answer.json()
+                return data
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            raise self.failed() from None

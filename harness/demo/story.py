@@ -62,6 +62,14 @@ def play(seconds: int, seed: int, keep: Path | None) -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def first_of(errors: BaseExceptionGroup[UserError]) -> UserError:
+    """One of them; when one part of the story fails the others fail after it."""
+    error: UserError | BaseExceptionGroup[UserError] = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 class Story:
     """One playing of the story in `folder`."""
 
@@ -78,6 +86,7 @@ class Story:
         self.meter = Meter()
         self.began_s = 0.0
         self.kills = 0
+        self.alive = asyncio.Event()
 
     async def run(self) -> int:
         """Plays, and ends what was started; a signal to stop is taken once, so that ending it is not interrupted."""
@@ -142,9 +151,10 @@ class Story:
             engine = Engine(self.workspace, self.folder / "engine.log", variables, self.chance)
             processes.append(engine)
             await engine.start_ready(session)
+            self.alive.set()
             yield engine, partners
         except* UserError as errors:
-            raise errors.exceptions[0] from None
+            raise first_of(errors) from None
         finally:
             await asyncio.gather(*(process.kill() for process in processes))
 
@@ -168,27 +178,21 @@ class Story:
         """Everything that happens, until the books are asked."""
         self.began_s = self.clock.monotonic()
         script = Script(self.recordings(), self.seed, self.sending_s, self.clock.now())
-        watching = asyncio.create_task(self.watch(session, engine, partners, shop))
-        drawing = asyncio.create_task(self.show())
-        try:
+        async with asyncio.TaskGroup() as seeing:
+            watching = seeing.create_task(self.watch(session, engine, partners, shop))
+            drawing = seeing.create_task(self.show())
             async with asyncio.TaskGroup() as group:
                 group.create_task(shop.play(script.chains(), self.began_s))
                 group.create_task(self.kill_and_start(session, engine))
                 group.create_task(self.release(shop))
                 group.create_task(self.tell_bursts())
             await self.settled(session, engine)
-            for task in (watching, drawing):
-                task.cancel()
-            await engine.end(GRACE_S)
-            await self.look(session, partners, shop)
-            self.view.draw(self.picture)
-            books = {system: await partner.ask(session, "_book") for system, partner in partners.items()}
-        except* UserError as errors:
-            raise errors.exceptions[0] from None
-        finally:
-            for task in (watching, drawing):
-                task.cancel()
-            await asyncio.gather(watching, drawing, return_exceptions=True)
+            watching.cancel()
+            drawing.cancel()
+        await engine.end(GRACE_S)
+        await self.look(session, partners, shop)
+        self.view.draw(self.picture)
+        books = {system: await partner.ask(session, "_book") for system, partner in partners.items()}
         identities = {system: [str(row["identity"]) for row in book["rows"]] for system, book in books.items()}
         return judge(shop.promises, identities, shop.refusals)
 
@@ -204,6 +208,7 @@ class Story:
     async def kill_and_start(self, session: aiohttp.ClientSession, engine: Engine) -> None:
         await self.until(KILL_AT)
         open_ = self.picture.backlog
+        self.alive.clear()
         await engine.kill()
         self.kills += 1
         self.meter.restarted()
@@ -212,6 +217,7 @@ class Story:
         await asyncio.sleep(DEAD_S)
         began_s = self.clock.monotonic()
         await engine.start_ready(session)
+        self.alive.set()
         took_s = self.clock.monotonic() - began_s
         self.view.happened(
             self.elapsed_s, f"the engine is back after {took_s:.1f} s; the shop sends again what was not acknowledged"
@@ -220,6 +226,7 @@ class Story:
     async def release(self, shop: Shop) -> None:
         """A person looks at what was held, and lets it go on."""
         await self.until(RELEASE_AT)
+        await self.alive.wait()  # beside a starting engine the command would hold the store's lock
         for event in list(shop.held):
             log = self.folder / "release.log"
             releasing = Process(
@@ -245,8 +252,6 @@ class Story:
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 while True:
-                    if engine.running is not None and engine.running.returncode is not None:
-                        raise engine.failed()
                     page = await engine.metrics(session)
                     if page is not None:
                         self.meter.read(page)
@@ -262,6 +267,8 @@ class Story:
         while True:
             page = await engine.metrics(session)
             self.picture.up = page is not None
+            if self.alive.is_set() and engine.ended:
+                raise engine.failed()
             if page is not None:
                 self.meter.read(page)
             await self.look(session, partners, shop)

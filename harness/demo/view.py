@@ -20,6 +20,7 @@ from rich.text import Text
 from harness.demo.verdict import Verdict
 
 WIDE = 140
+PARTNERS_WIDTH = 78
 BARS = "▁▂▃▄▅▆▇█"
 HISTORY_MAX = 60
 HAPPENINGS_SHOWN = 5
@@ -105,9 +106,9 @@ class View:
     def page(self, picture: Picture) -> RenderableType:
         width = self.console.width
         wide = width >= WIDE
-        side = (width - 1) // 2 if wide else width
-        engine = Panel(self.engine(picture), title="engine", title_align="left", width=side)
-        partners = Panel(partners_table(picture), title="partners", title_align="left", width=side)
+        left, right = (width - PARTNERS_WIDTH - 1, PARTNERS_WIDTH) if wide else (width, width)
+        engine = Panel(self.engine(picture), title="engine", title_align="left", width=left)
+        partners = Panel(partners_table(picture), title="partners", title_align="left", width=right)
         told = Panel(self.told(), title="what happened", title_align="left", width=width)
         panels = Columns([engine, partners], padding=(0, 1, 0, 0)) if wide else Group(engine, partners)
         return Group(heading(picture, width), panels, told)

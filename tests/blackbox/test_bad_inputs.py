@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from blackbox.rig import FILES, SECRET, Rig, order_body, rig_at, settle
 from engine.run.load import check
 
@@ -47,26 +48,63 @@ steps: []
 
 SPEC = FILES["specs/shop-orders.yaml"]
 MAPPING = FILES["mappings/order.yaml"]
-BOMB = "a: &a [x, x]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(9))
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(9)
+)
 
 WRITTEN: list[tuple[str, str, str, str]] = [
     ("1 merge-key bomb", "specs/shop-orders.yaml", "base: &b {a: 1}\nmore: {<<: *b}\n" + SPEC, "yaml-merge-key"),
     ("2 alias bomb", "specs/shop-orders.yaml", BOMB + SPEC, "yaml-alias"),
     ("3 recursive anchor", "specs/shop-orders.yaml", "a: &a [*a]\n" + SPEC, "yaml-alias"),
     ("4 duplicate key", "specs/shop-orders.yaml", SPEC + "\nversion: 2\n", "yaml-duplicate-key"),
-    ("5 a tag of another language", "specs/shop-orders.yaml", SPEC.replace("version: 1", "version: !!python/name:os.system 1"), "yaml-tag"),
+    (
+        "5 a tag of another language",
+        "specs/shop-orders.yaml",
+        SPEC.replace("version: 1", "version: !!python/name:os.system 1"),
+        "yaml-tag",
+    ),
     ("6 no is text, not false", "specs/shop-orders.yaml", SPEC.replace("version: 1", "version: no"), "wrong-type"),
     ("7 depth 5,000", "specs/shop-orders.yaml", "deep: " + "[" * 5000 + "]" * 5000 + "\n" + SPEC, "yaml-depth"),
-    ("8 an integer of 100,000 digits", "specs/shop-orders.yaml", SPEC.replace("version: 1", f"version: {'9' * 100_000}"), "yaml-number"),
+    (
+        "8 an integer of 100,000 digits",
+        "specs/shop-orders.yaml",
+        SPEC.replace("version: 1", f"version: {'9' * 100_000}"),
+        "yaml-number",
+    ),
     ("9 two documents", "specs/shop-orders.yaml", SPEC + "\n---\nb: 1\n", "yaml-documents"),
     ("9 a byte order mark", "specs/shop-orders.yaml", "\ufeff" + SPEC, "yaml-bom"),
     ("9 a tab", "specs/shop-orders.yaml", SPEC.replace("  contract:", "\tcontract:"), "yaml-tab"),
     ("10 an unknown key", "specs/shop-orders.yaml", SPEC.replace("summary:", "sumary:"), "unknown-key"),
-    ("11 a secret in the clear", "charter/systems/erp.yaml", FILES["charter/systems/erp.yaml"].replace("{secret: ERP_TOKEN}", "s3cr3t-t0ken"), "literal-secret"),
-    ("36 a way out of the template", "mappings/order.yaml", MAPPING.replace("number: number", "number: {template: \"{{ ''.__class__ }}\"}"), "template-not-allowed"),
-    ("37 a loop in a template", "mappings/order.yaml", MAPPING.replace("number: number", 'number: {template: "{% for x in range(99999) %}x{% endfor %}"}'), "template-not-allowed"),
-    ("37 a format that eats memory", "mappings/order.yaml", MAPPING.replace("number: number", "number: {template: \"{{ '%1000000000d' % 1 }}\"}"), "template-not-allowed"),
-    ("38 a name that is not there", "specs/shop-orders.yaml", SPEC.replace("once: order.id", "once: ordr.id"), "unknown-name"),
+    (
+        "11 a secret in the clear",
+        "charter/systems/erp.yaml",
+        FILES["charter/systems/erp.yaml"].replace("{secret: ERP_TOKEN}", "s3cr3t-t0ken"),
+        "literal-secret",
+    ),
+    (
+        "36 a way out of the template",
+        "mappings/order.yaml",
+        MAPPING.replace("number: number", "number: {template: \"{{ ''.__class__ }}\"}"),
+        "template-not-allowed",
+    ),
+    (
+        "37 a loop in a template",
+        "mappings/order.yaml",
+        MAPPING.replace("number: number", 'number: {template: "{% for x in range(99999) %}x{% endfor %}"}'),
+        "template-not-allowed",
+    ),
+    (
+        "37 a format that eats memory",
+        "mappings/order.yaml",
+        MAPPING.replace("number: number", "number: {template: \"{{ '%1000000000d' % 1 }}\"}"),
+        "template-not-allowed",
+    ),
+    (
+        "38 a name that is not there",
+        "specs/shop-orders.yaml",
+        SPEC.replace("once: order.id", "once: ordr.id"),
+        "unknown-name",
+    ),
     ("39 a NUL in a table", "charter/tables/skus.csv", "a,b\nx\0,y\n", "table"),
     ("39 a ragged table", "charter/tables/skus.csv", "a,b\nx,y,z\n", "table"),
     ("39 an unclosed quote", "charter/tables/skus.csv", 'a,b\n"x,y\nz,w\n', "table"),
@@ -78,7 +116,9 @@ def test_bad_files_are_located_faults(name: str, file: str, text: str, code: str
     files = {path: content.lstrip().encode() for path, content in FILES.items()} | {file: text.lstrip("\n").encode()}
     faults = check(files).faults
     assert code in {fault.code for fault in faults}, faults
-    assert all(fault.mark.file == file and fault.mark.line > 0 and fault.message for fault in faults if fault.code == code)
+    assert all(
+        fault.mark.file == file and fault.mark.line > 0 and fault.message for fault in faults if fault.code == code
+    )
 
 
 def test_32_an_empty_or_one_byte_secret_stops_the_start(tmp_path: Path) -> None:
@@ -124,9 +164,19 @@ def exchange(port: int, raw: bytes, timeout_s: float = 20) -> int:
 
 
 def request(body: bytes, path: str = "/hooks/orders", **headers: str) -> bytes:
-    fields = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+    fields = {
+        "Host": "localhost",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
-    return f"POST {path} HTTP/1.1\r\n".encode() + b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in fields.items()) + b"\r\n" + body
+    return (
+        f"POST {path} HTTP/1.1\r\n".encode()
+        + b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in fields.items())
+        + b"\r\n"
+        + body
+    )
 
 
 def from_shop(event: str, body: bytes, **headers: str) -> bytes:
@@ -145,7 +195,11 @@ class Odd:
 
 PLAIN = order_body("1", "c", 1)
 ODD = [
-    Odd("12 a key given twice", b'{"id": "1", "id": "2", "customer": "c", "number": 1, "total": "1.00", "currency": "EUR"}', words="twice"),
+    Odd(
+        "12 a key given twice",
+        b'{"id": "1", "id": "2", "customer": "c", "number": 1, "total": "1.00", "currency": "EUR"}',
+        words="twice",
+    ),
     Odd("13 NaN", PLAIN.replace(b'"number": 1', b'"number": NaN')),
     Odd("13 Infinity", PLAIN.replace(b'"number": 1', b'"number": Infinity')),
     Odd("13 1e400 is no finite double", PLAIN.replace(b'"number": 1', b'"number": 1e401')),
@@ -208,13 +262,39 @@ FORGED: list[tuple[str, bytes, int]] = [
     ("29 a signature outside ASCII", request(BODY, X_Shop_Event="x", X_Shop_Signature="ä" * 44), 401),
     ("30 a prefix of the signature", request(BODY, X_Shop_Event="x", X_Shop_Signature=GOOD[:20]), 401),
     ("30 a longer signature", request(BODY, X_Shop_Event="x", X_Shop_Signature=GOOD + "A"), 401),
-    ("a damaged signature", request(BODY, X_Shop_Event="x", X_Shop_Signature=("A" if GOOD[0] != "A" else "B") + GOOD[1:]), 401),
+    (
+        "a damaged signature",
+        request(BODY, X_Shop_Event="x", X_Shop_Signature=("A" if GOOD[0] != "A" else "B") + GOOD[1:]),
+        401,
+    ),
     ("a damaged body", request(BODY.replace(b"19.99", b"19.98"), X_Shop_Event="x", X_Shop_Signature=GOOD), 401),
-    ("31 an underscore in the time", request(PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, f"{str(NOW)[:4]}_{str(NOW)[4:]}")), 401),
-    ("31 a time that is no number", request(PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, "NaN")), 401),
-    ("31 six minutes ago", request(PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, str(NOW - 420))), 401),
-    ("31 in six minutes", request(PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, str(NOW + 420))), 401),
-    ("35 fifty signatures", request(PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, times=50)), 401),
+    (
+        "31 an underscore in the time",
+        request(
+            PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, f"{str(NOW)[:4]}_{str(NOW)[4:]}")
+        ),
+        401,
+    ),
+    (
+        "31 a time that is no number",
+        request(PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, "NaN")),
+        401,
+    ),
+    (
+        "31 six minutes ago",
+        request(PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, str(NOW - 420))),
+        401,
+    ),
+    (
+        "31 in six minutes",
+        request(PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, str(NOW + 420))),
+        401,
+    ),
+    (
+        "35 fifty signatures",
+        request(PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, times=50)),
+        401,
+    ),
     ("a good payment", request(PAYMENT, "/hooks/payments", Stripe_Signature=stripe_signature(PAYMENT, times=2)), 202),
 ]
 

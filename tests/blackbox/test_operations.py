@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from blackbox.rig import FILES, Rig, order_body, post, rig_at, settle, tell_partner
 
 pytestmark = pytest.mark.slow
@@ -82,7 +83,10 @@ def test_a_held_order_is_released_or_rejected_with_or_without_an_engine(tmp_path
 
 
 def test_a_dead_letter_is_redriven_and_its_effect_happens_once(tmp_path: Path) -> None:
-    files = {**FILES, "charter/systems/erp.yaml": FILES["charter/systems/erp.yaml"].replace("attempts_max: 60", "attempts_max: 2")}
+    files = {
+        **FILES,
+        "charter/systems/erp.yaml": FILES["charter/systems/erp.yaml"].replace("attempts_max: 60", "attempts_max: 2"),
+    }
     with rig_at(tmp_path, files=files) as rig:
         rig.partner.terminate()  # type: ignore[union-attr]
         rig.partner.wait()  # type: ignore[union-attr]
@@ -103,7 +107,9 @@ def test_a_dead_letter_is_redriven_and_its_effect_happens_once(tmp_path: Path) -
         assert [effect["order"] for effect in rig.effects()] == ["shop-a"]
 
 
-def test_a_reload_takes_a_good_workspace_refuses_a_broken_one_and_leaves_accepted_events_on_theirs(tmp_path: Path) -> None:
+def test_a_reload_takes_a_good_workspace_refuses_a_broken_one_and_leaves_accepted_events_on_theirs(
+    tmp_path: Path,
+) -> None:
     with rig_at(tmp_path, files={**FILES, "specs/shop-orders.yaml": HOLDING}) as rig:
         rig.start_engine()
         assert send(rig, "before", large("before")) == 202
@@ -112,14 +118,20 @@ def test_a_reload_takes_a_good_workspace_refuses_a_broken_one_and_leaves_accepte
 
         spec.write_text(HOLDING.lstrip().replace("map: order", "map: ordr").replace("version: 1", "version: 2"))
         rig.engine.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
-        wait_until(lambda: any(fact["fact"] == "reload_refused" for fact in log_of(rig)), "the broken workspace is refused")
+        wait_until(
+            lambda: any(fact["fact"] == "reload_refused" for fact in log_of(rig)), "the broken workspace is refused"
+        )
         refused = next(fact for fact in log_of(rig) if fact["fact"] == "reload_refused")
         assert "specs/shop-orders.yaml:" in refused["reason"]
         assert "did you mean `order`?" in refused["reason"]
         assert send(rig, "meanwhile", order_body("meanwhile", "m", 1)) == 202
 
         # Another identity for the effect shows which version an event ran under.
-        newer = HOLDING.lstrip().replace("version: 1", "version: 2").replace("once: order.id", "once: join('-', ['v2', order.id])")
+        newer = (
+            HOLDING.lstrip()
+            .replace("version: 1", "version: 2")
+            .replace("once: order.id", "once: join('-', ['v2', order.id])")
+        )
         spec.write_text(newer)
         rig.engine.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
         wait_until(lambda: any(fact["fact"] == "reloaded" for fact in log_of(rig)), "the good workspace is taken")
@@ -133,7 +145,9 @@ def test_a_reload_takes_a_good_workspace_refuses_a_broken_one_and_leaves_accepte
         rig.waybill("release", held["event"], "--by", "ada", "--reason", "fine", "--workspace", str(rig.root))
         asyncio.run(settle(rig))
         assert {event["id"]: (event["status"], event["spec"]) for event in rig.events()} == {
-            "before": ("done", "shop-orders@1"), "meanwhile": ("done", "shop-orders@1"), "after": ("done", "shop-orders@2"),
+            "before": ("done", "shop-orders@1"),
+            "meanwhile": ("done", "shop-orders@1"),
+            "after": ("done", "shop-orders@2"),
         }
         assert sorted(effect["order"] for effect in rig.effects()) == ["shop-before", "shop-meanwhile", "v2-shop-after"]
 
@@ -142,7 +156,9 @@ def test_changed_content_under_an_unchanged_version_is_a_located_fault(tmp_path:
     with rig_at(tmp_path) as rig:
         rig.start_engine()
         rig.kill_engine()
-        (rig.root / "mappings/order.yaml").write_text(FILES["mappings/order.yaml"].lstrip().replace("'shop'", "'shop2'"))
+        (rig.root / "mappings/order.yaml").write_text(
+            FILES["mappings/order.yaml"].lstrip().replace("'shop'", "'shop2'")
+        )
         done = rig.waybill("run", str(rig.root), "--port", "0", "--admin-port", "0")
         assert done.returncode == 2
         assert "specs/shop-orders.yaml:2:10: version-unchanged" in done.stderr
@@ -174,7 +190,10 @@ def test_a_second_engine_on_the_same_store_is_refused(tmp_path: Path) -> None:
 
 def test_the_admin_port_tells_health_readiness_and_metrics(tmp_path: Path) -> None:
     async def get(rig: Rig, path: str) -> tuple[int, str]:
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{rig.admin_port}{path}") as answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{rig.admin_port}{path}") as answer,
+        ):
             return answer.status, await answer.text()
 
     with rig_at(tmp_path) as rig:

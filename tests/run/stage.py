@@ -1,0 +1,144 @@
+"""A stage for transcripts: the real store and loops, a partner that answers from a list, a crash wherever one is wanted.
+
+A test reads as what happened: an order arrives, the partner answers so and so, the engine dies here, and this is where
+the event stands.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from blackbox.rig import FILES, order_body
+
+from engine.language import Resources
+from engine.model import Delivery, Outcome, Request, Sent
+from engine.run.deliver import Deliverer
+from engine.run.intake import name
+from engine.run.live import Live, live_systems
+from engine.run.load import check
+from engine.spec.compile import compile_workspace
+from engine.store import ClaimRequest, EventRow, Filter, Line, Move
+from engine.store.committer import InlineCommitter
+from engine.store.files import open_memory
+from engine.store.readers import read_events, read_lines
+from engine.store.sqlite import SqliteStore
+from engine.wire.answers import Inbound
+
+SECOND = 1_000_000
+
+
+class Crash(BaseException):
+    """The engine is gone: nothing after this line runs."""
+
+
+def answered(status: int, body: object = None, **headers: str) -> Outcome:
+    return Outcome(Sent.ANSWERED, status=status, body=body, headers=headers)
+
+
+LOST = Outcome(Sent.UNKNOWN, "no answer in 2 s")
+REFUSED = Outcome(Sent.NOT_SENT, "connection refused")
+CREATED = answered(201, {"id": "so-1"})
+
+
+class Stage:
+    """One engine over one store; `replies` is what the partner answers, in order."""
+
+    def __init__(self, *replies: Outcome | type[Crash], files: dict[str, str] | None = None) -> None:
+        self.replies: deque[Outcome | type[Crash]] = deque(replies)
+        self.sent: list[Request] = []
+        self.refreshed: list[str] = []
+        self.at = 1_800_000_000 * SECOND
+        self.store = SqliteStore()
+        self.connection = open_memory()
+        self.committer = InlineCommitter(self.connection)
+        checked = check({path: text.lstrip().encode() for path, text in (files or FILES).items()})
+        assert checked.faults == ()
+        workspace = checked.workspace
+        self.plans = compile_workspace(workspace, "local", Resources(tables=workspace.tables, zones=lambda _: None))
+        systems = live_systems({key: document.content for key, document in workspace.systems.items()})
+        live = Live(self.plans, systems, lambda _: None, self.refreshed.append)
+        self.deliverer = Deliverer(self.store, self.committer, self, live, self, self, lambda _: None, workers=1)
+
+    # ── the ports ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def now(self) -> int:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at / SECOND
+
+    def uniform(self) -> float:
+        return 0.5
+
+    async def send(self, request: Request, timeout_s: float) -> Outcome:
+        self.sent.append(request)
+        reply = self.replies.popleft()
+        if isinstance(reply, type):
+            raise reply
+        return reply
+
+    # ── the play ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def arrive(self, id_: str = "e1", order: str = "1", **more: Any) -> int:
+        """An authentic order arrives and is stored."""
+        (plan,) = self.plans.values()
+        inbound = Inbound(
+            "POST", "/", {"x-shop-event": id_}, {}, order_body(order, more.pop("customer", "c"), 1, **more)
+        )
+        (receipt,) = self.store.accept(self.connection, [name(plan, inbound, self.at)])
+        assert not isinstance(receipt, Exception)
+        return receipt.event
+
+    def claim(self) -> Sequence[Delivery]:
+        (claimed,) = self.store.claim(self.connection, [ClaimRequest(self.at, 10, self.at + 60 * SECOND)])
+        assert not isinstance(claimed, Exception)
+        return claimed.deliveries
+
+    def run(self) -> int:
+        """Delivers what is due now; how many. A crash leaves the leases with the dead."""
+        deliveries = self.claim()
+
+        async def deliver() -> None:
+            for delivery in deliveries:
+                await self.deliverer.deliver(delivery)
+
+        try:
+            asyncio.run(deliver())
+        except Crash:
+            self.store.recover(self.connection, [self.at])
+        return len(deliveries)
+
+    def run_all(self, times: int = 50) -> None:
+        """Delivers and lets time pass until nothing moves."""
+        for _ in range(times):
+            if not self.run():
+                waiting = [row.due_at for row in self.rows() if row.status.active]
+                if not waiting:
+                    return
+                self.at = max(self.at, min(waiting))
+        raise AssertionError("it never ends")
+
+    def decide(self, action: str, event: int = 1, plan: str | None = None) -> None:
+        assert self.store.move(self.connection, [Move(event, self.at, action, "ada", "because", plan)]) == [""]
+
+    # ── what is left ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def rows(self) -> list[EventRow]:
+        return list(read_events(self.connection, Filter()))
+
+    def row(self, event: int = 1) -> EventRow:
+        return self.rows()[event - 1]
+
+    def status(self, event: int = 1) -> str:
+        return self.row(event).status.value
+
+    def lines(self, event: int = 1) -> list[Line]:
+        return read_lines(self.connection, event)
+
+    def story(self, event: int = 1) -> list[str]:
+        """What is written of an event: `call done`, `look-up not found`, …"""
+        return [f"{line.kind} {line.verdict}".strip() for line in self.lines(event)]
+
+    def paths(self) -> list[str]:
+        return [f"{request.method} {request.path}" for request in self.sent]

@@ -1,0 +1,175 @@
+"""The writer thread: what is answered is on disk, groups are shared, and a full disk refuses arrivals alone."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from conformance import arrival, intent, record
+
+from engine.errors import StoreBroken, StoreFull
+from engine.model import Status
+from engine.store import ClaimRequest, Filter
+from engine.store.committer import ThreadCommitter, settle_group
+from engine.store.files import StoreAddress, open_memory, open_reader, open_writer
+from engine.store.readers import read_events
+from engine.store.sqlite import SqliteStore
+
+
+class CountingFile(apsw.VFSFile):
+    def __init__(self, name: Any, flags: list[int]) -> None:
+        super().__init__("unix", name, flags)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802 — SQLite's own name
+        CountingDisk.syncs += 1
+        super().xSync(flags)
+
+
+class CountingDisk(apsw.VFS):
+    """The real disk, and how often it was asked to make things last."""
+
+    syncs = 0
+
+    def __init__(self) -> None:
+        super().__init__("counting", "unix", makedefault=True)
+
+    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        return CountingFile(name, flags)
+
+
+@pytest.fixture
+def disk() -> Any:
+    before = apsw.vfs_names()[0]
+    disk = CountingDisk()
+    yield disk
+    disk.unregister()
+    assert apsw.vfs_names()[0] == before
+
+
+def on_thread(path: Path, play: Any) -> Any:
+    """Runs `play(committer, store)` with a writer thread over the file."""
+
+    async def run() -> Any:
+        failures: list[BaseException] = []
+        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append)
+        try:
+            return await play(committer, SqliteStore())
+        finally:
+            await committer.close()
+            assert failures == []
+
+    return asyncio.run(run())
+
+
+def test_no_arrival_is_answered_before_it_was_synced(tmp_path: Path, disk: Any) -> None:
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+        for number in range(20):
+            before = CountingDisk.syncs
+            await committer.submit(store.accept, arrival(f"{number}", f"{number}"))
+            assert CountingDisk.syncs > before
+
+    on_thread(tmp_path / "events.db", play)
+
+
+def test_no_intent_is_answered_before_it_was_synced(tmp_path: Path, disk: Any) -> None:
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+        await committer.submit(store.accept, arrival())
+        claimed = await committer.submit(store.claim, ClaimRequest(2_000_000_000_000_000, 1, 3_000_000_000_000_000))
+        before = CountingDisk.syncs
+        await committer.submit(store.begin, intent(claimed.deliveries[0]))
+        assert CountingDisk.syncs > before
+
+    on_thread(tmp_path / "events.db", play)
+
+
+def test_what_is_answered_is_there_for_another_reader(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+        reader = open_reader(path)
+        receipts = await asyncio.gather(*(committer.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(200)))
+        assert [row.event for row in read_events(reader, Filter())] == [receipt.event for receipt in receipts]
+        reader.close()
+
+    on_thread(path, play)
+
+
+def test_many_share_few_commits(tmp_path: Path, disk: Any) -> None:
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+        before = CountingDisk.syncs
+        await asyncio.gather(*(committer.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(400)))
+        assert CountingDisk.syncs - before < 40
+
+    on_thread(tmp_path / "events.db", play)
+
+
+def test_a_verb_that_fails_stops_everything_loudly(tmp_path: Path) -> None:
+    def broken(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+        raise ZeroDivisionError
+
+    async def run() -> None:
+        failures: list[BaseException] = []
+        path = tmp_path / "events.db"
+        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append)
+        with pytest.raises(ZeroDivisionError):
+            await committer.submit(broken, None)
+        with pytest.raises(ZeroDivisionError):
+            await committer.submit(SqliteStore().accept, arrival())
+        await committer.close()
+        assert [type(failure) for failure in failures] == [ZeroDivisionError]
+
+    asyncio.run(run())
+
+
+def full(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+    raise apsw.FullError
+
+
+full.__name__ = "accept"
+
+
+def test_a_full_disk_refuses_arrivals_and_still_writes_outcomes() -> None:
+    connection, store = open_memory(), SqliteStore()
+    settle_group(connection, [(store.accept, arrival())])
+    ((claimed,),) = [settle_group(connection, [(store.claim, ClaimRequest(2 * 10**15, 1, 3 * 10**15))])]
+    results = settle_group(
+        connection, [(full, None), (store.record, record(claimed.deliveries[0], Status.DONE)), (full, None)]
+    )
+    assert [type(result) for result in results] == [StoreFull, bool, StoreFull]
+    assert next(read_events(connection, Filter())).status is Status.DONE
+
+
+def test_a_disk_that_fails_is_not_tried_again() -> None:
+    def failing(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+        raise apsw.IOError("disk I/O error")
+
+    with pytest.raises(StoreBroken, match="the disk failed"):
+        settle_group(open_memory(), [(failing, None)])
+
+
+def test_the_log_is_moved_into_the_file_beside_the_writer(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+        for number in range(30):
+            await committer.submit(store.accept, arrival(f"{number}", f"{number}", b"x" * 50_000))
+        async with asyncio.timeout(20):
+            while path.stat().st_size < 1_000_000:
+                await asyncio.sleep(0.02)
+
+    on_thread(path, play)
+
+
+def test_the_log_begins_anew_under_steady_writing(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    log = tmp_path / "events.db-wal"
+
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> int:
+        for batch in range(70):
+            bodies = (arrival(f"{batch}-{n}", f"{batch}-{n}", b"x" * 100_000) for n in range(10))
+            await asyncio.gather(*(committer.submit(store.accept, body) for body in bodies))
+        return log.stat().st_size
+
+    assert on_thread(path, play) < 60_000_000
