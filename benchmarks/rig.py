@@ -8,11 +8,14 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +23,8 @@ from pathlib import Path
 from engine.cli.workspace import reference_files
 
 SECRET = b"a-shop-secret-of-decent-length"
+LIFE_S = 90.0
+"""No server of a benchmark lives longer."""
 ROOT = Path(__file__).resolve().parent.parent
 HOOK = "/hooks/shopify/orders"
 DROPPED = ("client_details", "discount_applications", "shipping_lines", "note_attributes", "payment_terms")
@@ -59,7 +64,9 @@ class Peer(asyncio.Protocol):
             size = int(head[at + 15:].split(b'\\r\\n', 1)[0]) if at >= 0 else 0
             if len(self.got) < end + 4 + size: return
             self.got = self.got[end + 4 + size:]
-            asyncio.get_running_loop().call_later(delay, self.transport.write, HEAD) if delay else self.transport.write(HEAD)
+            asyncio.get_running_loop().call_later(delay, self.answer) if delay else self.answer()
+    def answer(self):
+        if not self.transport.is_closing(): self.transport.write(HEAD)
 async def main():
     server = await asyncio.get_running_loop().create_server(Peer, '127.0.0.1', 0)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -68,18 +75,18 @@ uvloop.run(main())
 """
 
 
-def make_payloads(count: int) -> list[tuple[bytes, dict[str, str]]]:
-    """Signed orders of the shop, each new: (body, headers)."""
+def make_payloads(count: int, first: int = 0) -> list[tuple[bytes, dict[str, str]]]:
+    """Signed orders of the shop, numbered from `first`, each number an order and a webhook of its own: (body, headers)."""
     recorded = json.loads((ROOT / "recordings/shopify/order-paid.json").read_text())["body"]
     del recorded["line_items"][1:]
     for part in (recorded, recorded["line_items"][0]):
         for name in [name for name in part if name in DROPPED or name.endswith("_set")]:
             del part[name]
     marker = 918273645
-    text = json.dumps({**recorded, "id": marker}).encode()
+    text = json.dumps({**recorded, "id": marker}, separators=(",", ":")).encode()
     before, after = text.split(str(marker).encode(), 1)
     made = []
-    for number in range(count):
+    for number in range(first, first + count):
         body = before + str(6_000_000_000 + number).encode() + after
         signature = base64.b64encode(hmac.digest(SECRET, body, hashlib.sha256)).decode()
         made.append(
@@ -96,19 +103,46 @@ def make_payloads(count: int) -> list[tuple[bytes, dict[str, str]]]:
 
 
 @contextmanager
+def folder_on_disk() -> Iterator[Path]:
+    """A folder that ends with its block, on the disk of this repository: many a /tmp is memory, where fsync is free."""
+    parent = ROOT / ".benchmarks"
+    parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="waybill-", dir=parent) as folder:
+        yield Path(folder)
+
+
+@contextmanager
 def process(*command: str, environment: dict[str, str] | None = None) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """A server process and the first line it prints."""
+    """A server process and the first line it prints. It is told to end with the block, and made to after LIFE_S."""
     running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}, cwd=ROOT
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+        cwd=ROOT,
     )
+    assert running.stdout is not None
+    assert running.stderr is not None
+    said: deque[str] = deque(maxlen=20)
+    listening = threading.Thread(target=said.extend, args=(running.stderr,), daemon=True)
+    listening.start()
+    end = threading.Timer(LIFE_S, running.kill)
+    end.start()
     try:
-        assert running.stdout is not None
-        yield running, running.stdout.readline()
+        line = running.stdout.readline()
+        assert line, f"{command[:4]} did not start: {''.join(said)}"
+        yield running, line
+    except BaseException:
+        print("".join(said), file=sys.stderr)
+        raise
     finally:
         running.terminate()
-        running.wait(timeout=60)
-        assert running.stdout is not None
+        running.wait()
+        end.cancel()
+        listening.join()
         running.stdout.close()
+        running.stderr.close()
 
 
 @contextmanager
@@ -126,8 +160,7 @@ def partner(delay_s: float = 0.0) -> Iterator[int]:
 @contextmanager
 def engine(partner_port: int, workers: int = 64) -> Iterator[tuple["subprocess.Popen[str]", int, int]]:
     """The engine on the reference workspace: its process, intake port, admin port."""
-    with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder:
-        root = Path(folder)
+    with folder_on_disk() as root:
         for name, raw in reference_files().items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +178,7 @@ def engine(partner_port: int, workers: int = 64) -> Iterator[tuple["subprocess.P
             "-m",
             "engine",
             "run",
-            folder,
+            str(root),
             "--port",
             "0",
             "--admin-port",
@@ -160,6 +193,8 @@ def engine(partner_port: int, workers: int = 64) -> Iterator[tuple["subprocess.P
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds a process has used, all its threads."""
+    """CPU seconds a process has used, all its threads; nan where the system has no /proc to tell."""
+    if not Path("/proc/self/stat").exists():
+        return math.nan
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -67,5 +67,9 @@ class StoreBroken(WaybillError):
     """The store cannot be trusted (corrupt page, failed fsync, wrong version); the engine stops."""
 
 
+class Gone(WaybillError):
+    """A plan or a system that an event needs is no longer there; the event is held, the engine runs on."""
+
+
 class LeaseLost(WaybillError):
     """A record came with a fencing token that is no longer the newest; it was refused."""

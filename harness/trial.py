@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from engine.cli.formats import shown
 from engine.contract.body import BodyError, decode_body, encode_json
 from engine.errors import UserError
 from engine.run.load import Loaded, load
@@ -66,7 +67,13 @@ def attempt(arguments: argparse.Namespace) -> int:
     inbound = read_event(Path(arguments.event), raw=arguments.raw)
     world = World(loaded)
     ended = world.ended(run(world.receive(plan, inbound)))
-    sys.stdout.write(as_json(ended) if arguments.format == "json" else as_text(ended))
+    if arguments.format == "json":
+        sys.stdout.write(as_json(ended))
+        if ended.reason:
+            # The shape on standard output is fixed; why it came so is for whoever reads along.
+            sys.stderr.write(f"{ended.status.value}: {shown(ended.reason)}\n")
+    else:
+        sys.stdout.write("".join(f"{shown(line)}\n" for line in as_lines(ended)))
     return 0
 
 
@@ -78,7 +85,6 @@ def as_json(ended: Ended) -> str:
         "key": ended.key,
         "steps": ended.steps,
         "calls": [call_fields(call) for call in ended.calls],
-        "reason": ended.reason or None,
     }
     return encode_json(document).decode() + "\n"
 
@@ -93,19 +99,17 @@ def call_fields(call: Called) -> dict[str, object]:
     }
 
 
-def as_text(ended: Ended) -> str:
-    lines = [
-        f"{ended.status.value}{f': {ended.reason}' if ended.reason else ''}",
-        f"  id {ended.id or '-'}   key {ended.key or '-'}",
-    ]
+def as_lines(ended: Ended) -> Iterator[str]:
+    """For people: how it ended, every step's result, every call as it would have gone out."""
+    yield f"{ended.status.value}{f': {ended.reason}' if ended.reason else ''}"
+    yield f"  id {ended.id or '-'}   key {ended.key or '-'}"
     for step, result in ended.steps.items():
-        lines.append(f"  step {step}: {encode_json(result).decode()}")
+        yield f"  step {step}: {encode_json(result).decode()}"
     for call in ended.calls:
-        lines.append(f"  call {call.operation}: {call.method} {call.url}")
-        lines += [f"    {name}: {value}" for name, value in call.headers.items()]
+        yield f"  call {call.operation}: {call.method} {call.url}"
+        yield from (f"    {name}: {value}" for name, value in call.headers.items())
         if call.body is not None:
-            lines.append(f"    {encode_json(call.body).decode()}")
-    return "\n".join(lines) + "\n"
+            yield f"    {encode_json(call.body).decode()}"
 
 
 # ── examples ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,9 +4,10 @@ A user's mistake is told in words and ends with 2; only a mistake of ours shows 
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, entry_points, version
 
 HELD, FAILED, WRONG, INVALID, OURS, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes: all held; a check failed; spec or command wrong; measurement invalid; Waybill itself failed;
@@ -198,30 +199,40 @@ def bounded(text: str, least: int, most: int) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; the exit code."""
+    """Runs one command; the exit code. Raises SystemExit as argparse does: 0 after help, 2 for what it cannot read."""
+    result = HELD
+    try:
+        try:
+            result = run_command(argv)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        result = INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`waybill events | head`). What is left of it goes nowhere: the
+        # interpreter would try it once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return result
+
+
+def run_command(argv: Sequence[str] | None) -> int:
     from engine.errors import UserError
 
     top = parser()
     arguments = top.parse_args(argv)
-    if arguments.version:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"waybill {version('waybill')}\n")
-        return HELD
-    if arguments.command is None:
-        top.print_help()
-        return WRONG
     try:
+        if arguments.version:
+            sys.stdout.write(f"waybill {installed_version()}\n")
+            return HELD
+        if arguments.command is None:
+            top.print_help()
+            return WRONG
         result: int = arguments.run(arguments)
     except UserError as error:
         sys.stderr.write(f"waybill: {error}\n")
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough (`waybill events | head`).
-        sys.stderr.close()
-        return HELD
+        raise
     except Exception:  # noqa: BLE001 — the last line of defence: said, with its trace, and exit 4
         import traceback
 
@@ -229,3 +240,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("waybill: this is a defect of Waybill, not of your workspace; please report the lines above\n")
         return OURS
     return result
+
+
+def installed_version() -> str:
+    """The distribution's version. Raises UserError where the sources run without having been installed."""
+    from engine.errors import UserError
+
+    try:
+        return version("waybill")
+    except PackageNotFoundError:
+        raise UserError("this Waybill is not installed, so it has no version; `pip install --editable .`") from None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli import FAILED, HELD
+from engine.cli.formats import plural, shown
 from engine.errors import UserError
 from engine.model import Status
 from engine.rules.steps import time_text
@@ -92,15 +93,20 @@ def events(arguments: argparse.Namespace) -> int:
             continue
         where = f" [{row.queue}]" if row.queue else ""
         reason = f"  {row.reason.splitlines()[0]}" if row.reason else ""
-        sys.stdout.write(
+        say(
             f"evt-{row.event:<7} {row.status.value:<12}{time_text(row.received_at)[:19]}Z"
             f"  {row.integration}@{row.version}"
-            f"  id {row.id or '-'}  key {row.key or '-'}{where}{reason}\n"
+            f"  id {row.id or '-'}  key {row.key or '-'}{where}{reason}"
         )
     if arguments.format == "text":
         more = f" (the first {most}; --limit N for more)" if count == most else ""
-        sys.stdout.write(f"{count} events{more}\n" if count else "no events\n")
+        say(f"{plural(count, 'event')}{more}" if count else "no events")
     return HELD
+
+
+def say(line: str) -> None:
+    """A line for people. Ids, keys and reasons are others' words: nothing in them moves a terminal's cursor."""
+    sys.stdout.write(shown(line) + "\n")
 
 
 def event(arguments: argparse.Namespace) -> int:
@@ -140,22 +146,21 @@ def event(arguments: argparse.Namespace) -> int:
         ]
         sys.stdout.write(json.dumps({**as_json(row), "story": story, "effects": ledger}, ensure_ascii=False) + "\n")
         return HELD
-    say = sys.stdout.write
-    say(f"evt-{row.event}  {row.integration}@{row.version}  {row.status.value}\n")
-    say(f"  id {row.id or '-'}   key {row.key or '-'}\n")
-    say(f"  {time_text(row.received_at)}  arrived\n")
+    say(f"evt-{row.event}  {row.integration}@{row.version}  {row.status.value}")
+    say(f"  id {row.id or '-'}   key {row.key or '-'}")
+    say(f"  {time_text(row.received_at)}  arrived")
     for line in lines:
         said = " ".join(part for part in (line.kind, line.operation, line.verdict) if part)
         once = f" (once {line.once})" if line.once else ""
         took = f", {line.took_us / 1000:.0f} ms" if line.took_us else ""
-        say(f"  {time_text(line.at)}  {f'{line.step}: ' if line.step else ''}{said}{once}: {line.reason}{took}\n")
+        say(f"  {time_text(line.at)}  {f'{line.step}: ' if line.step else ''}{said}{once}: {line.reason}{took}")
     if row.status is Status.WAITING:
-        say(f"  {time_text(row.due_at)}  due again: {row.reason}\n")
+        say(f"  {time_text(row.due_at)}  due again: {row.reason}")
     elif row.finished_at is not None:
-        say(f"  {time_text(row.finished_at)}  {row.status.value}{f': {row.reason}' if row.reason else ''}\n")
+        say(f"  {time_text(row.finished_at)}  {row.status.value}{f': {row.reason}' if row.reason else ''}")
     for effect in effects:
         sends = "1 send" if effect.attempts == 1 else f"{effect.attempts} sends"
-        say(f"  effect {effect.system}.{effect.operation} once {effect.once}: {effect.state.value}, {sends}\n")
+        say(f"  effect {effect.system}.{effect.operation} once {effect.once}: {effect.state.value}, {sends}")
     return HELD
 
 
@@ -189,12 +194,12 @@ def move(arguments: argparse.Namespace, numbers: list[int], action: str, *, late
             for row in read_events(connection, Filter(after=number - 1, limit=1))
         }
     wanted = [[number, action, arguments.by, arguments.reason, integrations.get(number)] for number in numbers]
-    answer = ask(socket_path(root), {"moves": wanted})
-    said = answer["answers"] if answer is not None else move_here(root, address, wanted)
+    answer = ask(socket_path(root), {"store": str(address.path), "moves": wanted})
+    said = answer["answers"] if answer and "answers" in answer else move_here(root, address, wanted)
     for number, text in zip(numbers, said, strict=True):
-        sys.stdout.write(f"evt-{number}: {text or DONE[action]}\n")
+        say(f"evt-{number}: {text or DONE[action]}")
     if not numbers:
-        sys.stdout.write("no events\n")
+        say("no events")
     return FAILED if any(said) else HELD
 
 

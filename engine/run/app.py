@@ -180,7 +180,9 @@ class Engine:
     def warn_of_weak_secrets(self) -> None:
         for path, route in self.intake.routes.items():
             if min(map(len, route.verification.secrets)) < SECRET_BYTES_STRONG:
-                self.fact("weak_secret", path=path, reason=f"a webhook secret has fewer than {SECRET_BYTES_STRONG} bytes")
+                self.fact(
+                    "weak_secret", path=path, reason=f"a webhook secret has fewer than {SECRET_BYTES_STRONG} bytes"
+                )
 
     async def stop_when_told(
         self, server: IntakeServer, delivering: "asyncio.Task[None]", watching: "asyncio.Task[None]"
@@ -238,8 +240,12 @@ class Engine:
     # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, request: Any) -> Any:
-        """Carries out people's decisions: {"moves": [[event, action, by, reason, latest], …]} → {"answers": [text,
-        …]}."""
+        """Carries out people's decisions: {store, moves: [[event, action, by, reason, latest], …]} → {answers: [text, …]}.
+
+        A command that means another store than ours is told so, and opens that one itself.
+        """
+        if request["store"] != str(self.address.path):
+            return {"elsewhere": str(self.address.path)}
         answers = [await self.move(*move) for move in request["moves"]]
         self.deliverer.wake()
         return {"answers": answers}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from engine.errors import LeaseLost, StoreFull
+from engine.errors import Gone, LeaseLost, StoreFull
 from engine.model import Delivery, EffectState, Fact, Outcome, Sent, Status, Verdict, effect_digest
 from engine.ports import Chance, Clock, Committer, HttpOut, Item, Observer, Result, Verb
 from engine.rules import decide, steps
@@ -34,12 +34,12 @@ ENDS = (Leave.KNOWN, Leave.BUSY, Leave.CHANGED, Leave.STALE)
 class Progress:
     """One claimed delivery on its way: the scope so far, and what must be written with the next record."""
 
-    plan: Plan
     delivery: Delivery
-    scope: dict[str, object]
-    ended: dict[str, object]
     attempts: int
     again: bool
+    plan: Plan | None = None
+    scope: dict[str, object] = field(default_factory=dict)
+    ended: dict[str, object] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     settled: Settled | None = None
 
@@ -126,22 +126,31 @@ class Deliverer:
 
     async def deliver(self, delivery: Delivery) -> None:
         """Runs one claimed delivery as far as it goes now."""
-        plan = self.live.plan(delivery.plan)
-        opened = steps.open_event(plan, delivery)
-        if isinstance(opened, steps.End):
-            progress = Progress(plan, delivery, {}, {}, delivery.attempts, delivery.again)
-            await self.finish(progress, opened)
-            return
-        ended = {step.id: step.result for step in delivery.steps}
-        progress = Progress(plan, delivery, opened, ended, delivery.attempts, delivery.again)
         try:
-            while await self.go_on(progress):
-                pass
+            progress = Progress(delivery, delivery.attempts, delivery.again)
+            try:
+                await self.walk(progress, self.live.plan(delivery.plan))
+            except Gone as error:
+                # The next reload may bring it back; until then a person is told, and other events go on.
+                progress.settled = None
+                await self.record(progress, Status.HELD, queue="gone", reason=str(error), on_release="send")
         except LeaseLost:
             self.fact("lease_lost", progress)
 
+    async def walk(self, progress: Progress, plan: Plan) -> None:
+        """Thinks, then does the one thing that is needed, until the event ends or waits."""
+        opened = steps.open_event(plan, progress.delivery)
+        if isinstance(opened, steps.End):
+            await self.finish(progress, opened)
+            return
+        progress.plan, progress.scope = plan, opened
+        progress.ended = {step.id: step.result for step in progress.delivery.steps}
+        while await self.go_on(progress):
+            pass
+
     async def go_on(self, progress: Progress) -> bool:
         """Thinks, then does the one thing that is needed; true while the delivery goes on at once."""
+        assert progress.plan is not None
         need = steps.advance(progress.plan, progress.scope, progress.ended)
         if isinstance(need, steps.End):
             await self.finish(progress, need)

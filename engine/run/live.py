@@ -7,7 +7,7 @@ the store kept, once, when an event of theirs is claimed.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from engine.errors import WaybillError
+from engine.errors import Gone
 from engine.spec import shape
 from engine.spec.plan import Plan
 
@@ -43,20 +43,20 @@ class Live:
         self.older.clear()
 
     def plan(self, hash_: str) -> Plan:
-        """The plan an event is pinned to."""
+        """The plan an event is pinned to. Raises Gone where it cannot be had."""
         plan = self.by_hash.get(hash_) or self.older.get(hash_)
         if plan is None:
             plan = self.kept(hash_)
             if plan is None:
-                raise WaybillError(f"plan {hash_[:12]} is not in the store; an event cannot go on without it")
+                raise Gone(f"the plan it is pinned to ({hash_[:12]}) is not in the store")
             self.older[hash_] = plan
         return plan
 
     def system(self, name: str) -> LiveSystem:
-        """A system's settings. Raises WaybillError where the newest workspace no longer has it."""
+        """A system's settings. Raises Gone where the newest workspace no longer has it."""
         system = self.systems.get(name)
         if system is None:
-            raise WaybillError(f"system `{name}` is no longer in the workspace, but events still need it")
+            raise Gone(f"system `{name}`, which its plan calls, is no longer in the workspace")
         return system
 
 

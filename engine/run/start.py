@@ -13,6 +13,10 @@ from engine.wire.secrets import Secret, read_secret
 from engine.wire.sign_in import Auth, Basic, Bearer, Header
 
 
+CONNECTIONS_MAX = 1_000
+"""Connections to one system at most. Workers are the limit that counts: a call must not spend its deadline in a queue."""
+
+
 def place(mark: Mark) -> str:
     return f"{mark.file}:{mark.line}:{mark.column}"
 
@@ -80,7 +84,11 @@ def find_addresses(loaded: Loaded, needs: Needs) -> dict[str, SystemAddress]:
             continue
         url = needs.setting(base)
         found[name] = SystemAddress(
-            base_url=url, auth=sign_in(system.auth, needs), timeout_s=system.timeout.seconds, private_networks=private
+            base_url=url,
+            auth=sign_in(system.auth, needs),
+            timeout_s=system.timeout.seconds,
+            private_networks=private,
+            connections_max=CONNECTIONS_MAX,
         )
     return found
 

@@ -13,7 +13,7 @@ from typing import Any
 from engine.contract.body import canonical_json, decode_body, encode_json
 from engine.contract.extract import compile_extractor
 from engine.contract.schema import Contract, compile_contract
-from engine.errors import WaybillError
+from engine.errors import Gone
 from engine.language import Resources, compile_expression, compile_mapping, compile_template, compile_value, paths_used
 from engine.model import Effect, Request, Verdict, effect_digest
 from engine.spec import shape, yaml
@@ -248,14 +248,14 @@ def gather(workspace: Workspace, spec: shape.Integration) -> dict[str, Any]:
 
 
 def compile_content(content: bytes, environment: str, resources: Resources) -> Plan:
-    """The same plan again from what the store kept. Raises WaybillError where this release no longer reads it."""
+    """The same plan again from what the store kept. Raises Gone where this release no longer reads it."""
     data: Any = decode_body(content)
     reader = Reader()
 
     def shaped(kind: Any, plain: Any, file: str) -> Any:
         found = reader.read(yaml.from_plain(plain, file), kind, "")
         if found is INVALID:
-            raise WaybillError(f"a plan kept by an older release cannot be read: {reader.faults[0]}")
+            raise Gone(f"the plan it is pinned to was kept by an older release and cannot be read: {reader.faults[0]}")
         return found
 
     parts = Parts(

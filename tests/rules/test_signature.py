@@ -208,9 +208,7 @@ def test_no_header_makes_it_raise_or_agree(verification: Verification, header: s
     assert verify(verification, {name: header}, body, NOW) is False
 
 
-@pytest.mark.parametrize(
-    ("secret", "refused"), [(b"", "empty"), (b"1", "shorter"), (b"12", None), (b"12345678", None)]
-)
+@pytest.mark.parametrize(("secret", "refused"), [(b"", "empty"), (b"1", "shorter"), (b"12", None), (b"12345678", None)])
 def test_a_secret_that_protects_nothing_is_named(secret: bytes, refused: str | None) -> None:
     problem = secret_problem(secret)
     assert problem is None if refused is None else refused in (problem or "")

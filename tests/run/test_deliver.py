@@ -292,3 +292,24 @@ def test_a_full_disk_is_waited_out_with_the_outcome_in_hand(monkeypatch: pytest.
     monkeypatch.setattr(stage.committer, "submit", full_at_first)
     stage.run()
     assert (stage.status(), len(stage.sent), refusals) == ("done", 1, [0])
+
+
+def test_a_system_that_left_the_workspace_holds_the_event_and_not_the_engine() -> None:
+    stage = Stage(CREATED)
+    stage.arrive()
+    systems = stage.deliverer.live.systems
+    stage.deliverer.live.replace(stage.plans, {})
+    stage.run()
+    assert (stage.status(), "system `erp`" in stage.row().reason) == ("held", True)
+    stage.deliverer.live.replace(stage.plans, systems)
+    stage.decide("release")
+    stage.run()
+    assert stage.status() == "done"
+
+
+def test_a_plan_that_cannot_be_had_holds_the_event_and_not_the_engine() -> None:
+    stage = Stage()
+    stage.arrive()
+    stage.connection.execute("UPDATE delivery SET plan = 'lost'")
+    stage.run()
+    assert (stage.status(), "not in the store" in stage.row().reason) == ("held", True)

@@ -1,0 +1,88 @@
+"""What the benchmarks share: the report they write to, printed last of all when the session ends.
+
+They measure only when `make bench` asks (`--benchmark-enable`); a plain `pytest benchmarks` skips them, loudly. How much
+CPU others used meanwhile is told under the table: above a few percent, look at the middle half before the ratio.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import apsw
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.report import Report, Topic
+
+REPORT = pytest.StashKey[Report]()
+STARTED = pytest.StashKey[tuple[float, float]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[REPORT] = Report()
+    config.stash[STARTED] = (time.monotonic(), busy_s())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("benchmark_disable"):
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="speed is measured by `make bench`"))
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    return request.config.stash[REPORT]
+
+
+class Clocked:
+    """pytest-benchmark's clock, with what it took handed on to the report, in microseconds or per second."""
+
+    def __init__(self, benchmark: BenchmarkFixture, report: Report) -> None:
+        self.benchmark = benchmark
+        self.report = report
+
+    def put(self, topic: Topic, baseline: str | None = None, items: int = 0) -> None:
+        """Puts the rounds just timed under a topic: as µs a round, or with `items` (in each round) as items a second."""
+        rounds_s = self.benchmark.stats.stats.data
+        samples = [items / took_s for took_s in rounds_s] if items else [took_s * 1e6 for took_s in rounds_s]
+        if baseline is None:
+            self.report.put(topic, samples)
+        else:
+            self.report.put_baseline(topic, baseline, samples)
+
+
+@pytest.fixture
+def clocked(benchmark: BenchmarkFixture, report: Report) -> Clocked:
+    return Clocked(benchmark, report)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    yield
+    report = session.config.stash[REPORT]
+    if report.ours:
+        print("\n".join([*report.lines(), "", *conditions(session.config)]))
+
+
+def conditions(config: pytest.Config) -> list[str]:
+    """Where and in what company this was measured."""
+    started, busy_before_s = config.stash[STARTED]
+    took_s, cores = time.monotonic() - started, os.cpu_count() or 1
+    mine = os.times()
+    others_s = busy_s() - busy_before_s - (mine.user + mine.system + mine.children_user + mine.children_system)
+    return [
+        f"  Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}, {platform.machine()}, {cores} cores;"
+        f" {took_s:.0f} s, of which others used {max(0.0, others_s / (took_s * cores)):.0%} of the cores.",
+        "  The ratio is Waybill's figure through the baseline's of the same run; half of all samples lie in the middle half.",
+    ]
+
+
+def busy_s() -> float:
+    """CPU seconds this machine has worked since its start, stolen ones included; 0 where there is no /proc to tell."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0.0
+    user, nice, system, _idle, _wait, interrupts, soft, stolen = map(int, stat.read_text().split(maxsplit=9)[1:9])
+    return (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,122 @@
+"""The reference workspace's own examples hold, and an example that does not hold is told in words."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+from real import ROOT
+
+from engine.run.load import load
+from harness.trial import Told, run_examples
+
+FOLDERS = ("charter", "mappings", "recordings", "specs")
+SHOPIFY, STRIPE = "specs/shopify-orders-to-erp.yaml", "specs/stripe-payments-to-ledger.yaml"
+EXAMPLES = [*run_examples(ROOT, load(ROOT, "local"))]
+
+
+@pytest.mark.parametrize("told", [pytest.param(told, id=f"{told.integration}: {told.example}") for told in EXAMPLES])
+def test_an_example_holds(told: Told) -> None:
+    assert told.differences == ()
+
+
+def test_each_integration_has_eight_examples_and_they_show_every_end() -> None:
+    loaded = load(ROOT, "local")
+    assert len(EXAMPLES) == 16
+    assert {told.integration for told in EXAMPLES} == set(loaded.plans)
+    for name in loaded.plans:
+        examples = loaded.workspace.integrations[name].content.examples
+        assert len(examples) == 8
+        shown = {expected.status for example in examples for expected in example.expect}
+        assert shown == {"done", "ignored", "held", "quarantined"}, name
+
+
+# ── planted ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PAID = "    events: [recordings/shopify/order-paid.json]\n    expect: [{status: done, calls: [erp.create_order]}]\n"
+
+
+def expecting(expect: str) -> str:
+    return f"    events: [recordings/shopify/order-paid.json]\n    expect: [{expect}]\n"
+
+
+PLANTED: Mapping[str, tuple[str, str, str, str, tuple[str, ...]]] = {
+    "another status": (
+        SHOPIFY,
+        PAID,
+        expecting("{status: held, calls: [erp.create_order]}"),
+        "a paid order",
+        ("recordings/shopify/order-paid.json: status is done, not held",),
+    ),
+    "a call that is not made": (
+        SHOPIFY,
+        PAID,
+        expecting("{status: done, calls: [erp.create_order, erp.create_order]}"),
+        "a paid order",
+        ("recordings/shopify/order-paid.json: calls are [erp.create_order], not [erp.create_order, erp.create_order]",),
+    ),
+    "status and calls": (
+        SHOPIFY,
+        PAID,
+        expecting("{status: ignored, calls: []}"),
+        "a paid order",
+        (
+            "recordings/shopify/order-paid.json: status is done, not ignored",
+            "recordings/shopify/order-paid.json: calls are [erp.create_order], not []",
+        ),
+    ),
+    "a value of a step, and a field that is not there": (
+        SHOPIFY,
+        PAID,
+        expecting("{status: done, steps: {order: {currency: USD, channel: shopify, colour: red}, erp: so-2}}"),
+        "a paid order",
+        (
+            'recordings/shopify/order-paid.json: steps.order.currency is "EUR", not "USD"',
+            "recordings/shopify/order-paid.json: steps.order.colour is missing",
+            'recordings/shopify/order-paid.json: steps.erp is "so-1", not "so-2"',
+        ),
+    ),
+    "the second event of an example, with the reason why it ended otherwise": (
+        STRIPE,
+        "    events: [recordings/stripe/dispute-prevented.json]\n    expect: [{status: quarantined, calls: []}]\n",
+        "    events: [recordings/stripe/dispute-created.json, recordings/stripe/dispute-prevented.json]\n"
+        "    expect: [{status: done}, {status: done}]\n",
+        "a dispute closed in a way no table knows",
+        (
+            "recordings/stripe/dispute-prevented.json: status is quarantined, not done (step payment: state: "
+            "'charge.dispute.closed:prevented' is not in table stripe-payment-state (column event); direction: "
+            "'charge.dispute.closed:prevented' is not in table stripe-payment-state (column event))",
+        ),
+    ),
+    "a mapping that changed under it": (
+        "mappings/shopify-order.yaml",
+        "  total: {from: total_price, money: currency}\n",
+        "  total: {from: total_price, money: \"'JPY'\"}\n",
+        "a paid order",
+        (
+            "recordings/shopify/order-paid.json: status is quarantined, not done (step order: total: the amount has "
+            "more than the 0 digits its currency has behind the point)",
+            "recordings/shopify/order-paid.json: calls are [], not [erp.create_order]",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED)
+def test_a_planted_difference_is_told_with_its_event(plant: str, tmp_path: Path) -> None:
+    file, old, new, example, differences = PLANTED[plant]
+    root = reference_copy(tmp_path)
+    text = (root / file).read_text()
+    assert text.count(old) == 1
+    (root / file).write_text(text.replace(old, new))
+    told: dict[str, Any] = {one.example: one.differences for one in run_examples(root, load(root, "local"))}
+    assert told[example] == differences
+    assert len(told) == 16
+
+
+def reference_copy(folder: Path) -> Path:
+    root = folder / "workspace"
+    for name in FOLDERS:
+        copytree(ROOT / name, root / name)
+    return root
