@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("benchmark_disable"):
+    if config.getoption("benchmark_disable") and not config.getoption("benchmark_enable"):
         for item in items:
             item.add_marker(pytest.mark.skip(reason="speed is measured by `make bench`"))
 

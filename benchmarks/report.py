@@ -62,29 +62,28 @@ class Report:
             names = ", ".join(topic.what for topic in self.ours.keys() ^ self.baselines.keys())
             raise ValueError(f"measured without the other side in the same run: {names}")
         made: list[str] = []
-        section = ""
-        for topic, ours in self.ours.items():
-            if topic.section != section:
-                section = topic.section
-                made += ["", section, row("", "ratio", "middle half", "waybill", "baseline", "", "to reach")]
-            for name, theirs in self.baselines[topic].items():
-                ratio = self.ratio(topic, name)
-                made.append(
-                    row(
-                        topic.what,
-                        shown(ratio.middle),
-                        f"{shown(ratio.low)} to {shown(ratio.high)}",
-                        f"{shown(median(ours))} {topic.unit}",
-                        f"{shown(median(theirs))} {topic.unit}",
-                        name,
-                        topic.reach,
-                    ).rstrip()
-                )
+        for section in dict.fromkeys(topic.section for topic in self.ours):
+            made += ["", section]
+            topics = [topic for topic in self.ours if topic.section == section]
+            for name in dict.fromkeys(name for topic in topics for name in self.baselines[topic]):
+                made += ["", row(f"against {name}", "ratio", "middle half", "waybill", "baseline", "to reach")]
+                made += [self.line(topic, name) for topic in topics if name in self.baselines[topic]]
         return made
 
+    def line(self, topic: Topic, baseline: str) -> str:
+        ratio, theirs = self.ratio(topic, baseline), self.baselines[topic][baseline]
+        return row(
+            topic.what,
+            shown(ratio.middle),
+            f"{shown(ratio.low)} to {shown(ratio.high)}",
+            f"{shown(median(self.ours[topic]))} {topic.unit}",
+            f"{shown(median(theirs))} {topic.unit}",
+            topic.reach,
+        ).rstrip()
 
-def row(what: str, ratio: str, span: str, ours: str, theirs: str, name: str, reach: str) -> str:
-    return f"  {what:<34}{ratio:>7}  {span:>16}  {ours:>12}  {theirs:>12}  {name:<44}  {reach}"
+
+def row(what: str, ratio: str, span: str, ours: str, theirs: str, reach: str) -> str:
+    return f"  {what:<54}{ratio:>7}  {span:>16}  {ours:>12}  {theirs:>12}   {reach}"
 
 
 def quarters(samples: Sequence[float]) -> tuple[float, float, float]:

@@ -6,6 +6,7 @@ columns the panels stand below one another, at 140 beside. This file refuses to 
 
 from collections import deque
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Self
 
 from msgspec import Struct
@@ -100,6 +101,13 @@ class View:
     def say(self, text: str, style: str = "") -> None:
         """One plain line."""
         self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    def tell(self, label: str, text: str, style: str = "") -> None:
+        """One labelled line of the verdict; a terminal's is broken between words."""
+        line = f"{label:<11}{text}"
+        if self.live:
+            line = fill(line, self.console.width, subsequent_indent=" " * 11)
+        self.say(line, style)
 
     # ── the live page ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,23 +207,22 @@ def plain(picture: Picture) -> str:
 
 def tell_verdict(view: View, verdict: Verdict, picture: Picture, kills: int) -> None:
     """The last lines: what was sent, what the books hold, what was survived, and whether all was kept."""
-    say = view.say
-    say("")
-    say(
-        f"sent       {picture.accepted:,} events acknowledged, for {verdict.acknowledged:,} orders and payment states;"
-        f" {picture.redelivered:,} delivered again, {picture.sent_again:,} sent again unanswered"
+    tell = view.tell
+    view.say("")
+    tell(
+        "sent",
+        f"{picture.accepted:,} events acknowledged, for {verdict.acknowledged:,} orders and payment states;"
+        f" {picture.redelivered:,} delivered again, {picture.sent_again:,} sent again unanswered",
     )
     books = ", ".join(f"{system} {rows:,}" for system, rows in verdict.booked.items())
     broken = f"{len(verdict.missing)} missing, {len(verdict.doubled)} doubled, {len(verdict.out_of_order)} out of order"
-    say(f"books      {books}: {broken}")
+    tell("books", f"{books}: {broken}")
     said = {name: sum(counts.get(name, 0) for counts in picture.partners.values()) for name in FAULTS}
     faults = ", ".join(f"{said[name]:,} {word}" for name, word in FAULTS.items() if said[name])
-    say(f"survived   {faults}; {kills} SIGKILL")
+    tell("survived", f"{faults}; {kills} SIGKILL")
     for line in verdict.faults():
-        say(f"           {line}", style="red")
+        tell("", line, "red")
     if verdict.held:
-        say(
-            "PASS       every acknowledged order and payment is in the partners' books exactly once", style="bold green"
-        )
+        tell("PASS", "every acknowledged order and payment is in the partners' books exactly once", "bold green")
     else:
-        say("FAIL       a promise was broken; the lines above say which", style="bold red")
+        tell("FAIL", "a promise was broken; the lines above say which", "bold red")

@@ -1,0 +1,49 @@
+"""Accepting, against a server that does nothing.
+
+Measured: 64 connections post new, signed 4.7 KB orders to `waybill run`, which verifies, names id and key, appends with
+an fsync and answers 202. It has one worker, and its partner takes a second over each answer, so that accepting is what
+is measured and delivering stays out of it. Baseline, in turn with it, from the same generator and with the same
+requests: an aiohttp Application whose handler only reads the body. The server's CPU (all its threads) stands beside
+both. The generator is closed-loop: its percentiles are those at 64 requests under way, not at an arrival rate.
+"""
+
+import time
+from typing import Any
+
+from benchmarks.blast import blast
+from benchmarks.report import Report, Topic
+from benchmarks.rig import HOOK, bare_server, cpu_s, engine, make_payloads, partner
+
+ROUNDS = 7
+ROUND_S = 1.0
+ORDERS = 20_000
+"""More in each round than any engine here accepts in one; were they used up, duplicates would be answered 200."""
+RATIO_MIN = 0.25
+
+SECTION = "Accept: 64 connections, signed orders of 4.7 KB, fsync; one worker, a partner that takes a second"
+BARE = "aiohttp Application that reads the body"
+PER_SECOND = Topic(SECTION, "accepted", "/s", "≥ 0.25, then 0.40, then 0.50 (prototype 0.35)", paired=True)
+CPU = Topic(SECTION, "server CPU, each request", "µs", paired=True)
+P50 = Topic(SECTION, "round trip, p50", "ms", paired=True)
+P99 = Topic(SECTION, "round trip, p99", "ms", "≤ 15 ms (prototype 25 ms)", paired=True)
+
+
+def test_accepts_at_least_a_quarter_of_what_a_bare_handler_takes(report: Report) -> None:
+    ours: list[dict[str, Any]] = []
+    bare: list[dict[str, Any]] = []
+    with partner(1.0) as partner_port, bare_server() as baseline, engine(partner_port, workers=1) as (running, port, _):
+        servers = [(ours, running.pid, port), (bare, baseline[0].pid, baseline[1])]
+        for number in range(ROUNDS):
+            payloads = make_payloads(ORDERS, number * ORDERS)
+            for found, pid, where in servers[:: 1 if number % 2 else -1]:
+                found.append(blast(where, HOOK, payloads, 64, ROUND_S, lambda pid=pid: cpu_s(pid)))
+                time.sleep(0.1)
+    for found in (*ours, *bare):
+        assert found["statuses"].keys() == {202}, found
+        assert not found["failed"], found
+    for put, rounds in ((report.put, ours), (lambda topic, samples: report.put_baseline(topic, BARE, samples), bare)):
+        put(PER_SECOND, [found["per_second"] for found in rounds])
+        put(CPU, [found["metered"] / found["count"] * 1e6 for found in rounds])
+        put(P50, [found["p50_ms"] for found in rounds])
+        put(P99, [found["p99_ms"] for found in rounds])
+    assert report.ratio(PER_SECOND, BARE).middle >= RATIO_MIN

@@ -1,0 +1,96 @@
+"""Accepted, mapped and delivered: what an event costs from its webhook to its recorded effect.
+
+Measured: 64 connections post new orders of 4.7 KB to `waybill run` with 64 workers for a while; the clock runs until the
+last accepted one is done. Each is verified, stored, decoded, held against its contract, mapped (67 fields), held against
+the target's, announced in the effect ledger, posted to a partner that answers at once, and recorded. Every event
+counted was done at the first attempt. The round trips are those of the accepts while all this goes on.
+
+Baseline, in turn with it, on the same partner: `benchmarks/pair.py`, the same rows inserted in groups with an fsync and
+a plain aiohttp client posting the same body, 64 at once, with no intake and nothing in between.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from benchmarks.blast import blast
+from benchmarks.orders import request_body
+from benchmarks.report import Report, Topic
+from benchmarks.rig import HOOK, ROOT, cpu_s, engine, folder_on_disk, make_payloads, partner
+
+ROUNDS = 3
+ROUND_S = 1.5
+ORDERS = 20_000
+PAIR_EVENTS = 8_000
+DRAIN_S_MAX = 45.0
+
+SECTION = "End to end: accepted, mapped, delivered over HTTP, recorded; 64 connections, 64 workers, a partner that answers"
+PAIR = "the same rows in groups + aiohttp client POST"
+PER_SECOND = Topic(SECTION, "completed", "/s", "≥ 0.33, then 0.50 (prototype 0.46)", paired=True)
+CPU = Topic(SECTION, "CPU, each event", "µs", "≤ 3, then 2 (prototype 2.2)", paired=True)
+P50 = Topic(SECTION, "accept meanwhile, p50", "ms", "beside the bare handler of this run")
+P99 = Topic(SECTION, "accept meanwhile, p99", "ms", "beside the bare handler of this run")
+
+
+def test_completes_events_end_to_end(report: Report, tmp_path: Path) -> None:
+    ours: list[dict[str, Any]] = []
+    pair: list[dict[str, Any]] = []
+    with partner() as partner_port, engine(partner_port, workers=64) as (running, port, admin_port):
+        for number in range(ROUNDS):
+            payloads = make_payloads(ORDERS, number * ORDERS)
+            ours.append(complete(payloads, running.pid, port, admin_port))
+            pair.append(run_pair(partner_port, payloads[0], tmp_path))
+    report.put(PER_SECOND, [found["events"] / found["seconds"] for found in ours])
+    report.put_baseline(PER_SECOND, PAIR, [found["events"] / found["seconds"] for found in pair])
+    report.put(CPU, [found["cpu_s"] / found["events"] * 1e6 for found in ours])
+    report.put_baseline(CPU, PAIR, [found["cpu_s"] / found["events"] * 1e6 for found in pair])
+
+
+def complete(
+    payloads: list[tuple[bytes, dict[str, str]]], pid: int, port: int, admin_port: int
+) -> dict[str, Any]:
+    """One round: posts for ROUND_S, then waits until all that was accepted is done."""
+    accepted_before, done_before = counts(admin_port)
+    started, cpu_before_s = time.perf_counter(), cpu_s(pid)
+    found = blast(port, HOOK, payloads, 64, ROUND_S)
+    assert found["statuses"].keys() == {202}, found
+    while (now := counts(admin_port))[0] - accepted_before > now[1] - done_before:
+        assert time.perf_counter() - started < DRAIN_S_MAX, f"accepted and done: {now}"
+        time.sleep(0.02)
+    return {
+        "events": now[1] - done_before,
+        "seconds": time.perf_counter() - started,
+        "cpu_s": cpu_s(pid) - cpu_before_s,
+        **found,
+    }
+
+
+def counts(admin_port: int) -> tuple[int, int]:
+    """Events (accepted, done at whatever attempt) since the engine's start, from its own metrics."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=10) as answer:
+        page = answer.read().decode()
+    found = [
+        re.search(rf'^waybill_{name}_total{{integration="shopify-orders-to-erp",{label}}} (\d+)', page, re.MULTILINE)
+        for name, label in (("received", 'verdict="accepted"'), ("recorded", 'status="done"'))
+    ]
+    return tuple(int(one[1]) if one else 0 for one in found)
+
+
+def run_pair(partner_port: int, payload: tuple[bytes, dict[str, str]], tmp_path: Path) -> dict[str, Any]:
+    """One round of the baseline, in a process of its own."""
+    body, headers = payload
+    files = {"body": request_body(body, headers), "headers": json.dumps(headers).encode(), "payload": body}
+    for name, raw in files.items():
+        (tmp_path / name).write_bytes(raw)
+    with folder_on_disk() as folder:
+        paths = [str(tmp_path / name) for name in files]
+        command = [sys.executable, "-m", "benchmarks.pair", str(partner_port), *paths, str(folder), str(PAIR_EVENTS)]
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    found: dict[str, Any] = json.loads(ran.stdout)
+    assert found["events"] == PAIR_EVENTS
+    return found
