@@ -31,7 +31,7 @@ check: $(INSTALLED) ## lint, types, import contracts, and the reference workspac
 	$(BIN)/waybill check .
 
 bench: $(INSTALLED) ## speed, as ratios within one run
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-disable-gc -q -s
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-disable-gc --benchmark-max-time=0.2 --benchmark-quiet -q -s
 
 lock: $(INSTALLED) ## renew requirements/dev.lock
 	$(BIN)/python -m pip install --quiet uv

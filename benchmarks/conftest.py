@@ -16,6 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.report import Report, Topic
 
+TURNS = 5
 REPORT = pytest.StashKey[Report]()
 STARTED = pytest.StashKey[tuple[float, float]]()
 
@@ -37,24 +38,26 @@ def report(request: pytest.FixtureRequest) -> Report:
 
 
 class Clocked:
-    """pytest-benchmark's clock, with what it took handed on to the report, in microseconds or per second."""
+    """pytest-benchmark's clock, its median handed on to the report."""
 
     def __init__(self, benchmark: BenchmarkFixture, report: Report) -> None:
         self.benchmark = benchmark
         self.report = report
 
     def put(self, topic: Topic, baseline: str | None = None, items: int = 0) -> None:
-        """Puts the rounds just timed under a topic: as µs a round, or with `items` (in each round) as items a second."""
-        rounds_s = self.benchmark.stats.stats.data
-        samples = [items / took_s for took_s in rounds_s] if items else [took_s * 1e6 for took_s in rounds_s]
-        if baseline is None:
-            self.report.put(topic, samples)
-        else:
-            self.report.put_baseline(topic, baseline, samples)
+        """Puts this turn's median under a topic: as µs a round, or with `items` (in each round) as items a second."""
+        took_s = self.benchmark.stats.stats.median
+        self.report.add(topic, items / took_s if items else took_s * 1e6, baseline)
+
+
+@pytest.fixture(scope="module", params=range(TURNS))
+def turn(request: pytest.FixtureRequest) -> int:
+    """Both sides of a module are timed in turn, several times over: what others do to this machine then falls on both."""
+    return request.param
 
 
 @pytest.fixture
-def clocked(benchmark: BenchmarkFixture, report: Report) -> Clocked:
+def clocked(benchmark: BenchmarkFixture, report: Report, turn: int) -> Clocked:
     return Clocked(benchmark, report)
 
 

@@ -4,57 +4,40 @@ A figure without its baseline from the same run is no figure, so a line without 
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
 
 @dataclass(frozen=True)
 class Topic:
-    """One line of the table. `unit` is what both figures are in; `reach` says which ratio is wanted, with `≥` or `≤`.
-
-    `paired`: sample n of both sides was taken side by side, so the ratio is the median of their ratios, which noise of
-    the machine shifts less than either side.
-    """
+    """One line of the table. `unit` is what both figures are in; `reach` says which ratio is wanted, with `≥` or `≤`."""
 
     section: str
     what: str
     unit: str
     reach: str = ""
-    paired: bool = False
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Waybill's figure as a multiple of the baseline's, and the quarter points between which half of all samples lie."""
-
-    middle: float
-    low: float
-    high: float
 
 
 @dataclass
 class Report:
-    """Samples by topic, Waybill's and each baseline's."""
+    """Samples by topic, Waybill's and each baseline's. Sample n of both sides was taken side by side, so the ratio is
+    the median of their ratios: the noise of a machine shifts it less than it shifts either side.
+    """
 
-    ours: dict[Topic, Sequence[float]] = field(default_factory=dict)
-    baselines: dict[Topic, dict[str, Sequence[float]]] = field(default_factory=dict)
+    ours: dict[Topic, list[float]] = field(default_factory=dict)
+    baselines: dict[Topic, dict[str, list[float]]] = field(default_factory=dict)
 
-    def put(self, topic: Topic, samples: Sequence[float]) -> None:
-        """Waybill's own."""
-        self.ours[topic] = samples
+    def add(self, topic: Topic, sample: float, baseline: str | None = None) -> None:
+        """Keeps a sample of Waybill's, or of the baseline of this name."""
+        if baseline is None:
+            self.ours.setdefault(topic, []).append(sample)
+        else:
+            self.baselines.setdefault(topic, {}).setdefault(baseline, []).append(sample)
 
-    def put_baseline(self, topic: Topic, name: str, samples: Sequence[float]) -> None:
-        self.baselines.setdefault(topic, {})[name] = samples
-
-    def ratio(self, topic: Topic, baseline: str) -> Ratio:
-        ours, theirs = self.ours[topic], self.baselines[topic][baseline]
-        if topic.paired:
-            low, middle, high = quarters([one / other for one, other in zip(ours, theirs, strict=True)])
-            return Ratio(middle, low, high)
-        low, _, high = quarters(ours)
-        their_low, _, their_high = quarters(theirs)
-        return Ratio(median(ours) / median(theirs), low / their_high, high / their_low)
+    def ratios(self, topic: Topic, baseline: str) -> list[float]:
+        """Waybill's samples as multiples of the baseline's."""
+        pairs = zip(self.ours[topic], self.baselines[topic][baseline], strict=True)
+        return [one / other for one, other in pairs]
 
     def lines(self) -> list[str]:
         """The table. Raises ValueError for a topic of which one side is missing."""
@@ -71,11 +54,12 @@ class Report:
         return made
 
     def line(self, topic: Topic, baseline: str) -> str:
-        ratio, theirs = self.ratio(topic, baseline), self.baselines[topic][baseline]
+        ratios, theirs = self.ratios(topic, baseline), self.baselines[topic][baseline]
+        low, _, high = quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
         return row(
             topic.what,
-            shown(ratio.middle),
-            f"{shown(ratio.low)} to {shown(ratio.high)}",
+            shown(median(ratios)),
+            f"{shown(low)} to {shown(high)}",
             f"{shown(median(self.ours[topic]))} {topic.unit}",
             f"{shown(median(theirs))} {topic.unit}",
             topic.reach,
@@ -84,14 +68,6 @@ class Report:
 
 def row(what: str, ratio: str, span: str, ours: str, theirs: str, reach: str) -> str:
     return f"  {what:<54}{ratio:>7}  {span:>16}  {ours:>12}  {theirs:>12}   {reach}"
-
-
-def quarters(samples: Sequence[float]) -> tuple[float, float, float]:
-    """The quarter points of samples; a single one is all three."""
-    if len(samples) == 1:
-        return samples[0], samples[0], samples[0]
-    low, middle, high = quantiles(samples, method="inclusive")
-    return low, middle, high
 
 
 def shown(number: float) -> str:

@@ -76,7 +76,6 @@ def find_events(connection: Any, wanted: Filter, most: int | None) -> Iterator[E
 
 def events(arguments: argparse.Namespace) -> int:
     """Lists events."""
-    connection = open_reader(store_address(Path(arguments.workspace), arguments.store).path)
     wanted = Filter(
         status=check_statuses(arguments.status),
         integration=arguments.integration,
@@ -84,6 +83,7 @@ def events(arguments: argparse.Namespace) -> int:
         id=arguments.id,
         key=arguments.key,
     )
+    connection = open_reader(store_address(Path(arguments.workspace), arguments.store).path)
     most = arguments.limit or (None if arguments.format == "json" else SHOWN)
     count = 0
     for row in find_events(connection, wanted, most):

@@ -215,7 +215,12 @@ class Engine:
 
     def refresh(self, _system: str) -> None:
         """Reads credentials again after a partner said 401; the next send uses them."""
-        self.spawn(self.http.replace(HttpClient(addresses(self.loaded), self.clock)))
+        try:
+            client = HttpClient(addresses(self.loaded), self.clock)
+        except UserError as error:
+            self.fact("refresh_failed", reason=str(error))
+            return
+        self.spawn(self.http.replace(client))
 
     async def reload(self) -> None:
         """Puts in the workspace as it is on disk now, or refuses it and says why."""
@@ -240,7 +245,7 @@ class Engine:
     # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, request: Any) -> Any:
-        """Carries out people's decisions: {store, moves: [[event, action, by, reason, latest], …]} → {answers: [text, …]}.
+        """Carries out people's decisions: {store, moves: [[event, action, by, reason, latest]]} → {answers}.
 
         A command that means another store than ours is told so, and opens that one itself.
         """

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from engine.errors import Gone, LeaseLost, StoreFull
+from engine.language import LanguageError
 from engine.model import Delivery, EffectState, Fact, Outcome, Sent, Status, Verdict, effect_digest
 from engine.ports import Chance, Clock, Committer, HttpOut, Item, Observer, Result, Verb
 from engine.rules import decide, steps
@@ -208,20 +209,13 @@ class Deliverer:
             at=now,
             lease_until=lease_until,
             again=again,
+            record=self.make_record(progress, Status.RUNNING, step=call.step.id) if progress.lines else None,
         )
-        written = self.flush(progress, call.step.id) if progress.lines or progress.settled else None
+        progress.lines, progress.settled = [], None
         answered = await self.commit(self.store.begin, intent)
-        if written is not None and not await written:
-            raise LeaseLost
         if answered.leave is Leave.SEND:
             progress.attempts += 1
         return answered
-
-    def flush(self, progress: Progress, step: str) -> "asyncio.Future[bool]":
-        """Records what ended while the delivery goes on; in the same group as the intent that follows."""
-        record = self.make_record(progress, Status.RUNNING, step=step)
-        progress.lines, progress.settled = [], None
-        return asyncio.ensure_future(self.commit(self.store.record, record))
 
     async def send(self, progress: Progress, call: steps.Call, answered: Answered, *, refreshed: bool) -> Decision:
         """Sends, and decides what the answer means."""
@@ -245,7 +239,6 @@ class Deliverer:
         assert lookup is not None
         asked = {"input": call.input, "once": call.once}
         operation = lookup.operation
-        request = operation.request(lookup.input(asked), call.once)
         counted = Intent(
             event=progress.delivery.event,
             token=progress.delivery.token,
@@ -262,7 +255,11 @@ class Deliverer:
         if (await self.commit(self.store.begin, counted)).leave is Leave.STALE:
             raise LeaseLost
         progress.attempts += 1
-        outcome = await self.http.send(request, self.live.system(operation.system).timeout_s)
+        try:
+            request = operation.request(lookup.input(asked), call.once)
+            outcome = await self.http.send(request, self.live.system(operation.system).timeout_s)
+        except LanguageError as error:
+            outcome = Outcome(Sent.NOT_SENT, f"the look-up cannot be made: {error.message}")
         scope = answer_scope(call.input, call.once, outcome)
         verdict, why = classify(operation, outcome, scope)
         found = is_found(lookup, scope) if verdict is Verdict.DONE else None

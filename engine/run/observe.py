@@ -31,6 +31,7 @@ LOGGED = frozenset(
         "http_error",
         "released",
         "weak_secret",
+        "refresh_failed",
     )
 )
 LOGGED_STATUSES = frozenset(("held", "quarantined", "dead", "discarded"))

@@ -12,9 +12,8 @@ from engine.wire.http_client import SystemAddress
 from engine.wire.secrets import Secret, read_secret
 from engine.wire.sign_in import Auth, Basic, Bearer, Header
 
-
 CONNECTIONS_MAX = 1_000
-"""Connections to one system at most. Workers are the limit that counts: a call must not spend its deadline in a queue."""
+"""Connections to one system at most. Workers are the limit that counts: no call spends its deadline in a queue."""
 
 
 def place(mark: Mark) -> str:

@@ -31,22 +31,6 @@ class Claimed(Struct, frozen=True):
     next_due_at: int | None
 
 
-class Intent(Struct, frozen=True):
-    """A call about to be sent. `once` is None for operations without effect; `again` is the decision to send once more
-    although an earlier send has no outcome."""
-
-    event: int
-    token: int
-    step: str
-    system: str
-    operation: str
-    once: str | None
-    request_digest: bytes
-    at: int
-    lease_until: int
-    again: bool = False
-
-
 class Leave(StrEnum):
     """What the ledger says to an intent."""
 
@@ -115,6 +99,24 @@ class Record(Struct, frozen=True):
     reason: str = ""
     lines: tuple[Line, ...] = ()
     settled: Settled | None = None
+
+
+class Intent(Struct, frozen=True):
+    """A call about to be sent. `once` is None for operations without effect; `again` is the decision to send once more
+    although an earlier send has no outcome. `record` is what ended just before: it is written first, in the same item,
+    so that an outcome and the intent that follows it cannot come apart."""
+
+    event: int
+    token: int
+    step: str
+    system: str
+    operation: str
+    once: str | None
+    request_digest: bytes
+    at: int
+    lease_until: int
+    again: bool = False
+    record: Record | None = None
 
 
 class Move(Struct, frozen=True):

@@ -264,6 +264,8 @@ class SqliteStore:
         return [self.begin_one(connection, intent) for intent in intents]
 
     def begin_one(self, connection: apsw.Connection, intent: Intent) -> Answered:
+        if intent.record is not None and not self.record_one(connection, intent.record):
+            return Answered(Leave.STALE)
         holds = connection.execute(
             "SELECT 1 FROM delivery WHERE event = ? AND token = ? AND status = 'running'", (intent.event, intent.token)
         ).get

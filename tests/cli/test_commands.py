@@ -9,17 +9,21 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from jsonschema import Draft202012Validator
 from real import ROOT
-from spec.minimal import ERP, MINIMAL, SPEC, edited
+from spec.minimal import SPEC, edited
 from spec.test_ten_faults import PLANTED
 
 from engine.cli import main, parser
+from engine.model import Arrival
+from engine.run.load import load
+from engine.store.committer import run_group
+from engine.store.files import open_writer, store_address
+from engine.store.sqlite import SqliteStore
 
 Captured = pytest.CaptureFixture[str]
 SHOPIFY, STRIPE = "shopify-orders-to-erp", "stripe-payments-to-ledger"
@@ -81,7 +85,9 @@ def test_init_takes_an_empty_folder_and_leaves_any_other_alone(tmp_path: Path, c
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
 
 
-def test_ten_faults_in_four_files_end_with_2_and_each_has_its_place_and_no_trace(broken: Path, capsys: Captured) -> None:
+def test_ten_faults_in_four_files_end_with_2_and_each_has_its_place_and_no_trace(
+    broken: Path, capsys: Captured
+) -> None:
     assert main(["check", str(broken)]) == 2
     out, err = capsys.readouterr()
     assert err == ""
@@ -146,9 +152,15 @@ def test_check_reports_the_same_faults_in_every_format_and_with_the_same_code(
 
 @pytest.mark.parametrize("format_", REPORTS)
 def test_a_finding_that_is_an_error_ends_with_1(format_: str, tmp_path: Path, capsys: Captured) -> None:
-    unsigned = edited(("charter/systems/shop.yaml", "verify: {scheme: shopify, secret: {secret: SHOP_SECRET}}", "answer: {status: 200}"))
+    unsigned = edited(
+        (
+            "charter/systems/shop.yaml",
+            "verify: {scheme: shopify, secret: {secret: SHOP_SECRET}}",
+            "answer: {status: 200}",
+        )
+    )
     assert main(["check", str(written(tmp_path, unsigned)), "--format", format_]) == 1
-    assert ("webhook-unsigned" in {code for _, _, code in REPORTS[format_](capsys.readouterr().out)})
+    assert "unsigned-webhook" in {code for _, _, code in REPORTS[format_](capsys.readouterr().out)}
 
 
 def test_a_finding_that_is_only_a_warning_ends_with_0(tmp_path: Path, capsys: Captured) -> None:
@@ -179,7 +191,15 @@ def test_an_unknown_code_is_answered_with_the_nearest_one(capsys: Captured) -> N
     assert capsys.readouterr() == ("", "waybill: there is no code `bear-number`; did you mean `bare-number`?\n")
 
 
-@pytest.mark.parametrize(("kind", "files"), [("spec", "specs/*"), ("mapping", "mappings/*"), ("system", "charter/systems/*"), ("charter", "charter/charter.yaml")])
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [
+        ("spec", "specs/*"),
+        ("mapping", "mappings/*"),
+        ("system", "charter/systems/*"),
+        ("charter", "charter/charter.yaml"),
+    ],
+)
 def test_schema_prints_a_json_schema_that_the_reference_workspace_fits(kind: str, files: str, capsys: Captured) -> None:
     from engine.spec import yaml
 
@@ -216,7 +236,9 @@ def test_try_prints_the_pinned_shape_as_json(shop: Path, capsys: Captured) -> No
 
 def test_try_shows_the_idempotency_key_and_no_sign_in(shop: Path, capsys: Captured) -> None:
     event = f"{shop}/recordings/shopify/order-paid.json"
-    assert main(["try", SHOPIFY, event, "--workspace", str(shop), "--environment", "production", "--format", "json"]) == 0
+    assert (
+        main(["try", SHOPIFY, event, "--workspace", str(shop), "--environment", "production", "--format", "json"]) == 0
+    )
     (call,) = json.loads(capsys.readouterr().out)["calls"]
     assert call["url"] == "https://erp.northwind.example/sales-orders"
     assert [*call["headers"]] == ["Idempotency-Key"]
@@ -236,8 +258,8 @@ def test_try_tells_people_how_it_ended_with_steps_and_calls(shop: Path, capsys: 
     ("event", "status", "reason"),
     [
         ("order-pending", "ignored", "`receive.when` is false"),
-        ("order-large", "held", "order #2058: 548000 minor units of EUR"),
-        ("order-unknown-sku", "quarantined", "'NW-HAMMOCK-DBL' is not in table sku-registry"),
+        ("order-large", "held", "order #2043: 590800 minor units of USD"),
+        ("order-unknown-sku", "quarantined", "'NW-HAMMOCK-XL' is not in table sku-registry"),
         ("order-malformed", "quarantined", "total_price: must match the pattern"),
     ],
 )
@@ -276,7 +298,13 @@ def test_try_raw_takes_the_file_as_the_body_whatever_it_holds(shop: Path, capsys
 
 
 def test_try_shows_nothing_that_moves_a_terminal_s_cursor(shop: Path, capsys: Captured) -> None:
-    hostile = {"id": "\x1b[2J\x9b\u202e", "object": "event", "type": "none", "created": 1, "data": {"object": {"id": "a\r"}}}
+    hostile = {
+        "id": "\x1b[2J\x9b\u202e",
+        "object": "event",
+        "type": "none",
+        "created": 1,
+        "data": {"object": {"id": "a\r"}},
+    }
     assert main(["try", STRIPE, event_file(shop, hostile), "--raw", "--workspace", str(shop)]) == 0
     assert capsys.readouterr().out == "ignored: `receive.when` is false\n  id \\u001b[2J\\u009b\\u202e   key a\\u000d\n"
 
@@ -295,7 +323,9 @@ BAD_EVENTS: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("content", "said"), BAD_EVENTS)
-def test_a_file_that_is_no_event_ends_with_2_and_is_named(content: object, said: str, shop: Path, capsys: Captured) -> None:
+def test_a_file_that_is_no_event_ends_with_2_and_is_named(
+    content: object, said: str, shop: Path, capsys: Captured
+) -> None:
     file = event_file(shop, content)
     assert main(["try", STRIPE, file, "--workspace", str(shop)]) == 2
     out, err = capsys.readouterr()
@@ -304,18 +334,33 @@ def test_a_file_that_is_no_event_ends_with_2_and_is_named(content: object, said:
     assert said in err
 
 
-def test_what_try_cannot_find_is_named_with_what_there_is(shop: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_try_cannot_find_is_named_with_what_there_is(
+    shop: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(shop)
     event = "recordings/stripe/charge-succeeded.json"
     cases = {
         ("nothing", event): f"there is no integration `nothing` in .; there are: {SHOPIFY}, {STRIPE}",
         ("specs/nothing.yaml", event): "there is no file specs/nothing.yaml",
-        ("mappings/shopify-order.yaml", event): "mappings/shopify-order.yaml is not below a folder specs/ of a workspace",
+        (
+            "mappings/shopify-order.yaml",
+            event,
+        ): "mappings/shopify-order.yaml is not below a folder specs/ of a workspace",
         (STRIPE, "nothing.json"): "there is no file nothing.json",
         (STRIPE, "specs"): "there is no file specs",
-        (STRIPE, event, "--environment", "moon"): "there is no environment `moon` in charter/charter.yaml; known: local, production",
+        (
+            STRIPE,
+            event,
+            "--environment",
+            "moon",
+        ): "there is no environment `moon` in charter/charter.yaml; known: local, production",
         (STRIPE, event, "--workspace", "nowhere"): "there is no folder nowhere",
-        (STRIPE, event, "--workspace", "specs"): "specs is not a workspace: it has none of the folders charter, mappings, specs, recordings; `waybill init DIR` makes one",
+        (
+            STRIPE,
+            event,
+            "--workspace",
+            "specs",
+        ): "specs is not a workspace: it has none of the folders charter, mappings, specs, recordings; `waybill init DIR` makes one",
     }
     for words, said in cases.items():
         assert main(["try", *words]) == 2
@@ -360,9 +405,14 @@ WRONG: Mapping[tuple[str, ...], str] = {
     ("redrive", "evt-1", "--status", "dead"): "name events, or choose them all with --status",
     ("events", "--store", "mysql://host/db"): "`mysql` is not a store URL; write sqlite:///path/events.db",
     ("events", "--store", "events.db"): "`events.db` is not a store URL",
-    ("events", "--store", "postgresql://host/db"): "a postgresql:// store is part of the design, but not of this release",
+    (
+        "events",
+        "--store",
+        "postgresql://host/db",
+    ): "a postgresql:// store is part of the design, but not of this release",
     ("events", "--store", "sqlite:////tmp/a.db?size=1"): "unknown store option `size`; known: max_size=64MiB",
     ("events", "--store", "sqlite:////tmp/a.db?max_size=big"): "`big` is not a size; write for example 64MiB",
+    ("events", "--status", "ded"): "there is no status `ded`; known: accepted, running,",
     ("run", "nowhere"): "there is no folder nowhere",
     ("check", "nowhere"): "there is no folder nowhere",
 }
@@ -380,11 +430,115 @@ def test_what_a_command_cannot_take_is_a_sentence_and_ends_with_2(
     assert err.count("\n") == 1
 
 
-def test_an_unknown_status_is_answered_with_the_known_ones(shop: Path, capsys: Captured) -> None:
-    # The store is opened first: a reader's question about a store that is not there has one answer.
-    written(shop, {".waybill/events.db": ""})
-    assert main(["events", "--workspace", str(shop), "--status", "ded"]) == 2
-    assert "schema 0" in capsys.readouterr().err
+# ── what is stored ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+AT = 1_732_266_931_000_000
+HOSTILE = "\x1b[2J\x9b\u202e"
+
+
+@pytest.fixture
+def stored(shop: Path) -> tuple[str, ...]:
+    """A store with one event that is accepted and one that is quarantined; the words that name it."""
+    plan = load(shop, "local").plans[SHOPIFY]
+    store = SqliteStore()
+    connection = open_writer(store_address(shop, None))
+    arrivals = [
+        Arrival(SHOPIFY, plan.hash, "hook-1", "6104455127301", {}, {}, b"{}", AT, 60),
+        Arrival(
+            SHOPIFY, plan.hash, HOSTILE, None, {}, {}, b"{}", AT + 1, 60, reason="receive.key gave no text or number"
+        ),
+    ]
+    kept = (plan.hash, plan.integration, plan.version, plan.content, AT)
+    run_group(connection, [(store.keep_plans, kept), *((store.accept, arrival) for arrival in arrivals)])
+    connection.close()
+    return "--workspace", str(shop)
+
+
+def test_events_are_listed_for_people_with_a_count(stored: tuple[str, ...], capsys: Captured) -> None:
+    assert main(["events", *stored]) == 0
+    assert capsys.readouterr().out == (
+        "evt-1       accepted    2024-11-22T09:15:31Z  shopify-orders-to-erp@1  id hook-1  key 6104455127301\n"
+        "evt-2       quarantined 2024-11-22T09:15:31Z  shopify-orders-to-erp@1  id \\u001b[2J\\u009b\\u202e  key -"
+        "  receive.key gave no text or number\n"
+        "2 events\n"
+    )
+
+
+def test_events_are_one_json_object_a_line_with_the_pinned_fields(stored: tuple[str, ...], capsys: Captured) -> None:
+    assert main(["events", *stored, "--format", "json"]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    pinned = {"event", "integration", "id", "key", "status", "attempts", "received_at", "spec", "queue", "reason"}
+    assert pinned <= set(first)
+    assert {name: first[name] for name in pinned} == {
+        "event": "evt-1", "integration": SHOPIFY, "id": "hook-1", "key": "6104455127301", "status": "accepted",
+        "attempts": 0, "received_at": "2024-11-22T09:15:31.000000Z", "spec": f"{SHOPIFY}@1", "queue": None, "reason": None,
+    }  # fmt: skip
+    assert (second["id"], second["key"], second["status"]) == (HOSTILE, None, "quarantined")
+
+
+@pytest.mark.parametrize(
+    ("words", "events"),
+    [
+        (("--status", "accepted"), ["evt-1"]),
+        (("--status", "accepted", "--status", "quarantined"), ["evt-1", "evt-2"]),
+        (("--status", "dead"), []),
+        (("--id", "hook-1"), ["evt-1"]),
+        (("--key", "6104455127301"), ["evt-1"]),
+        (("--key", "6104455127301", "--status", "quarantined"), []),
+        (("--integration", SHOPIFY), ["evt-1", "evt-2"]),
+        (("--integration", STRIPE), []),
+        (("--queue", "fraud-review"), []),
+        (("--limit", "1"), ["evt-1"]),
+    ],
+)
+def test_events_are_chosen_by_what_is_asked(
+    words: tuple[str, ...], events: list[str], stored: tuple[str, ...], capsys: Captured
+) -> None:
+    assert main(["events", *stored, *words, "--format", "json"]) == 0
+    assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == events
+    assert main(["events", *stored, *words]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.startswith(("1 event", "2 events") if events else "no events")
+
+
+def test_an_unknown_status_is_answered_with_the_known_ones(stored: tuple[str, ...], capsys: Captured) -> None:
+    assert main(["events", *stored, "--status", "ded"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(
+        "waybill: there is no status `ded`; known: accepted, running, waiting, held, quarantined, done,"
+    )
+
+
+def test_the_story_of_an_event_is_told_to_people_and_to_programs(stored: tuple[str, ...], capsys: Captured) -> None:
+    assert main(["event", "evt-2", *stored]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"evt-2  {SHOPIFY}@1  quarantined"
+    assert lines[1] == "  id \\u001b[2J\\u009b\\u202e   key -"
+    assert lines[2] == "  2024-11-22T09:15:31.000001Z  arrived"
+    assert lines[3] == "  2024-11-22T09:15:31.000001Z  quarantined: receive.key gave no text or number"
+    assert main(["event", "2", *stored, "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["event"], told["status"], told["story"], told["effects"]) == ("evt-2", "quarantined", [], [])
+
+
+def test_an_event_that_is_not_there_is_a_sentence(stored: tuple[str, ...], capsys: Captured) -> None:
+    for number in (0, 3, 10**17):
+        assert main(["event", f"evt-{number}", *stored]) == 2
+        assert capsys.readouterr() == ("", f"waybill: there is no event evt-{number}\n")
+
+
+def test_what_cannot_be_moved_is_said_of_each_and_ends_with_1(stored: tuple[str, ...], capsys: Captured) -> None:
+    assert main(["release", "evt-2", "evt-1", "evt-3", *WHO, *stored]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "evt-2: released"
+    assert [line.split(":")[0] for line in lines] == ["evt-2", "evt-1", "evt-3"]
+    assert "accepted" in lines[1]
+    assert "there is no event" in lines[2]
+    assert main(["redrive", "--status", "dead", *stored]) == 0
+    assert capsys.readouterr().out == "no events\n"
+    assert main(["event", "evt-2", *stored]) == 0
+    assert "ada: checked" in capsys.readouterr().out
 
 
 # ── the command line itself ──────────────────────────────────────────────────────────────────────────────────────────
@@ -516,7 +670,11 @@ def started(*words: str, out: int, buffered: bool = True) -> subprocess.Popen[st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("buffered", [True, False])
-@pytest.mark.parametrize("words", [("explain",), ("schema", "spec"), ("explain", "unused"), ("--help",), ("check", "--help"), ("--version",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [("explain",), ("schema", "spec"), ("explain", "unused"), ("--help",), ("check", "--help"), ("--version",)],
+    ids=" ".join,
+)
 def test_a_reader_that_has_seen_enough_is_no_failure(words: tuple[str, ...], buffered: bool) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -555,6 +713,20 @@ def test_ctrl_c_while_a_command_writes_ends_with_130() -> None:
 @pytest.mark.slow
 def test_help_needs_none_of_the_heavy_packages() -> None:
     look = "import sys; from engine.cli import parser; parser().format_help(); print(*sorted({m.split('.')[0] for m in sys.modules}))"
-    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
-    heavy = {"aiohttp", "apsw", "asyncio", "jinja2", "jsonschema", "jsonschema_rs", "msgspec", "prometheus_client", "rich", "ruamel", "uvloop"}
+    done = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+    )
+    heavy = {
+        "aiohttp",
+        "apsw",
+        "asyncio",
+        "jinja2",
+        "jsonschema",
+        "jsonschema_rs",
+        "msgspec",
+        "prometheus_client",
+        "rich",
+        "ruamel",
+        "uvloop",
+    }
     assert heavy.isdisjoint(done.stdout.split())

@@ -80,13 +80,17 @@ PLANTED: Mapping[str, tuple[str, str, str, str, tuple[str, ...]]] = {
     "the second event of an example, with the reason why it ended otherwise": (
         STRIPE,
         "    events: [recordings/stripe/dispute-prevented.json]\n    expect: [{status: quarantined, calls: []}]\n",
-        "    events: [recordings/stripe/dispute-created.json, recordings/stripe/dispute-prevented.json]\n"
-        "    expect: [{status: done}, {status: done}]\n",
+        (
+            "    events: [recordings/stripe/dispute-created.json, recordings/stripe/dispute-prevented.json]\n"
+            "    expect: [{status: done}, {status: done}]\n"
+        ),
         "a dispute closed in a way no table knows",
         (
-            "recordings/stripe/dispute-prevented.json: status is quarantined, not done (step payment: state: "
-            "'charge.dispute.closed:prevented' is not in table stripe-payment-state (column event); direction: "
-            "'charge.dispute.closed:prevented' is not in table stripe-payment-state (column event))",
+            (
+                "recordings/stripe/dispute-prevented.json: status is quarantined, not done (step payment: state: "
+                "'charge.dispute.closed:prevented' is not in table stripe-payment-state (column event); direction: "
+                "'charge.dispute.closed:prevented' is not in table stripe-payment-state (column event))"
+            ),
         ),
     ),
     "a mapping that changed under it": (
@@ -95,8 +99,10 @@ PLANTED: Mapping[str, tuple[str, str, str, str, tuple[str, ...]]] = {
         "  total: {from: total_price, money: \"'JPY'\"}\n",
         "a paid order",
         (
-            "recordings/shopify/order-paid.json: status is quarantined, not done (step order: total: the amount has "
-            "more than the 0 digits its currency has behind the point)",
+            (
+                "recordings/shopify/order-paid.json: status is quarantined, not done (step order: total: the amount has "
+                "more than the 0 digits its currency has behind the point)"
+            ),
             "recordings/shopify/order-paid.json: calls are [], not [erp.create_order]",
         ),
     ),

@@ -75,6 +75,22 @@ def test_a_lost_request_is_looked_up_not_found_and_sent_again_with_the_same_key(
     assert stage.sent[0].headers == stage.sent[2].headers
 
 
+def test_a_look_up_that_cannot_be_made_holds_the_event() -> None:
+    files = erp('"{external_id: once}", found', '"{external_id: input.nothing.at_all | length(@)}", found')
+    stage = Stage(
+        LOST,
+        files={
+            **files,
+            "charter/systems/erp.yaml": files["charter/systems/erp.yaml"].replace(
+                "attempts_max: 60", "attempts_max: 3"
+            ),
+        },
+    )
+    stage.arrive()
+    stage.run_all()
+    assert (stage.status(), stage.row().queue, stage.paths()) == ("held", "unknown-effects", [POST])
+
+
 @pytest.mark.parametrize("failed", [answered(500), LOST, answered(404), answered(200, {"unexpected": True})])
 def test_a_look_up_that_cannot_tell_is_never_taken_for_not_there(failed: object) -> None:
     stage = Stage(LOST, failed, FOUND)  # type: ignore[arg-type]

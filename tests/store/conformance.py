@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import pytest
+from msgspec.structs import replace
 
 from engine.errors import StoreFull
 from engine.model import Arrival, Delivery, EffectState, Status, effect_digest
@@ -319,6 +320,23 @@ class Conformance:
         assert answers == [Leave.SEND, Leave.SEND]
         driver.commit(driver.store.recover, T0)
         assert claim(driver)[0].attempts == 2
+
+    def test_what_ended_before_is_written_with_the_intent_that_follows(self, driver: Driver) -> None:
+        delivery = one_claimed(driver)
+        line = Line("score", "call", T0, ended=True, result=7)
+        before = record(delivery, Status.RUNNING, lines=(line,), lease_until=T0 + HOUR)
+        (answered,) = driver.commit(driver.store.begin, replace(intent(delivery), record=before))
+        assert answered.leave is Leave.SEND
+        driver.commit(driver.store.recover, T0)
+        (again,) = claim(driver)
+        assert ([step.result for step in again.steps], again.attempts) == ([7], 1)
+
+    def test_a_stale_record_takes_its_intent_with_it(self, driver: Driver) -> None:
+        stale = one_claimed(driver)
+        (fresh,) = claim(driver, at=T0 + 2 * HOUR)
+        late = replace(intent(stale), record=record(stale, Status.RUNNING, lines=(Line("score", "call", T0),)))
+        assert driver.commit(driver.store.begin, late)[0].leave is Leave.STALE
+        assert driver.commit(driver.store.begin, intent(fresh))[0].leave is Leave.SEND
 
     def test_a_stale_lease_may_not_send(self, driver: Driver) -> None:
         stale = one_claimed(driver)
