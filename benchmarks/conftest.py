@@ -7,8 +7,9 @@ CPU others used meanwhile is told under the table: above a few percent, look at 
 import os
 import platform
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -17,6 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.report import Report, Topic
 
 TURNS = 5
+Arguments = tuple[object, ...]
 REPORT = pytest.StashKey[Report]()
 STARTED = pytest.StashKey[tuple[float, float]]()
 
@@ -44,16 +46,30 @@ class Clocked:
         self.benchmark = benchmark
         self.report = report
 
+    def call(self, group: str, target: Callable[..., object], *arguments: object) -> None:
+        """Times calls that leave no trace, as many as pytest-benchmark finds right."""
+        self.benchmark.group = group
+        self.benchmark(target, *arguments)
+
+    def commit(self, group: str, target: Callable[..., object], prepare: Callable[[], Arguments], rounds: int) -> None:
+        """Times calls that do leave one: `prepare` gives the arguments of each, untimed. Two more go before, uncounted."""
+        self.benchmark.group = group
+        pedantic: Any = self.benchmark.pedantic  # untyped in the library
+        pedantic(target, setup=lambda: (prepare(), {}), rounds=rounds, warmup_rounds=2)
+
     def put(self, topic: Topic, baseline: str | None = None, items: int = 0) -> None:
         """Puts this turn's median under a topic: as µs a round, or with `items` (in each round) as items a second."""
-        took_s = self.benchmark.stats.stats.median
+        timed = self.benchmark.stats
+        assert timed is not None
+        took_s = timed.stats.median
         self.report.add(topic, items / took_s if items else took_s * 1e6, baseline)
 
 
 @pytest.fixture(scope="module", params=range(TURNS))
 def turn(request: pytest.FixtureRequest) -> int:
     """Both sides of a module are timed in turn, several times over: what others do to this machine then falls on both."""
-    return request.param
+    number: int = request.param
+    return number
 
 
 @pytest.fixture
@@ -75,9 +91,10 @@ def conditions(config: pytest.Config) -> list[str]:
     took_s, cores = time.monotonic() - started, os.cpu_count() or 1
     mine = os.times()
     others_s = busy_s() - busy_before_s - (mine.user + mine.system + mine.children_user + mine.children_system)
+    versions = f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}, {platform.machine()}"
+    others = max(0.0, others_s / (took_s * cores))
     return [
-        f"  Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}, {platform.machine()}, {cores} cores;"
-        f" {took_s:.0f} s, of which others used {max(0.0, others_s / (took_s * cores)):.0%} of the cores.",
+        f"  {versions}, {cores} cores; in these {took_s:.0f} s others and the kernel's own work took {others:.0%} of them.",
         "  The ratio is Waybill's figure through the baseline's of the same run; half of all samples lie in the middle half.",
     ]
 

@@ -32,12 +32,15 @@ PLAN, KEY_DIGEST_BYTES, AT = "0" * 64, 16, 1_800_000_000_000_000
 INSERTS = (
     "INSERT INTO event (event, integration, id, key, received_at, headers, query, body) VALUES (?, 'shopify-orders-to-erp', ?, ?, ?, ?, '{}', ?)",
     "INSERT INTO identity (digest, event, expires_at) VALUES (?, ?, ?)",
-    "INSERT INTO delivery (event, integration, plan, key_digest, status, ready, due_at, token, attempts, number, step, finished_at)"
-    " VALUES (?, 'shopify-orders-to-erp', ?, ?, 'done', 0, ?, 1, 1, 1, 'erp', ?)",
-    "INSERT INTO effect (digest, system, operation, once, event, step, state, request_digest, first_sent_at, attempts, result)"
-    " VALUES (?, 'erp', 'create_order', ?, ?, 'erp', 'done', ?, ?, 1, '\"so-1\"')",
-    "INSERT INTO line (event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result)"
-    " VALUES (?, 0, 'erp', 'call', ?, 'erp.create_order', ?, 'done', 201, 1000, 'answered 201', 1, '\"so-1\"')",
+    """INSERT INTO delivery
+       (event, integration, plan, key_digest, status, ready, due_at, token, attempts, number, step, finished_at)
+       VALUES (?, 'shopify-orders-to-erp', ?, ?, 'done', 0, ?, 1, 1, 1, 'erp', ?)""",
+    """INSERT INTO effect
+       (digest, system, operation, once, event, step, state, request_digest, first_sent_at, attempts, result)
+       VALUES (?, 'erp', 'create_order', ?, ?, 'erp', 'done', ?, ?, 1, '"so-1"')""",
+    """INSERT INTO line
+       (event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result)
+       VALUES (?, 0, 'erp', 'call', ?, 'erp.create_order', ?, 'done', 201, 1000, 'answered 201', 1, '"so-1"')""",
 )
 
 
@@ -120,5 +123,5 @@ async def run(port: int, body: bytes, headers: bytes, payload: bytes, folder: Pa
 
 if __name__ == "__main__":
     port, body, headers, payload, folder, events = sys.argv[1:]
-    files = (Path(path).read_bytes() for path in (body, headers, payload))
-    uvloop.run(run(int(port), *files, Path(folder), int(events)))
+    given = [Path(path).read_bytes() for path in (body, headers, payload)]
+    uvloop.run(run(int(port), given[0], given[1], given[2], Path(folder), int(events)))

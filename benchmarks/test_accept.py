@@ -8,6 +8,7 @@ both. The generator is closed-loop: its percentiles are those at 64 requests und
 """
 
 import time
+from functools import partial
 from statistics import median
 
 from benchmarks.blast import blast
@@ -34,7 +35,7 @@ def test_accepts_at_least_a_quarter_of_what_a_bare_handler_takes(report: Report)
         for number in range(ROUNDS):
             payloads = make_payloads(ORDERS, number * ORDERS)
             for side, pid, where in servers[:: 1 if number % 2 else -1]:
-                found = blast(where, HOOK, payloads, 64, ROUND_S, lambda pid=pid: cpu_s(pid))
+                found = blast(where, HOOK, payloads, 64, ROUND_S, partial(cpu_s, pid))
                 assert found["statuses"].keys() == {202}, found
                 assert not found["failed"], found
                 report.add(PER_SECOND, found["per_second"], side)

@@ -30,14 +30,12 @@ CHECKING_PLAIN = Topic(SECTION, "Contract.check, an order that holds it", "µs",
 
 
 def test_decodes_a_body(clocked: Clocked) -> None:
-    clocked.benchmark.group = "body"
-    clocked.benchmark(decode_body, RAW)
+    clocked.call("body", decode_body, RAW)
     clocked.put(DECODING)
 
 
 def test_loads_json(clocked: Clocked) -> None:
-    clocked.benchmark.group = "body"
-    clocked.benchmark(json.loads, RAW)
+    clocked.call("body", json.loads, RAW)
     clocked.put(DECODING, "json.loads (floats, the last of a doubled key)")
 
 
@@ -51,8 +49,7 @@ def test_loads_json_strictly(clocked: Clocked) -> None:
         return json.loads(raw, parse_float=Decimal, object_pairs_hook=once_each)
 
     assert loads(RAW) == ORDER
-    clocked.benchmark.group = "body"
-    clocked.benchmark(loads, RAW)
+    clocked.call("body", loads, RAW)
     clocked.put(DECODING, "json.loads (Decimals, no key twice)")
 
 
@@ -60,8 +57,7 @@ def test_checks_a_contract(clocked: Clocked) -> None:
     contract = reference().plans[INTEGRATION].receive.contract
     assert contract is not None
     assert contract.check(ORDER) == ()
-    clocked.benchmark.group = "contract"
-    clocked.benchmark(contract.check, ORDER)
+    clocked.call("contract", contract.check, ORDER)
     for topic in (CHECKING, CHECKING_PLAIN):
         clocked.put(topic)
 
@@ -71,8 +67,7 @@ def test_checks_with_the_fast_library(clocked: Clocked) -> None:
         SCHEMA, validate_formats=True, ignore_unknown_formats=False, pattern_options=LINEAR, offline=True
     )
     assert validator.is_valid(ORDER)
-    clocked.benchmark.group = "contract"
-    clocked.benchmark(validator.is_valid, ORDER)
+    clocked.call("contract", validator.is_valid, ORDER)
     clocked.put(CHECKING, "jsonschema-rs, is_valid")
 
 
@@ -80,6 +75,5 @@ def test_checks_with_the_plain_library(clocked: Clocked) -> None:
     # It tells numbers by type and knows no Decimal, so it gets what json.loads gives.
     validator, order = Draft202012Validator(SCHEMA, format_checker=FormatChecker()), json.loads(RAW)
     assert validator.is_valid(order)
-    clocked.benchmark.group = "contract"
-    clocked.benchmark(validator.is_valid, order)
+    clocked.call("contract", validator.is_valid, order)
     clocked.put(CHECKING_PLAIN, "jsonschema, is_valid")

@@ -81,11 +81,11 @@ def counts(admin_port: int) -> tuple[int, int]:
     """Events (accepted, done at whatever attempt) since the engine's start, from its own metrics."""
     with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=10) as answer:
         page = answer.read().decode()
-    found = [
+    accepted, done = [
         re.search(rf'^waybill_{name}_total{{integration="shopify-orders-to-erp",{label}}} (\d+)', page, re.MULTILINE)
         for name, label in (("received", 'verdict="accepted"'), ("recorded", 'status="done"'))
     ]
-    return tuple(int(one[1]) if one else 0 for one in found)
+    return (int(accepted[1]) if accepted else 0, int(done[1]) if done else 0)
 
 
 def run_pair(partner_port: int, payload: tuple[bytes, dict[str, str]], tmp_path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ LET = {"$shop": "'shopify'", "$full_name": "join(' ', [customer.first_name, cust
 """The mapping's `let`, written out where it is used: the library has no variables."""
 
 
-class Community(functions.Functions):  # type: ignore[misc]  # the library has no types for it
+class Community(functions.Functions):
     """The Community functions that the mapping uses."""
 
     @functions.signature({"types": ["string"]})
@@ -100,8 +100,7 @@ def written_out(text: str) -> str:
 
 def test_maps_an_order(clocked: Clocked) -> None:
     step = next(step for step in reference().plans[INTEGRATION].steps if isinstance(step, MapStep))
-    clocked.benchmark.group = "mapping"
-    clocked.benchmark(step.mapping, recorded_order())
+    clocked.call("mapping", step.mapping, recorded_order())
     clocked.put(WHOLE)
 
 
@@ -109,13 +108,11 @@ def test_evaluates_the_expressions_of_an_order(clocked: Clocked) -> None:
     let = {name: to_value(value) for name, value in MAPPING.let.items()}
     mapped = compile_mapping({name: alone(value) for name, value in FIELDS.items()}, let, reference().resources)
     assert mapped(recorded_order()) == compile_fields(FIELDS)(recorded_order())
-    clocked.benchmark.group = "mapping"
-    clocked.benchmark(mapped, recorded_order())
+    clocked.call("mapping", mapped, recorded_order())
     clocked.put(EXPRESSIONS)
 
 
 def test_searches_an_order_with_the_library(clocked: Clocked) -> None:
-    clocked.benchmark.group = "mapping"
-    clocked.benchmark(compile_fields(FIELDS), recorded_order())
+    clocked.call("mapping", compile_fields(FIELDS), recorded_order())
     for topic in (EXPRESSIONS, WHOLE):
         clocked.put(topic, JMESPATH)

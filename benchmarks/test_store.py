@@ -144,10 +144,7 @@ def table() -> Iterator[apsw.Connection]:
 def test_runs_a_verb(clocked: Clocked, shop: Shop, verb: str, batch: int) -> None:
     run = getattr(shop.store, verb)
     shop.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-    clocked.benchmark.group = f"store, {verb}, {batch}"
-    clocked.benchmark.pedantic(
-        shop.commit, setup=lambda: ((run, shop.group(verb, batch)), {}), rounds=ROUNDS[batch], warmup_rounds=2
-    )
+    clocked.commit(f"{verb}, {batch}", shop.commit, lambda: (run, shop.group(verb, batch)), ROUNDS[batch])
     clocked.put(TOPICS[verb, batch], items=batch)
 
 
@@ -162,6 +159,5 @@ def test_inserts_the_same_bytes(clocked: Clocked, shop: Shop, table: apsw.Connec
         with table:
             table.executemany("INSERT INTO bare (bytes) VALUES (?)", rows)
 
-    clocked.benchmark.group = f"store, {verb}, {batch}"
-    clocked.benchmark.pedantic(insert, rounds=ROUNDS[batch], warmup_rounds=2)
+    clocked.commit(f"{verb}, {batch}", insert, tuple, ROUNDS[batch])
     clocked.put(TOPICS[verb, batch], BARE, items=batch)

@@ -225,7 +225,8 @@ class Engine:
     async def reload(self) -> None:
         """Puts in the workspace as it is on disk now, or refuses it and says why."""
         try:
-            loaded = load(self.settings.root, self.settings.environment)
+            # Reading and compiling takes a good part of a second: beside the loop, so that no sender waits for it.
+            loaded = await asyncio.to_thread(load, self.settings.root, self.settings.environment)
             faults = changed_versions(loaded, read_versions(self.reader))
             if faults:
                 raise FaultyWorkspace(faults)

@@ -57,7 +57,7 @@ def parse_store_url(url: str) -> StoreAddress:
         raise UserError(f"unknown store option `{unknown[0]}`; known: max_size=64MiB")
     bytes_max = parse_size(options["max_size"][0]) if "max_size" in options else None
     # sqlite:///relative would be ambiguous: three slashes are an absolute path, as in every other tool's URLs.
-    return StoreAddress(Path(parts.path), bytes_max)
+    return StoreAddress(Path("/" + parts.path.lstrip("/")), bytes_max)
 
 
 def parse_size(text: str) -> int:

@@ -218,3 +218,21 @@ def test_what_is_missing_for_a_start_is_told_all_at_once(tmp_path: Path) -> None
         assert "ERP_URL is not set" in done.stderr
         assert "ERP_TOKEN is empty" in done.stderr
         assert "secret SHOP_SECRET: the secret is shorter" in done.stderr
+
+
+def test_a_command_for_another_store_does_not_move_the_running_engines_events(tmp_path: Path) -> None:
+    with rig_at(tmp_path, files={**FILES, "specs/shop-orders.yaml": HOLDING}) as rig:
+        rig.start_engine()
+        assert send(rig, "first", large("first")) == 202
+        asyncio.run(settle(rig))
+        rig.kill_engine()
+        rig.store = f"sqlite://{tmp_path}/other.db"
+        rig.start_engine()
+        assert send(rig, "other", large("other")) == 202
+        asyncio.run(settle(rig))
+        words = ("--by", "ada", "--reason", "fine", "--workspace", str(rig.root))
+        done = rig.waybill("release", "evt-1", *words)
+        assert (done.returncode, done.stdout) == (0, "evt-1: released\n")
+        assert [event["status"] for event in rig.events()] == ["held"]
+        rig.store = None
+        assert [event["status"] for event in rig.events()] == ["accepted"]

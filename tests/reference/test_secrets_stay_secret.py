@@ -183,7 +183,11 @@ def gossiping_partner() -> Iterator[Gossip]:
 
         def say(self, status: int, body: str, headers: dict[str, str] | None = None) -> None:
             self.send_response(status, PARTNER)
-            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body.encode())), **(headers or {})}.items():
+            for name, value in {
+                "Content-Type": "application/json",
+                "Content-Length": str(len(body.encode())),
+                **(headers or {}),
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body.encode())
@@ -284,11 +288,17 @@ async def send_all(rig: Rig) -> Heard:
         await answer("an event without id", 202, data=other, headers=nameless)
         await answer("a repeat", 200, data=EVENTS["success"][0], headers=signed("success", EVENTS["success"][0]))
         for signature in (CUSTOMER, SECRET.decode(), base64.b64encode(SECRET).decode()):
-            await answer("a false signature", 401, data=other, headers={**signed("false", other), "X-Shop-Signature": signature})
+            await answer(
+                "a false signature", 401, data=other, headers={**signed("false", other), "X-Shop-Signature": signature}
+            )
         await answer("another path", 404, url=f"http://127.0.0.1:{rig.port}/{CUSTOMER}?{TOKEN}", data=other)
         await answer("another method", 405, method="GET", headers=GOSSIPED)
-        await answer("another encoding", 415, data=other, headers={**signed("enc", other), "Content-Encoding": CUSTOMER})
-        await answer("a header too large", 431, data=other, headers={**signed("large", other), "x-customer": CUSTOMER * 4000})
+        await answer(
+            "another encoding", 415, data=other, headers={**signed("enc", other), "Content-Encoding": CUSTOMER}
+        )
+        await answer(
+            "a header too large", 431, data=other, headers={**signed("large", other), "x-customer": CUSTOMER * 4000}
+        )
     for bad in (f"{CUSTOMER} {TOKEN}\r\n\r\n", f"POST /hooks/orders HTTP/1.1\r\nHost: a\r\n{CUSTOMER}\r\n\r\n"):
         reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
         writer.write(bad.encode())
@@ -407,7 +417,9 @@ def test_no_secret_is_in_the_store_or_beside_it(story: Story) -> None:
 
 
 @pytest.mark.slow
-def test_the_story_of_each_event_holds_no_canary(story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_story_of_each_event_holds_no_canary(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     written = tmp_path / ".waybill/events.db"
     written.parent.mkdir()
     written.write_bytes(story.stored)
@@ -429,7 +441,9 @@ def test_a_secret_written_into_a_file_is_found_and_not_repeated(
         **WORKSPACE,
         "charter/systems/erp.yaml": ERP.replace("{secret: ERP_TOKEN}", TOKEN),
         "charter/systems/crm.yaml": CRM.replace("{secret: CRM_PASSWORD}", PASSWORD),
-        "charter/systems/shop.yaml": FILES["charter/systems/shop.yaml"].replace("{secret: SHOP_SECRET}", SECRET.decode()),
+        "charter/systems/shop.yaml": FILES["charter/systems/shop.yaml"].replace(
+            "{secret: SHOP_SECRET}", SECRET.decode()
+        ),
     }
     Rig(tmp_path, files=files).write()
     assert main(["check", str(tmp_path), "--format", format_]) == 2

@@ -129,7 +129,11 @@ def test_versions_with_the_wal_reset_defect_are_known(version: tuple[int, int, i
 
 @pytest.mark.parametrize(
     ("url", "path", "bytes_max"),
-    [("sqlite:///var/lib/events.db", "/var/lib/events.db", None), ("sqlite:///e.db?max_size=64MiB", "/e.db", 64 << 20)],
+    [
+        ("sqlite:///var/lib/events.db", "/var/lib/events.db", None),
+        ("sqlite:////tmp/events.db", "/tmp/events.db", None),
+        ("sqlite:///e.db?max_size=64MiB", "/e.db", 64 << 20),
+    ],
 )
 def test_store_urls(url: str, path: str, bytes_max: int | None) -> None:
     assert parse_store_url(url) == StoreAddress(Path(path), bytes_max)
