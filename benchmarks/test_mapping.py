@@ -98,18 +98,18 @@ def written_out(text: str) -> str:
     return text
 
 
-def test_maps_an_order(clocked: Clocked) -> None:
-    step = next(step for step in reference().plans[INTEGRATION].steps if isinstance(step, MapStep))
-    clocked.call("mapping", step.mapping, recorded_order())
-    clocked.put(WHOLE)
-
-
 def test_evaluates_the_expressions_of_an_order(clocked: Clocked) -> None:
     let = {name: to_value(value) for name, value in MAPPING.let.items()}
     mapped = compile_mapping({name: alone(value) for name, value in FIELDS.items()}, let, reference().resources)
     assert mapped(recorded_order()) == compile_fields(FIELDS)(recorded_order())
     clocked.call("mapping", mapped, recorded_order())
     clocked.put(EXPRESSIONS)
+
+
+def test_maps_an_order(clocked: Clocked) -> None:
+    step = next(step for step in reference().plans[INTEGRATION].steps if isinstance(step, MapStep))
+    clocked.call("mapping", step.mapping, recorded_order())
+    clocked.put(WHOLE)
 
 
 def test_searches_an_order_with_the_library(clocked: Clocked) -> None:

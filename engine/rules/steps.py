@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from engine.contract.body import BodyError, canonical_json, decode_body
+from engine.contract.body import BodyError, decode_body, sorted_json
 from engine.language.errors import FieldProblem, LanguageError, MappingError
 from engine.model import Delivery, Effect, Request, Status
 from engine.spec.plan import CallStep, HoldStep, MapStep, Plan
@@ -144,9 +144,9 @@ def make_call(step: CallStep, scope: Mapping[str, object]) -> Need:
                 step.id,
             )
     request = operation.request(input_, once)
-    digest = sha256(
-        canonical_json([request.method, request.path, request.query, request.headers, request.body])
-    ).digest()[:16]
+    digest = sha256(sorted_json([request.method, request.path, request.query, request.headers, request.body])).digest()[
+        :16
+    ]
     return Call(step, input_, once, request, digest)
 
 

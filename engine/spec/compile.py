@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from engine.contract.body import canonical_json, decode_body, encode_json
+from engine.contract.body import decode_body, encode_json, sorted_json
 from engine.contract.extract import compile_extractor
 from engine.contract.schema import Contract, compile_contract
 from engine.errors import Gone
@@ -197,12 +197,13 @@ def body_extractor(*named: shape.Value) -> Callable[[bytes], object] | None:
     return compile_extractor(frozenset(paths))
 
 
-def compile_plan(parts: Parts, content: bytes, environment: str, resources: Resources) -> Plan:
+def compile_plan(parts: Parts, content: object, environment: str, resources: Resources) -> Plan:
+    """`content` is what the parts were read from, kept as written; for its hash the order of keys does not count."""
     compiler = Compiler(parts, resources)
     spec = parts.spec
     return Plan(
-        hash=sha256(content).hexdigest(),
-        content=content,
+        hash=sha256(sorted_json(content)).hexdigest(),
+        content=encode_json(content),
         integration=spec.integration,
         version=spec.version,
         environment=environment,
@@ -224,7 +225,7 @@ def compile_workspace(workspace: Workspace, environment: str, resources: Resourc
             used["models"],
             {name: workspace.systems[name].content for name in used["systems"]},
         )
-        plans[name] = compile_plan(parts, canonical_json({"spec": spec, **used}), environment, resources)
+        plans[name] = compile_plan(parts, {"spec": spec, **used}, environment, resources)
     return plans
 
 
@@ -264,4 +265,4 @@ def compile_content(content: bytes, environment: str, resources: Resources) -> P
         data["models"],
         {name: shaped(shape.System, plain, name) for name, plain in data["systems"].items()},
     )
-    return compile_plan(parts, content, environment, resources)
+    return compile_plan(parts, data, environment, resources)

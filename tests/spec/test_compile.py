@@ -1,0 +1,89 @@
+"""Plans: what they are pinned to, and that the kept content makes the same plan again."""
+
+from collections.abc import Mapping
+
+import pytest
+from blackbox.rig import FILES
+
+from engine.errors import Gone
+from engine.language import Resources
+from engine.run.load import check
+from engine.spec.compile import compile_content, compile_workspace
+from engine.spec.plan import CallStep, MapStep, Plan
+
+RESOURCES = Resources(tables={}, zones=lambda _: None)
+
+
+def compiled(files: Mapping[str, str]) -> Plan:
+    checked = check({path: text.lstrip().encode() for path, text in files.items()})
+    assert checked.faults == ()
+    (plan,) = compile_workspace(checked.workspace, "local", RESOURCES).values()
+    return plan
+
+
+def edited(file: str, old: str, new: str) -> dict[str, str]:
+    assert old in FILES[file]
+    return {**FILES, file: FILES[file].replace(old, new)}
+
+
+MADE = edited(
+    "mappings/order.yaml",
+    "  number: number\n",
+    "  number: number\n  rate: {value: 1.50}\n  after: {value: {b: 1, a: 2}}\n",
+)
+
+
+def test_the_kept_content_makes_the_same_plan_again_to_the_digit_and_the_order_of_keys() -> None:
+    plan = compiled(MADE)
+    again = compile_content(plan.content, "local", RESOURCES)
+    assert (again.hash, again.content, again.integration, again.version) == (plan.hash, plan.content, "shop-orders", 1)
+    source = {"id": "1", "customer": "c", "number": 1, "total": "1.00", "currency": "EUR"}
+    for one in (plan, again):
+        step = one.steps[0]
+        assert isinstance(step, MapStep)
+        made = step.mapping(source)
+        assert isinstance(made, dict)
+        assert (str(made["rate"]), list(made["after"])) == ("1.50", ["b", "a"])
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("specs/shop-orders.yaml", "once: order.id", "once: order.customer"),
+        ("mappings/order.yaml", "number: number", "number: number + `1`"),
+        ("charter/models/canonical/order@1.yaml", "minimum: 0", "minimum: 1"),
+        ("charter/systems/erp.yaml", "path: /sales-orders, body", "path: /orders, body"),
+        ("charter/systems/erp.yaml", "valid_for: 24h", "valid_for: 48h"),
+    ],
+)
+def test_a_change_of_behaviour_is_another_plan(file: str, old: str, new: str) -> None:
+    assert compiled(edited(file, old, new)).hash != compiled(FILES).hash
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("specs/shop-orders.yaml", "integration: shop-orders\n", "# why\nintegration: shop-orders\n"),
+        ("specs/shop-orders.yaml", "owner: orders\nimpact: revenue\n", "impact: revenue\nowner: orders\n"),
+        ("charter/systems/erp.yaml", "timeout: 2s", "timeout: 4s"),
+        ("charter/systems/erp.yaml", "attempts_max: 60", "attempts_max: 61"),
+        ("charter/systems/erp.yaml", "{local: {env: ERP_URL}}", "{local: {env: OTHER_URL}}"),
+    ],
+)
+def test_comments_order_and_what_is_live_are_not(file: str, old: str, new: str) -> None:
+    assert compiled(edited(file, old, new)).hash == compiled(FILES).hash
+
+
+def test_a_request_carries_the_key_of_its_effect_and_encodes_its_path() -> None:
+    path = edited("charter/systems/erp.yaml", "path: /sales-orders, body", 'path: "/sales-orders/{{ once }}", body')
+    step = compiled(path).steps[1]
+    assert isinstance(step, CallStep)
+    request = step.operation.request({"a": 1}, "a/b ü")
+    assert request.path == "/sales-orders/a%2Fb%20%C3%BC"
+    assert [name for name, _ in request.headers] == ["Idempotency-Key"]
+
+
+def test_content_that_this_release_cannot_read_is_gone_and_no_crash() -> None:
+    content = compiled(FILES).content.replace(b'"on_unknown":"lookup"', b'"on_unknown":"guess"')
+    with pytest.raises(Gone, match="older release"):
+        compile_content(content, "local", RESOURCES)
