@@ -86,11 +86,10 @@ class Receipt(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """The remembered end of one step: its result, or that it was skipped."""
+    """The remembered end of one step."""
 
     id: str
     result: object
-    skipped: bool = False
 
 
 class Delivery(Struct, frozen=True):

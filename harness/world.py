@@ -15,14 +15,15 @@ from msgspec import Struct
 from engine.errors import WaybillError
 from engine.model import Fact, Outcome, Request, Sent, Status
 from engine.rules import steps
-from engine.run.deliver import Deliverer
 from engine.run.intake import name
 from engine.run.live import Live
 from engine.run.load import Loaded
+from engine.run.walk import Ports, Walk
 from engine.spec import shape
 from engine.spec.plan import Plan
 from engine.store import ClaimRequest, EventRow, Filter
 from engine.store.committer import InlineCommitter
+from engine.store.deliveries import load
 from engine.store.files import open_memory
 from engine.store.readers import read_events, read_lines
 from engine.store.sqlite import SqliteStore
@@ -123,9 +124,7 @@ class World:
         self.http = SimulatedHttp(loaded)
         self.committer = InlineCommitter(self.connection)
         live = Live(loaded.plans, loaded.systems, kept=lambda _: None, refresh=lambda _: None)
-        self.deliverer = Deliverer(
-            self.store, self.committer, self.http, live, self.clock, EvenChance(), ignore, workers=1
-        )
+        self.ports = Ports(self.store, self.committer, self.http, live, self.clock, EvenChance(), ignore)
         self.calls: dict[int, list[Called]] = {}
 
     async def receive(self, plan: Plan, inbound: Inbound) -> int:
@@ -142,7 +141,7 @@ class World:
             claimed = await self.committer.submit(self.store.claim, ClaimRequest(now, 1, now + 3_600_000_000))
             for delivery in claimed.deliveries:
                 before = len(self.http.calls)
-                await self.deliverer.deliver(delivery)
+                await Walk(self.ports, delivery).run()
                 self.calls.setdefault(delivery.event, []).extend(self.http.calls[before:])
             if not claimed.deliveries:
                 if claimed.next_due_at is None:
@@ -153,7 +152,7 @@ class World:
     def ended(self, event: int) -> Ended:
         """Where an event stands now."""
         row: EventRow = next(read_events(self.connection, Filter(after=event - 1, limit=1)))
-        (delivery,) = self.store.load(self.connection, [event])
+        (delivery,) = load(self.connection, [event])
         plan = self.loaded.plans[row.integration]
         results = {line.step: line.result for line in read_lines(self.connection, event) if line.ended}
         scope: Any = steps.open_event(plan, delivery)

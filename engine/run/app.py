@@ -22,6 +22,7 @@ from engine.run.live import Live
 from engine.run.load import Loaded, load
 from engine.run.observe import Log, Metrics
 from engine.run.start import addresses, addresses_and_routes, changed_versions
+from engine.run.walk import Ports
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
 from engine.store import Move
@@ -119,16 +120,8 @@ class Engine:
             self.http = ClientInUse(client)
             self.loaded = loaded
             self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
-            self.deliverer = Deliverer(
-                self.store,
-                self.committer,
-                self.http,
-                self.live,
-                self.clock,
-                SystemChance(),
-                self.observe,
-                settings.workers,
-            )
+            ports = Ports(self.store, self.committer, self.http, self.live, self.clock, SystemChance(), self.observe)
+            self.deliverer = Deliverer(ports, settings.workers)
             self.intake = Intake(
                 self.store, self.committer, self.clock, self.observe, self.deliverer.wake, inbound_routes
             )

@@ -9,7 +9,7 @@ import apsw
 
 from engine.model import EffectState, Status, effect_digest
 from engine.store import Effect, EventRow, Filter, Gauges, Line
-from engine.store.sqlite import ACTIVE, decode_stored, marks
+from engine.store.rows import ACTIVE, decode_stored, marks
 
 COLUMNS = (
     "d.event, d.integration, e.id, e.key, d.status, d.attempts, e.received_at, d.finished_at, d.due_at, d.plan, p.version,"

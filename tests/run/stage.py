@@ -13,10 +13,10 @@ from blackbox.rig import FILES, order_body
 
 from engine.language import Resources
 from engine.model import Delivery, Outcome, Request, Sent
-from engine.run.deliver import Deliverer
 from engine.run.intake import name
 from engine.run.live import Live, live_systems
 from engine.run.load import check
+from engine.run.walk import Ports, Walk
 from engine.spec.compile import compile_workspace
 from engine.store import ClaimRequest, EventRow, Filter, Line, Move
 from engine.store.committer import InlineCommitter
@@ -58,7 +58,8 @@ class Stage:
         self.plans = compile_workspace(workspace, "local", Resources(tables=workspace.tables, zones=lambda _: None))
         systems = live_systems({key: document.content for key, document in workspace.systems.items()})
         live = Live(self.plans, systems, lambda _: None, self.refreshed.append)
-        self.deliverer = Deliverer(self.store, self.committer, self, live, self, self, lambda _: None, workers=1)
+        self.live = live
+        self.ports = Ports(self.store, self.committer, self, live, self, self, lambda _: None)
 
     # ── the ports ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,7 +102,7 @@ class Stage:
 
         async def deliver() -> None:
             for delivery in deliveries:
-                await self.deliverer.deliver(delivery)
+                await Walk(self.ports, delivery).run()
 
         try:
             asyncio.run(deliver())

@@ -235,7 +235,7 @@ def test_the_same_event_with_another_request_is_held_not_sent() -> None:
         }
     )
     stage.plans.update(other.plans)
-    stage.deliverer.live.replace(other.plans, stage.deliverer.live.systems)
+    stage.live.replace(other.plans, stage.live.systems)
     (newer,) = other.plans.values()
     stage.connection.execute("UPDATE delivery SET plan = ?", (newer.hash,))
     stage.at += 10 * SECOND
@@ -294,7 +294,7 @@ def test_an_identity_that_gives_nothing_is_quarantined_before_the_call() -> None
 def test_a_full_disk_is_waited_out_with_the_outcome_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.errors import StoreFull
 
-    monkeypatch.setattr("engine.run.deliver.FULL_WAIT_S", 0.001)
+    monkeypatch.setattr("engine.run.walk.FULL_WAIT_S", 0.001)
     stage = Stage(CREATED)
     stage.arrive()
     submit, refusals = stage.committer.submit, [2]
@@ -313,11 +313,11 @@ def test_a_full_disk_is_waited_out_with_the_outcome_in_hand(monkeypatch: pytest.
 def test_a_system_that_left_the_workspace_holds_the_event_and_not_the_engine() -> None:
     stage = Stage(CREATED)
     stage.arrive()
-    systems = stage.deliverer.live.systems
-    stage.deliverer.live.replace(stage.plans, {})
+    systems = stage.live.systems
+    stage.live.replace(stage.plans, {})
     stage.run()
     assert (stage.status(), "system `erp`" in stage.row().reason) == ("held", True)
-    stage.deliverer.live.replace(stage.plans, systems)
+    stage.live.replace(stage.plans, systems)
     stage.decide("release")
     stage.run()
     assert stage.status() == "done"
