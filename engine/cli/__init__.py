@@ -216,7 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run_command(argv: Sequence[str] | None) -> int:
-    from engine.errors import UserError
+    from engine.errors import StoreBroken, UserError
 
     top = parser()
     arguments = top.parse_args(argv)
@@ -231,6 +231,9 @@ def run_command(argv: Sequence[str] | None) -> int:
     except UserError as error:
         sys.stderr.write(f"waybill: {error}\n")
         return error.exit_code
+    except StoreBroken as error:
+        sys.stderr.write(f"waybill: {error}\n")
+        return OURS
     except BrokenPipeError:
         raise
     except Exception:  # noqa: BLE001 — the last line of defence: said, with its trace, and exit 4

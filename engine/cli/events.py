@@ -7,7 +7,7 @@ runs, the store is opened here under the same lock.
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from engine.errors import UserError
 from engine.model import Status
 from engine.rules.steps import time_text
 from engine.spec.plan import Plan
-from engine.store import EventRow, Filter, Move
+from engine.store import Effect, EventRow, Filter, Line, Move
 from engine.store.files import Lock, open_reader, open_writer, store_address
 from engine.store.readers import read_effects, read_events, read_lines
 from engine.wire.control import ask, socket_path
@@ -120,48 +120,60 @@ def event(arguments: argparse.Namespace) -> int:
     lines = read_lines(connection, number)
     effects = read_effects(connection, lines)
     if arguments.format == "json":
-        story = [
-            {
-                "at": time_text(line.at),
-                "step": line.step or None,
-                "kind": line.kind,
-                "operation": line.operation or None,
-                "once": line.once or None,
-                "verdict": line.verdict or None,
-                "status": line.status or None,
-                "took_us": line.took_us,
-                "reason": line.reason or None,
-            }
-            for line in lines
-        ]
-        ledger = [
-            {
-                "operation": f"{effect.system}.{effect.operation}",
-                "once": effect.once,
-                "state": effect.state.value,
-                "attempts": effect.attempts,
-                "event": f"evt-{effect.event}",
-            }
-            for effect in effects
-        ]
-        sys.stdout.write(json.dumps({**as_json(row), "story": story, "effects": ledger}, ensure_ascii=False) + "\n")
+        told = {**as_json(row), **story_as_json(lines, effects)}
+        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
         return HELD
-    say(f"evt-{row.event}  {row.integration}@{row.version}  {row.status.value}")
-    say(f"  id {row.id or '-'}   key {row.key or '-'}")
-    say(f"  {time_text(row.received_at)}  arrived")
+    for line in story_lines(row, lines, effects):
+        say(line)
+    return HELD
+
+
+def story_as_json(lines: Sequence[Line], effects: Sequence[Effect]) -> dict[str, Any]:
+    """What was tried, asked and decided, in order, and where the effects of the event stand."""
+    story = [
+        {
+            "at": time_text(line.at),
+            "step": line.step or None,
+            "kind": line.kind,
+            "operation": line.operation or None,
+            "once": line.once or None,
+            "verdict": line.verdict or None,
+            "status": line.status or None,
+            "took_us": line.took_us,
+            "reason": line.reason or None,
+        }
+        for line in lines
+    ]
+    ledger = [
+        {
+            "operation": f"{effect.system}.{effect.operation}",
+            "once": effect.once,
+            "state": effect.state.value,
+            "attempts": effect.attempts,
+            "event": f"evt-{effect.event}",
+        }
+        for effect in effects
+    ]
+    return {"story": story, "effects": ledger}
+
+
+def story_lines(row: EventRow, lines: Sequence[Line], effects: Sequence[Effect]) -> Iterator[str]:
+    """The same for people."""
+    yield f"evt-{row.event}  {row.integration}@{row.version}  {row.status.value}"
+    yield f"  id {row.id or '-'}   key {row.key or '-'}"
+    yield f"  {time_text(row.received_at)}  arrived"
     for line in lines:
         said = " ".join(part for part in (line.kind, line.operation, line.verdict) if part)
         once = f" (once {line.once})" if line.once else ""
         took = f", {line.took_us / 1000:.0f} ms" if line.took_us else ""
-        say(f"  {time_text(line.at)}  {f'{line.step}: ' if line.step else ''}{said}{once}: {line.reason}{took}")
+        yield f"  {time_text(line.at)}  {f'{line.step}: ' if line.step else ''}{said}{once}: {line.reason}{took}"
     if row.status is Status.WAITING:
-        say(f"  {time_text(row.due_at)}  due again: {row.reason}")
+        yield f"  {time_text(row.due_at)}  due again: {row.reason}"
     elif row.finished_at is not None:
-        say(f"  {time_text(row.finished_at)}  {row.status.value}{f': {row.reason}' if row.reason else ''}")
+        yield f"  {time_text(row.finished_at)}  {row.status.value}{f': {row.reason}' if row.reason else ''}"
     for effect in effects:
         sends = "1 send" if effect.attempts == 1 else f"{effect.attempts} sends"
-        say(f"  effect {effect.system}.{effect.operation} once {effect.once}: {effect.state.value}, {sends}")
-    return HELD
+        yield f"  effect {effect.system}.{effect.operation} once {effect.once}: {effect.state.value}, {sends}"
 
 
 def release(arguments: argparse.Namespace) -> int:

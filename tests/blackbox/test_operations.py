@@ -236,3 +236,15 @@ def test_a_command_for_another_store_does_not_move_the_running_engines_events(tm
         assert [event["status"] for event in rig.events()] == ["held"]
         rig.store = None
         assert [event["status"] for event in rig.events()] == ["accepted"]
+
+
+def test_a_damaged_store_is_not_opened_and_said_in_a_sentence(tmp_path: Path) -> None:
+    with rig_at(tmp_path) as rig:
+        rig.start_engine()
+        rig.kill_engine()
+        for file in (rig.root / ".waybill").glob("events.db*"):
+            file.write_bytes(b"no store at all, " * 1000)
+        done = rig.waybill("run", str(rig.root), "--port", "0", "--admin-port", "0")
+        assert done.returncode == 4
+        assert "restore a backup" in done.stderr
+        assert "Traceback" not in done.stderr
