@@ -96,8 +96,8 @@ class Delivery(Struct, frozen=True):
     """One claimed event with all that is needed to go on: the arrival as stored, and the steps already ended.
 
     `token` is the fencing token of this claim: a record that carries an older one is refused.
-    `attempts` counts the sends of the step the event stands at; `again` is a person's decision to send once more
-    although an earlier send has no outcome.
+    `attempts` counts the sends of the step the event stands at; `again` is what a person allowed there: 1 to settle a
+    doubt (look up, or send once more), 2 also to send another request than the one that is in doubt.
     """
 
     event: int
@@ -113,7 +113,7 @@ class Delivery(Struct, frozen=True):
     lease_until: int
     attempts: int
     number: int
-    again: bool = False
+    again: int = 0
     steps: tuple[Step, ...] = ()
 
 

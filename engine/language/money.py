@@ -56,9 +56,12 @@ def minor_units(value: object, currency: object) -> int:
 
 
 def minor_units_given(value: object, currency: object) -> int:
-    """An amount that is in minor units already, as an int; anything but a whole number is an error."""
+    """An amount that is in minor units already, as an int; anything but a whole number is an error.
+
+    So is a text with a point: somebody who writes "10.00" means ten of the main unit, and would get ten cents.
+    """
     exponent_of(currency)
-    units = integral(_amount(value))
+    units = None if isinstance(value, str) and "." in value else integral(_amount(value))
     if units is None:
         raise ConversionError("money", "an amount in minor units is a whole number")
     return units

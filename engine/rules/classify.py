@@ -39,10 +39,12 @@ def classify(operation: OperationPlan, outcome: Outcome, scope: Mapping[str, obj
             return harmless(
                 operation, Verdict.UNKNOWN
             ), f"outcome {place + 1} of {operation.full_name}: {error.message}"
-    verdict = http_default(outcome.status)
+    verdict = harmless(operation, http_default(outcome.status))
     if verdict is Verdict.DONE and outcome.malformed:
-        return harmless(operation, Verdict.UNKNOWN), f"answered {outcome.status}, but {outcome.malformed}"
-    return harmless(operation, verdict), f"answered {outcome.status}"
+        # The status says that it is done; only what it answered is lost. A read has nothing but its answer.
+        read = operation.effect is Effect.NONE
+        return Verdict.RETRY if read else verdict, f"answered {outcome.status}, but {outcome.malformed}"
+    return verdict, f"answered {outcome.status}"
 
 
 def http_default(status: int) -> Verdict:

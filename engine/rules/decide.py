@@ -42,7 +42,7 @@ class Known:
     """What is known of a call when a decision is due. Times in microseconds; `chance` is in [0, 1).
 
     `attempts` counts sends and look-ups of this step so far; `first_sent_at` is when the effect's first intent was
-    written; `key_valid_us` is how long the partner remembers its idempotency key (None: it has none, or for ever).
+    written; `released` that a person let it go on; `key_valid_us` is how long the partner remembers its idempotency key (None: it has none, or for ever).
     """
 
     effect: Effect
@@ -57,6 +57,7 @@ class Known:
     key_valid_us: int | None = None
     retry_after: str | None = None
     refreshed: bool = False
+    released: bool = False
     why: str = ""
 
     @property
@@ -98,7 +99,12 @@ def unknown(known: Known) -> Decision:
 
 
 def on_open_intent(known: Known) -> Decision:
-    """An intent of this event is on disk without an outcome: the engine died, or the answer was lost."""
+    """An intent of this event is on disk without an outcome: the engine died, or the answer was lost.
+
+    Where a person let it go on, the doubt is settled as well as the partner allows: by a look-up, else by one more send.
+    """
+    if known.released and known.effect is not Effect.AT_MOST_ONCE and not known.spent:
+        return Decision(Action.LOOK_UP if known.has_lookup else Action.SEND, "a person let it go on")
     if known.on_unknown == "dead_letter":
         return Decision(Action.DIE, "unknown whether it took effect", EffectState.UNKNOWN)
     if known.on_unknown == "hold" or known.spent:

@@ -92,6 +92,7 @@ class Engine:
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.ready = False
+        self.interrupted = False
         self.background: set[asyncio.Task[None]] = set()
 
     def observe(self, fact: Fact) -> None:
@@ -135,6 +136,8 @@ class Engine:
             lock.release()
         if self.failure is not None:
             raise self.failure
+        if self.interrupted:
+            raise KeyboardInterrupt
 
     async def serve(self) -> None:
         """From the first claim to the last answer."""
@@ -274,9 +277,16 @@ class Engine:
 
     def handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGTERM, self.stopping.set)
+        loop.add_signal_handler(signal.SIGINT, self.interrupt)
         loop.add_signal_handler(signal.SIGHUP, lambda: self.spawn(self.reload()))
+
+    def interrupt(self) -> None:
+        """Ctrl-C drains as SIGTERM does, and is told by the exit code; a second one does not wait for the drain."""
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        self.stopping.set()
 
     def spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

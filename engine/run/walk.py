@@ -100,12 +100,13 @@ class Walk:
 
     async def call(self, call: steps.Call) -> bool:
         """Makes one call, with all the sends and look-ups that may follow one another without waiting."""
-        answered = await self.begin(call, again=self.again)
+        answered = await self.begin(call, again=False)
         refreshed = False
         while True:
-            if answered.leave in ENDS:
+            released = self.again == 2 and answered.leave is Leave.CHANGED
+            if answered.leave in ENDS and not released:
                 return await self.leave(call, answered)
-            if answered.leave is Leave.UNKNOWN:
+            if answered.leave is Leave.UNKNOWN or released:
                 decision = decide.on_open_intent(self.known(call, answered))
             else:
                 decision = await self.send(call, answered, refreshed=refreshed)
@@ -218,6 +219,7 @@ class Walk:
             key_valid_us=step.operation.key_valid_us,
             retry_after=outcome.headers.get("retry-after") if outcome else None,
             refreshed=refreshed,
+            released=self.again > 0,
             why=why,
         )
 
@@ -259,7 +261,7 @@ class Walk:
         self.scope[step.id] = result
         self.ended[step.id] = result
         self.attempts = 0
-        self.again = False
+        self.again = 0
 
     async def carry_out(self, call: steps.Call, decision: Decision) -> bool:
         """Goes on, waits, holds or ends, as decided."""
@@ -341,6 +343,7 @@ class Walk:
             attempts=self.attempts,
             step=step,
             on_release=on_release,
+            again=self.again if status.active else 0,
             queue=queue,
             reason=reason,
             lines=tuple(self.lines),
@@ -363,7 +366,7 @@ class Walk:
             raise LeaseLost
         self.lines, self.settled = [], None
         took_us = self.ports.clock.now() - self.delivery.received_at
-        self.fact("recorded", status=status.value, took_us=took_us, reason=reason)
+        self.fact("recorded", status=status.value, step=step, queue=queue, took_us=took_us)
 
     async def commit(self, verb: Verb[Item, Result], item: Item) -> Result:
         """Runs a verb. A full disk is waited out: what happened is known, and only we can write it down."""

@@ -83,7 +83,8 @@ class Record(Struct, frozen=True):
     """What came of a claimed delivery. Refused as a whole if `token` is not the newest.
 
     `status` running keeps the lease (extended to `lease_until`). `attempts` replaces the count of the step it stands at.
-    `on_release` says what a person's release does to a held event: `end` its step, `send` the call once more.
+    `on_release` says what a person's release does to a held event: `end` its step, or `send`: settle the doubt and go
+    on. `again` keeps what a person allowed while the event waits.
     """
 
     event: int
@@ -95,6 +96,7 @@ class Record(Struct, frozen=True):
     attempts: int = 0
     step: str = ""
     on_release: str = ""
+    again: int = 0
     queue: str = ""
     reason: str = ""
     lines: tuple[Line, ...] = ()
@@ -131,7 +133,7 @@ class Move(Struct, frozen=True):
 
 
 class EventRow(Struct, frozen=True):
-    """One event as readers see it; times in microseconds, texts as stored."""
+    """One event as readers see it; times in microseconds, texts as stored. `attempts` counts all its calls so far."""
 
     event: int
     integration: str

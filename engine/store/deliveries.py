@@ -93,7 +93,7 @@ def load(connection: apsw.Connection, events: Sequence[int]) -> tuple[Delivery, 
             lease_until=lease,
             attempts=attempts,
             number=number,
-            again=bool(again),
+            again=again,
             steps=tuple(steps.get(event, ())),
         )
     return tuple(found[event] for event in events)
@@ -194,7 +194,7 @@ def is_open(connection: apsw.Connection, event: int) -> bool:
 
 def count_attempt(connection: apsw.Connection, intent: Intent) -> None:
     connection.execute(
-        "UPDATE delivery SET attempts = attempts + 1, lease_until = ? WHERE event = ?",
+        "UPDATE delivery SET attempts = attempts + 1, calls = calls + 1, lease_until = ? WHERE event = ?",
         (intent.lease_until, intent.event),
     )
 
@@ -204,7 +204,7 @@ def record_one(connection: apsw.Connection, record: Record) -> bool:
     finished_at = None if status.active else record.at
     row = connection.execute(
         "UPDATE delivery SET status = ?, ready = ?, due_at = ?, lease_until = ?, attempts = ?, number = number + ?, step = ?,"
-        " on_release = ?, again = 0, queue = ?, reason = ?, finished_at = ? WHERE event = ? AND token = ? AND status = 'running' RETURNING key_digest, number",
+        " on_release = ?, again = ?, queue = ?, reason = ?, finished_at = ? WHERE event = ? AND token = ? AND status = 'running' RETURNING key_digest, number",
         (
             status.value,
             int(status is Status.WAITING),
@@ -214,6 +214,7 @@ def record_one(connection: apsw.Connection, record: Record) -> bool:
             len(record.lines),
             record.step,
             record.on_release,
+            record.again,
             record.queue,
             record.reason,
             finished_at,

@@ -152,9 +152,12 @@ def open_reader(path: Path) -> apsw.Connection:
     """A read-only connection for people's commands; the engine may be writing meanwhile."""
     if not path.exists():
         raise UserError(f"there is no store at {path}; run `waybill run` first, or say which with --store")
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    connection.set_busy_timeout(5_000)
-    version = connection.pragma("user_version")
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(5_000)
+        version = connection.pragma("user_version")
+    except (apsw.NotADBError, apsw.CorruptError, apsw.CantOpenError, apsw.IOError) as error:
+        raise StoreBroken(f"{path} is not a store that can be read ({error})") from error
     if version != SCHEMA_VERSION:
         raise UserError(
             f"{path} has schema {version}, this Waybill reads {SCHEMA_VERSION}; start the engine once to migrate it"

@@ -12,7 +12,7 @@ from engine.store import Effect, EventRow, Filter, Gauges, Line
 from engine.store.rows import ACTIVE, decode_stored, marks
 
 COLUMNS = (
-    "d.event, d.integration, e.id, e.key, d.status, d.attempts, e.received_at, d.finished_at, d.due_at, d.plan, p.version,"
+    "d.event, d.integration, e.id, e.key, d.status, d.calls, e.received_at, d.finished_at, d.due_at, d.plan, p.version,"
     " d.step, d.queue, d.reason"
 )
 

@@ -83,7 +83,7 @@ class SqliteStore:
                 move.at,
                 move.plan or plan,
                 reason,
-                int(move.action == "release" and on_release == "send"),
+                allowance(move, on_release),
                 finished_at,
                 move.event,
             ),
@@ -106,3 +106,10 @@ class SqliteStore:
             "UPDATE delivery SET status = 'accepted', ready = 1, due_at = ? WHERE status = 'running'", (nows[0],)
         )
         return [connection.changes()] * len(nows)
+
+
+def allowance(move: Move, on_release: str) -> int:
+    """What a decision allows a doubtful call (see `Delivery.again`)."""
+    if move.action == "release" and on_release == "send":
+        return 2
+    return 1 if move.action == "redrive" else 0

@@ -143,6 +143,7 @@ FAILS = [
     ("1", {"money": "nope"}, "currency", "is null"),
     ("1", {"money": "abs(c)"}, "wrong-type", "abs()"),
     ("1.5", {"money": "c", "minor": True}, "money", "whole number"),
+    ("10.00", {"money": "c", "minor": True}, "money", "whole number"),
     (D("1.5"), {"decimal": "c"}, "money", "whole number"),
     (D("1e1000000"), {"money": "c"}, "too-large", "1000 digits"),
     ("1.5", {"number": "integer"}, "number", "no whole number"),

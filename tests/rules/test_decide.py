@@ -47,6 +47,7 @@ def known(given: dict[str, Any]) -> Known:
         key_valid_us=None if key_valid_s is None else key_valid_s * 1_000_000,
         retry_after=given.get("retry_after"),
         refreshed=given.get("refreshed", False),
+        released=given.get("released", False),
     )
 
 
@@ -103,7 +104,7 @@ def test_the_http_default(status: int, verdict: str) -> None:
         (Outcome(Sent.UNKNOWN, "no answer in 5 s"), "idempotent", "unknown"),
         (Outcome(Sent.UNKNOWN, "no answer in 5 s"), "none", "retry"),
         (Outcome(Sent.ANSWERED, status=500), "none", "retry"),
-        (Outcome(Sent.ANSWERED, status=200, malformed="the answer is not JSON"), "idempotent", "unknown"),
+        (Outcome(Sent.ANSWERED, status=200, malformed="the answer is not JSON"), "idempotent", "done"),
         (Outcome(Sent.ANSWERED, status=200, malformed="the answer is not JSON"), "none", "retry"),
         (Outcome(Sent.ANSWERED, status=404, malformed="the answer is not JSON"), "idempotent", "refused"),
     ],

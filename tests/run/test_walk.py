@@ -4,11 +4,13 @@ import pytest
 from blackbox.rig import FILES
 from run.stage import CREATED, LOST, REFUSED, SECOND, Crash, Stage, answered
 
-from engine.model import effect_digest
+from engine.model import Outcome, Sent, effect_digest
 
 FOUND = answered(200, {"items": [{"id": "so-7"}]})
 NOT_FOUND = answered(200, {"items": []})
 POST, GET = "POST /sales-orders", "GET /sales-orders"
+LOOK_UP = """    lookup: {call: find_order, input: "{external_id: once}", found: "length(body.items) > `0`", result: "body.items[0].id"}
+"""
 
 
 def spec(old: str, new: str) -> dict[str, str]:
@@ -99,20 +101,55 @@ def test_a_look_up_that_cannot_tell_is_never_taken_for_not_there(failed: object)
     assert (stage.status(), stage.paths()) == ("done", [POST, GET, GET])
 
 
-def test_attempts_spent_in_doubt_end_held_and_a_release_sends_once_more() -> None:
-    stage = Stage(
-        LOST,
-        LOST,
-        LOST,
-        CREATED,
-        files={**RETRIED, "charter/systems/erp.yaml": THREE_ATTEMPTS["charter/systems/erp.yaml"]},
-    )
+def test_attempts_spent_in_doubt_end_held_and_a_release_looks_up_before_anything_is_sent() -> None:
+    files = {**RETRIED, "charter/systems/erp.yaml": THREE_ATTEMPTS["charter/systems/erp.yaml"]}
+    stage = Stage(LOST, LOST, LOST, FOUND, files=files)
     stage.arrive()
     stage.run_all()
     assert (stage.status(), stage.row().queue, stage.row().attempts) == ("held", "unknown-effects", 3)
     stage.decide("release")
     stage.run_all()
-    assert (stage.status(), len(stage.sent)) == ("done", 4)
+    assert (stage.status(), stage.paths()) == ("done", [POST, POST, POST, GET])
+    assert stage.row().attempts == 4
+
+
+def test_a_released_doubt_survives_a_look_up_that_cannot_tell() -> None:
+    files = erp("effect: idempotent", "effect: verifiable", "on_unknown: lookup", "on_unknown: hold")
+    stage = Stage(LOST, answered(503), NOT_FOUND, CREATED, files=files)
+    stage.arrive()
+    stage.run_all()
+    stage.decide("release")
+    stage.run_all()
+    assert (stage.status(), stage.paths()) == ("done", [POST, GET, GET, POST])
+
+
+def test_a_released_doubt_without_a_look_up_is_sent_once_more() -> None:
+    files = erp(LOOK_UP, "", "on_unknown: lookup", "on_unknown: hold")
+    stage = Stage(LOST, CREATED, files=files)
+    stage.arrive()
+    stage.run_all()
+    assert stage.status() == "held"
+    stage.decide("release")
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("done", 2)
+
+
+def test_a_dead_letter_in_doubt_is_settled_by_a_redrive() -> None:
+    stage = Stage(LOST, FOUND, files=spec("on_unknown: lookup", "on_unknown: dead_letter"))
+    stage.arrive()
+    stage.run_all()
+    assert stage.status() == "dead"
+    stage.decide("redrive")
+    stage.run_all()
+    assert (stage.status(), stage.paths()) == ("done", [POST, GET])
+
+
+def test_a_2xx_that_cannot_be_read_is_done_and_its_result_is_looked_up() -> None:
+    garbled = Outcome(Sent.ANSWERED, status=200, malformed="the answer is not JSON")
+    stage = Stage(garbled, FOUND)
+    stage.arrive()
+    stage.run_all()
+    assert (stage.status(), stage.paths(), stage.lines()[-1].result) == ("done", [POST, GET], "so-7")
 
 
 def test_what_is_at_most_once_is_never_sent_again() -> None:

@@ -27,10 +27,10 @@ CREATE TABLE delivery (
   status TEXT NOT NULL,
   ready INTEGER NOT NULL,     -- 1: first of its key, and accepted or waiting: may be claimed once due
   due_at INTEGER NOT NULL, token INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,
-  attempts INTEGER NOT NULL DEFAULT 0, number INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0, calls INTEGER NOT NULL DEFAULT 0, number INTEGER NOT NULL DEFAULT 0,
   step TEXT NOT NULL DEFAULT '',        -- where it stands
   on_release TEXT NOT NULL DEFAULT '',  -- what a release does there: 'end' the step, or 'send' once more
-  again INTEGER NOT NULL DEFAULT 0,     -- 1: a person decided to send although an earlier send has no outcome
+  again INTEGER NOT NULL DEFAULT 0,     -- a person allowed: 1 to settle a doubt, 2 also to send another request
   queue TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', finished_at INTEGER
 );
 CREATE INDEX delivery_ready ON delivery (integration, due_at, event) WHERE ready = 1;
