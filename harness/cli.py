@@ -20,7 +20,10 @@ def add_try(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     added = commands.add_parser(
         "try",
         help="put one event through the real engine, without network",
-        description="Partners answer what their operations' `answer` says. Signatures are not asked for.",
+        description=(
+            "Puts one event through the real engine, without network. Partners answer what their operations' `answer` "
+            "says. Signatures are not asked for."
+        ),
     )
     added.add_argument("spec", metavar="SPEC", help="a file below specs/, or the name of an integration")
     added.add_argument("event", metavar="EVENT", help="a JSON file {headers, query, body}")

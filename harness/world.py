@@ -6,6 +6,7 @@ production. One event at a time; `waybill try` and the examples of a spec are to
 """
 
 import asyncio
+import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -108,9 +109,9 @@ class SimulatedHttp:
 
 
 def base_url(system: shape.System, environment: str) -> str:
-    """The address as the spec says it; a variable that is only known where the engine runs stays its name."""
+    """The address as the spec says it; a variable that is not set here stays its name."""
     base = system.base_url.get(environment, f"https://{system.system}.example")
-    return base if isinstance(base, str) else f"{{{base.name}}}"
+    return base if isinstance(base, str) else os.environ.get(base.name) or f"{{{base.name}}}"
 
 
 class World:

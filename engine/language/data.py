@@ -154,3 +154,24 @@ def compare(left: object, right: object) -> int | None:
     if isinstance(left, str) and isinstance(right, str):
         return (left > right) - (left < right)
     return None
+
+
+def without_floats(value: object) -> object:
+    """The same data with every float as the Decimal it is written as (0.1 is 0.1); itself where there is none.
+
+    Documents of ours never hold one; somebody else's may, from `json.loads`. What is not a number (NaN, infinity)
+    becomes null, which JSON has instead. Deeper than DEPTH_MAX the data is left as it is: no expression gets there.
+    """
+    return _without_floats(value, DEPTH_MAX)
+
+
+def _without_floats(value: object, depth: int) -> object:
+    if isinstance(value, float):
+        return Decimal(repr(value)) if value == value and abs(value) != float("inf") else None
+    if depth and isinstance(value, dict):
+        made = {key: _without_floats(item, depth - 1) for key, item in value.items()}
+        return made if any(made[key] is not value[key] for key in made) else value
+    if depth and isinstance(value, list):
+        items = [_without_floats(item, depth - 1) for item in value]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return value

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from engine.language.closures import compile_node
-from engine.language.data import measure
+from engine.language.data import measure, without_floats
 from engine.language.errors import ExpressionError
 from engine.language.exact import BoundsError
 from engine.language.frame import Frame, may_grow
@@ -34,7 +34,8 @@ class Expression:
         self._grows = may_grow(tree)
 
     def __call__(self, document: object) -> object:
-        return self.evaluate(document, _NO_VARIABLES)
+        """The value over a document of anybody's: binary floats in it are taken as the decimals they are written as."""
+        return self.evaluate(without_floats(document), _NO_VARIABLES)
 
     def evaluate(self, document: object, variables: Mapping[str, object]) -> object:
         """The expression's value over the document, with variables, named without their `$`."""

@@ -42,7 +42,8 @@ class Known:
     """What is known of a call when a decision is due. Times in microseconds; `chance` is in [0, 1).
 
     `attempts` counts sends and look-ups of this step so far; `first_sent_at` is when the effect's first intent was
-    written; `released` that a person let it go on; `key_valid_us` is how long the partner remembers its idempotency key (None: it has none, or for ever).
+    written; `released` that a person let it go on; `key_valid_us` is how long the partner remembers its idempotency key
+    (None: it has none, or for ever).
     """
 
     effect: Effect
@@ -101,7 +102,7 @@ def unknown(known: Known) -> Decision:
 def on_open_intent(known: Known) -> Decision:
     """An intent of this event is on disk without an outcome: the engine died, or the answer was lost.
 
-    Where a person let it go on, the doubt is settled as well as the partner allows: by a look-up, else by one more send.
+    Where a person let it go on, the doubt is settled as the partner allows: by a look-up, else by one more send.
     """
     if known.released and known.effect is not Effect.AT_MOST_ONCE and not known.spent:
         return Decision(Action.LOOK_UP if known.has_lookup else Action.SEND, "a person let it go on")

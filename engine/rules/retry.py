@@ -12,7 +12,7 @@ from engine.spec.shape import Retry
 
 SECONDS = re.compile(r"[0-9]{1,9}")
 WISH_MAX_US = 3_600_000_000
-"""The longest wait a partner's Retry-After is granted: an hour. Our own cap is for our own guesses, not for its word."""
+"""The longest wait a Retry-After is granted: an hour. Our own cap is for our own guesses, not for its word."""
 
 
 def backoff_us(policy: Retry, attempts: int, chance: float) -> int:
@@ -41,8 +41,7 @@ def retry_after_us(text: str, now: int) -> int | None:
 
 
 def next_try_at(policy: Retry, attempts: int, chance: float, now: int, retry_after: str | None) -> int:
-    """When to send again: the partner's wish, capped at an hour, plus the backoff's draw so that all it told the same do not
-    return at once."""
+    """When to send again: the partner's wish, at most an hour, and a draw, so that all it told do not return at once."""
     wished = retry_after_us(retry_after, now) if retry_after else None
     wait = backoff_us(policy, attempts, chance)
     if wished is None:

@@ -26,7 +26,7 @@ from engine.run.walk import Ports
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
 from engine.store import Move
-from engine.store.committer import ThreadCommitter
+from engine.store.committer import WAL_RESTART_BYTES, ThreadCommitter
 from engine.store.files import Lock, disk_free_bytes, open_reader, open_writer, store_address
 from engine.store.readers import read_gauges, read_plan, read_versions
 from engine.store.sqlite import SqliteStore
@@ -117,7 +117,8 @@ class Engine:
                 raise FaultyWorkspace(faults)
             self.reader = open_reader(self.address.path)
             self.store = SqliteStore()
-            self.committer = ThreadCommitter(connection, self.address.path, self.fail)
+            log_bytes_max = self.address.bytes_max or WAL_RESTART_BYTES
+            self.committer = ThreadCommitter(connection, self.address.path, self.fail, log_bytes_max)
             self.http = ClientInUse(client)
             self.loaded = loaded
             self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
@@ -264,7 +265,11 @@ class Engine:
             return Answer(200, b'{"status": "up"}')
 
         async def ready() -> Answer:
-            return Answer(200, b'{"status": "ready"}') if self.ready else Answer(503, b'{"status": "not ready"}')
+            return (
+                Answer(200, b'{"status": "ready"}')
+                if self.ready and not self.intake.full
+                else Answer(503, b'{"status": "not ready"}')
+            )
 
         async def metrics() -> Answer:
             gauges = read_gauges(self.reader)

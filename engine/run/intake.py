@@ -53,6 +53,7 @@ class Intake:
         self.wake = wake
         self.routes = dict(routes)
         self.open = True
+        self.full = False
 
     async def __call__(self, inbound: Inbound) -> Answer:
         route = self.routes.get(inbound.path)
@@ -70,8 +71,10 @@ class Intake:
         try:
             receipt = await self.committer.submit(self.store.accept, arrival)
         except StoreFull:
+            self.full = True
             self.observe(Fact("refused_full", now, {"integration": route.plan.integration}))
             return problem(503, "no room for new events", RETRY_LATER)
+        self.full = False
         self.observe(
             Fact(receipt.verdict, now, {"integration": route.plan.integration, "took_us": self.clock.now() - now})
         )

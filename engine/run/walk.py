@@ -298,7 +298,7 @@ class Walk:
             raise LeaseLost
         if answered.leave is Leave.KNOWN:
             differs = ", with another request" if answered.differs else ""
-            why = f"the effect is there already: event {answered.event}{differs}"
+            why = f"the effect is there already: evt-{answered.event}{differs}"
             self.lines.append(
                 Line(
                     step=step.id,
@@ -313,7 +313,7 @@ class Walk:
             self.end_step(step, answered.result)
             return True
         if answered.leave is Leave.BUSY:
-            reason = f"event {answered.event} has an open intent for the same effect"
+            reason = f"evt-{answered.event} has an open intent for the same effect"
             await self.record(Status.WAITING, step=step.id, due_at=self.ports.clock.now() + BUSY_WAIT_US, reason=reason)
             return False
         reason = f"step {step.id}: the request differs from the one that was sent for the same effect"

@@ -22,6 +22,7 @@ from engine.spec.read import INVALID, Reader
 from engine.spec.value import to_value
 from engine.spec.workspace import Workspace
 
+NO_VARIABLES: Mapping[str, object] = {}
 DEFAULT_ON_UNKNOWN = {
     Effect.NONE: "retry",
     Effect.IDEMPOTENT: "retry",
@@ -169,7 +170,8 @@ def bind(function: Callable[[object, Mapping[str, object]], object]) -> Bound:
 
 
 def expression(text: shape.Expression) -> Bound:
-    return compile_expression(text.text)
+    compiled = compile_expression(text.text)
+    return lambda scope: compiled.evaluate(scope, NO_VARIABLES)
 
 
 def texts(pairs: list[tuple[str, Bound]], scope: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
@@ -197,12 +199,12 @@ def body_extractor(*named: shape.Value) -> Callable[[bytes], object] | None:
     return compile_extractor(frozenset(paths))
 
 
-def compile_plan(parts: Parts, content: object, environment: str, resources: Resources) -> Plan:
+def compile_plan(parts: Parts, content: dict[str, Any], environment: str, resources: Resources) -> Plan:
     """`content` is what the parts were read from, kept as written; for its hash the order of keys does not count."""
     compiler = Compiler(parts, resources)
     spec = parts.spec
     return Plan(
-        hash=sha256(sorted_json(content)).hexdigest(),
+        hash=sha256(sorted_json(behaviour(content))).hexdigest(),
         content=encode_json(content),
         integration=spec.integration,
         version=spec.version,
@@ -212,12 +214,18 @@ def compile_plan(parts: Parts, content: object, environment: str, resources: Res
     )
 
 
+def behaviour(content: Any) -> Any:
+    """What of a plan's content makes another version of it: all but the words and the names of people."""
+    words = ("summary", "owner", "impact")
+    return {**content, "spec": {key: value for key, value in content["spec"].items() if key not in words}}
+
+
 def compile_workspace(workspace: Workspace, environment: str, resources: Resources) -> dict[str, Plan]:
     """Integration name → Plan, for a workspace without faults."""
     plans = {}
     for name, document in workspace.integrations.items():
         used = gather(workspace, document.content)
-        # Examples are tests, not behaviour: changing them is not a new version.
+        # Examples, words and owners are no behaviour: changing them is not a new version.
         spec = {key: value for key, value in yaml.plain(document.node).items() if key != "examples"}
         parts = Parts(
             document.content,

@@ -86,7 +86,7 @@ def accept(connection: apsw.Connection, arrivals: Sequence[Arrival], room: Room)
             if twin is not None:
                 receipts.append(Receipt(twin, "duplicate"))
                 continue
-            reason, verdict = f"conflict: event {earlier} has the same id and another body", "conflict"
+            reason, verdict = f"conflict: evt-{earlier} has the same id and another body", "conflict"
         if not room.take(arrival):
             receipts.append(StoreFull("no room for new events"))
             continue

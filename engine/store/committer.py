@@ -93,9 +93,17 @@ class InlineCommitter:
 class ThreadCommitter:
     """The production `Committer`. `on_failure` is told, in the loop, of an error after which nothing can be written."""
 
-    def __init__(self, connection: apsw.Connection, path: Path, on_failure: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        path: Path,
+        on_failure: Callable[[BaseException], None],
+        log_bytes_max: int = WAL_RESTART_BYTES,
+    ) -> None:
         self.connection = connection
         self.path = path
+        self.log_bytes_max = min(log_bytes_max, WAL_RESTART_BYTES)
+        connection.pragma("journal_size_limit", self.log_bytes_max)
         self.on_failure = on_failure
         self.loop = asyncio.get_running_loop()
         self.pending: list[Entry] = []
@@ -174,7 +182,7 @@ class ThreadCommitter:
                 except apsw.Error:
                     continue  # busy, or the disk is full: the log simply grows until the next turn
                 # Nearly all is moved: the writer finishes it between two groups, and its next write starts the log anew.
-                self.restart_wal = frames * 4096 > WAL_RESTART_BYTES and frames - moved < 256
+                self.restart_wal = frames * 4096 > self.log_bytes_max and frames - moved < 256
         finally:
             connection.close()
 

@@ -56,14 +56,14 @@ class SqliteStore:
             "SELECT status, plan, key_digest, number, step, on_release FROM delivery WHERE event = ?", (move.event,)
         ).fetchone()
         if row is None:
-            return f"there is no event {move.event}"
+            return f"there is no event evt-{move.event}"
         status, plan, key_digest, number, step, on_release = row
         allowed = MOVES[move.action]
         if status not in allowed:
-            return f"event {move.event} is {status}; {move.action} is for {', '.join(allowed)}"
+            return f"it is {status}; {move.action} is for {', '.join(allowed)}"
         if move.action == "redrive":
             if connection.execute("SELECT body IS NULL FROM event WHERE event = ?", (move.event,)).get:
-                return f"event {move.event}: its body was dropped to make room"
+                return "its body was dropped to make room"
             if move.plan is not None and move.plan != plan:
                 # The newer plan's steps are other steps: they run afresh, and the effect ledger knows what was done.
                 connection.execute("UPDATE line SET ended = 0 WHERE event = ?", (move.event,))

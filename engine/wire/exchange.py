@@ -32,8 +32,11 @@ class Unsendable(ValueError):
     """A request cannot be put on the wire; the text is fit for a reason."""
 
 
-def base_url_faults(base_url: str, *, private_networks: bool) -> list[str]:
-    """What is wrong with the address of a system; the address itself is not repeated, it may hold a password."""
+def base_url_faults(base_url: str) -> list[str]:
+    """What is wrong with the address of a system; the address itself is not repeated, it may hold a password.
+
+    Whether plain http may be called is settled by the address that is connected to (`egress.py`), call by call.
+    """
     if not re.fullmatch(r"https?://[!-~]+", base_url):
         return ["base_url is no http or https URL"]
     try:
@@ -50,8 +53,6 @@ def base_url_faults(base_url: str, *, private_networks: bool) -> list[str]:
         faults.append("base_url holds a query or a fragment: write them with the operation")
     if not _is_plain_path(url.raw_path or "/"):
         faults.append("the path of base_url holds a character to be percent-encoded, or a segment . or ..")
-    if url.scheme == "http" and not private_networks:
-        faults.append("base_url must be https; http is for private addresses, where the environment allows them")
     return faults
 
 

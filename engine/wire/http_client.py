@@ -210,7 +210,7 @@ async def _read(answer: aiohttp.ClientResponse, bytes_max: int) -> bytes:
 
 
 def _faults(system: SystemAddress) -> list[str]:
-    faults = base_url_faults(system.base_url, private_networks=system.private_networks)
+    faults = base_url_faults(system.base_url)
     faults += auth_faults(system.auth)
     if system.timeout_s <= 0 or system.connections_max < 1:
         faults.append("timeout_s and connections_max must be above zero")

@@ -12,7 +12,7 @@ from typing import Never
 
 from engine.errors import UserError
 
-NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}")
 """What may be called a secret; no dot and no slash, so that a name never leaves its directory."""
 
 BYTES_MAX = 64 * 1024
@@ -53,7 +53,7 @@ def read_secret(name: str) -> Secret | None:
     empty value, a file that cannot be read, is larger than 64 KiB or is not UTF-8.
     """
     if not NAME.fullmatch(name):
-        raise SecretProblem(f"{name!r} is no name of a secret: write capital letters, digits and _, as in ERP_TOKEN")
+        raise SecretProblem(f"{name!r} is no name of a secret: write letters, digits, _ and -, as in ERP_TOKEN")
     value = _from_file(name)
     if value is None:
         value = os.environ.get(f"WAYBILL_SECRET_{name}")
@@ -69,6 +69,8 @@ def _from_file(name: str) -> str | None:
     directory = os.environ.get("WAYBILL_SECRETS")
     if not directory:
         return None
+    if not Path(directory).is_dir():
+        raise SecretProblem("WAYBILL_SECRETS names a folder that does not exist")
     try:
         with (Path(directory) / name).open("rb") as file:
             raw = file.read(BYTES_MAX + 1)

@@ -255,7 +255,7 @@ def test_a_second_event_of_another_key_waits_for_the_open_intent() -> None:
     stage.arrive("e1", customer="c1")
     stage.arrive("e2", customer="c2")
     stage.run()
-    assert "event 1 has an open intent" in stage.row(2).reason
+    assert "evt-1 has an open intent" in stage.row(2).reason
     stage.run_all()
     assert ([stage.status(1), stage.status(2)], stage.paths()) == (["done", "done"], [POST, GET])
     assert "another request" in stage.lines(2)[-1].reason

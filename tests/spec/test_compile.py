@@ -65,6 +65,7 @@ def test_a_change_of_behaviour_is_another_plan(file: str, old: str, new: str) ->
     [
         ("specs/shop-orders.yaml", "integration: shop-orders\n", "# why\nintegration: shop-orders\n"),
         ("specs/shop-orders.yaml", "owner: orders\nimpact: revenue\n", "impact: revenue\nowner: orders\n"),
+        ("specs/shop-orders.yaml", "Every order of the shop", "Each order of the shop"),
         ("charter/systems/erp.yaml", "timeout: 2s", "timeout: 4s"),
         ("charter/systems/erp.yaml", "attempts_max: 60", "attempts_max: 61"),
         ("charter/systems/erp.yaml", "{local: {env: ERP_URL}}", "{local: {env: OTHER_URL}}"),

@@ -413,7 +413,7 @@ class Conformance:
         assert status.value in said
 
     def test_an_event_that_does_not_exist_is_said(self, driver: Driver) -> None:
-        assert driver.commit(driver.store.move, Move(99, T0, "release")) == ["there is no event 99"]
+        assert driver.commit(driver.store.move, Move(99, T0, "release")) == ["there is no event evt-99"]
 
 
 class BoundedConformance:

@@ -519,7 +519,6 @@ def test_the_time_taken_is_by_the_clock_handed_in() -> None:
 def test_every_fault_of_every_address_at_once() -> None:
     """Told before anything is sent, and without repeating what may hold a password."""
     systems = {
-        "plain": SystemAddress("http://erp.example"),
         "userinfo": SystemAddress("https://me:canary-4711@erp.example"),
         "query": SystemAddress("https://erp.example/?key=canary-4711"),
         "climbs": SystemAddress("https://erp.example/a/../b"),

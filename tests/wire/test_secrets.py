@@ -79,12 +79,19 @@ def test_an_empty_variable_is_a_problem(folder: Path, monkeypatch: pytest.Monkey
         read_secret("ERP_TOKEN")
 
 
-@pytest.mark.parametrize(
-    "name", ["", "erp", "../ERP", "ERP/TOKEN", "ERP.TOKEN", "1ERP", "ERP\n", "ERP-TOKEN", "A" * 129]
-)
+@pytest.mark.parametrize("name", ["", ".erp", "../ERP", "ERP/TOKEN", "ERP.TOKEN", "1ERP", "ERP\n", "-ERP", "A" * 129])
 def test_a_name_never_leaves_the_directory(folder: Path, name: str) -> None:
     with pytest.raises(SecretProblem, match="no name of a secret"):
         read_secret(name)
+
+
+def test_a_folder_that_is_not_there_is_a_problem_and_not_an_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYBILL_SECRETS", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("WAYBILL_SECRET_ERP_TOKEN", "fine")
+    with pytest.raises(SecretProblem, match="does not exist"):
+        read_secret("ERP_TOKEN")
 
 
 def test_a_secret_is_not_shown() -> None:
