@@ -41,7 +41,7 @@ def retry_after_us(text: str, now: int) -> int | None:
 
 
 def next_try_at(policy: Retry, attempts: int, chance: float, now: int, retry_after: str | None) -> int:
-    """When to send again: the partner's wish, at most an hour, and a draw, so that all it told do not return at once."""
+    """When to send again: the partner's wish, at most an hour, and a draw, so that not all return at once."""
     wished = retry_after_us(retry_after, now) if retry_after else None
     wait = backoff_us(policy, attempts, chance)
     if wished is None:
