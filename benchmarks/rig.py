@@ -19,8 +19,10 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.cli.workspace import reference_files
+from engine.store.files import store_address
 
 SECRET = b"a-shop-secret-of-decent-length"
 LIFE_S = 90.0
@@ -157,9 +159,17 @@ def partner(delay_s: float = 0.0) -> Iterator[int]:
         yield int(line)
 
 
+class Engine(NamedTuple):
+    """A running engine: its process, the port of its intake, and the file of its store."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+    store: Path
+
+
 @contextmanager
-def engine(partner_port: int, workers: int = 64) -> Iterator[tuple["subprocess.Popen[str]", int, int]]:
-    """The engine on the reference workspace: its process, intake port, admin port."""
+def engine(partner_port: int, workers: int = 64) -> Iterator[Engine]:
+    """The engine on the reference workspace."""
     with folder_on_disk() as root:
         for name, raw in reference_files().items():
             path = root / name
@@ -187,9 +197,9 @@ def engine(partner_port: int, workers: int = 64) -> Iterator[tuple["subprocess.P
             str(workers),
         ]
         with process(*command, environment=environment) as (running, line):
-            found = re.search(r":(\d+), admin on .*:(\d+)", line)
+            found = re.search(r":(\d+), admin on", line)
             assert found, "the engine did not start"
-            yield running, int(found[1]), int(found[2])
+            yield Engine(running, int(found[1]), store_address(root, None).path)
 
 
 def cpu_s(pid: int) -> float:

@@ -30,8 +30,8 @@ P99 = Topic(SECTION, "round trip, p99", "ms", "≤ 15 ms (prototype 25 ms)")
 
 
 def test_accepts_at_least_a_quarter_of_what_a_bare_handler_takes(report: Report) -> None:
-    with partner(1.0) as partner_port, bare_server() as baseline, engine(partner_port, workers=1) as (running, port, _):
-        servers = [(None, running.pid, port), (BARE, baseline[0].pid, baseline[1])]
+    with partner(1.0) as partner_port, bare_server() as baseline, engine(partner_port, workers=1) as measured:
+        servers = [(None, measured.process.pid, measured.port), (BARE, baseline[0].pid, baseline[1])]
         for number in range(ROUNDS):
             payloads = make_payloads(ORDERS, number * ORDERS)
             for side, pid, where in servers[:: 1 if number % 2 else -1]:

@@ -3,33 +3,14 @@
 A rule here never shows the text it found; a finding ends in logs and in pull requests.
 """
 
-import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 from engine.charter.look import charters, finding, integrations, system_of, systems
 from engine.errors import Fault
 from engine.spec import shape, yaml
+from engine.spec.secret_text import looks_like_secret
 from engine.spec.workspace import Workspace
 
-KNOWN_SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("a Stripe key", re.compile(r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,}")),
-    ("a webhook signing secret", re.compile(r"\bwhsec_[A-Za-z0-9+/=]{16,}")),
-    ("a Shopify token", re.compile(r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}")),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})")),
-    ("an AWS access key", re.compile(r"\bA(?:KIA|SIA)[0-9A-Z]{16}\b")),
-    ("a Google API key", re.compile(r"\bAIza[0-9A-Za-z_-]{35}")),
-    ("a Slack token", re.compile(r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}")),
-    ("a private key", re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY")),
-    ("a signed token (JWT)", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}")),
-    ("an Authorization header", re.compile(r"\b(?:[Bb]earer|[Bb]asic) (?=[A-Za-z0-9._~+/-]*\d)[A-Za-z0-9._~+/-]{12,}")),
-    ("a password in an address", re.compile(r"://[^/\s:@{]+:[^/\s@{]+@")),
-)
-RUN = re.compile(r"[A-Za-z0-9]{20,512}")
-HEXADECIMAL = re.compile(r"[0-9a-f]{32,512}|[0-9A-F]{32,512}")
-# A random text changes between upper case, lower case and digits at 62 % of its places (base 62) or 47 % (hexadecimal),
-# camelCase at about 30 %. Plain entropy was tried instead: it cannot tell a long camelCase name from a key.
-SWITCHES_MIN, HEXADECIMAL_SWITCHES_MIN = 0.42, 0.25
 SECRET_PLACES = ("auth", "webhooks.verify.secret")
 """Where a system's secrets stand: a text there is the reader's fault `literal-secret`."""
 
@@ -60,22 +41,6 @@ def secret_in_text(workspace: Workspace) -> Iterator[Fault]:
             if what:
                 hint = "write {secret: NAME} where a secret is read, and change this one: it was written down"
                 yield Fault("secret-in-text", node.mark, path, f"this looks like {what}", hint, "warning")
-
-
-def looks_like_secret(text: str) -> str:
-    """What credential the text holds, in words; empty for none."""
-    for what, pattern in KNOWN_SECRETS:
-        if pattern.search(text):
-            return what
-    for run in RUN.findall(text):
-        is_hexadecimal = HEXADECIMAL.fullmatch(run)
-        kinds = ["digit" if letter.isdigit() else "upper" if letter.isupper() else "lower" for letter in run]
-        switches = sum(one != other for one, other in pairwise(kinds)) / len(run)
-        if is_hexadecimal and switches >= HEXADECIMAL_SWITCHES_MIN:
-            return "a key in hexadecimal"
-        if len(set(kinds)) == 3 and switches >= SWITCHES_MIN:
-            return "a random key"
-    return ""
 
 
 def scalars(node: yaml.Node, path: str) -> Iterator[tuple[yaml.Scalar, str]]:
@@ -145,12 +110,12 @@ def credential_unused(workspace: Workspace) -> Iterator[Fault]:
 
 
 def credential_undeclared(workspace: Workspace) -> Iterator[Fault]:
-    """A secret that is used is listed, so that its scopes and its rotation are known."""
+    """Where a system lists its credentials, it lists all of them: the one left out is never rotated."""
     for document, system in systems(workspace):
         for secret, path in secrets_of(system):
-            if secret.name not in system.credentials:
+            if system.credentials and secret.name not in system.credentials:
                 message = f"secret {secret.name} is used, and `credentials` says nothing of it"
-                hint = f"add `credentials: {{{secret.name}: {{scopes: […], rotated: YYYY-MM-DD, rotate_every: 90d}}}}`"
+                hint = f"add `{secret.name}: {{scopes: […], rotated: YYYY-MM-DD, rotate_every: 90d}}` to `credentials`"
                 yield finding("credential-undeclared", document, path, message, hint, "note")
 
 

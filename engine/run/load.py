@@ -54,7 +54,7 @@ class Loaded:
 def check(files: Mapping[str, bytes]) -> Checked:
     """Every fault and finding of a workspace's files, in the order of the files."""
     workspace, faults = read_workspace(files)
-    faults += resolve(workspace)
+    faults += resolve(workspace, find_zone)
     findings = examine(workspace)
     return Checked(workspace, in_order(faults), in_order(findings))
 

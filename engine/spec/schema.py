@@ -12,7 +12,9 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from engine.contract.dialect import DIALECT
 from engine.spec import shape
-from engine.spec.read import DATE, DURATION, PERCENT, VALUE_WORDS, has_default, keys
+from engine.spec.annotations import has_default, keys
+from engine.spec.leaves import DATE, DURATION, PERCENT
+from engine.spec.read import VALUE_WORDS
 
 Kind = Literal["spec", "mapping", "system", "charter"]
 Schema = dict[str, Any]

@@ -23,10 +23,11 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Marks text that must match a regular expression; `what` says in words what is expected."""
+    """Marks text that must match a regular expression; `what` says in words what is expected, `sample` shows it."""
 
     regex: str
     what: str
+    sample: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,15 @@ class AtLeast:
     least: int
 
 
-KebabName = Annotated[str, Pattern(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a kebab-case name such as `shopify-orders`")]
-SnakeName = Annotated[str, Pattern(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "a snake_case name such as `create_order`")]
-ContractName = Annotated[
-    str, Pattern(r"[a-z0-9-]+/[a-z0-9-]+@[A-Za-z0-9.-]+", "a contract such as `canonical/order@1`")
+KebabName = Annotated[str, Pattern(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a kebab-case name", "shopify-orders")]
+SnakeName = Annotated[str, Pattern(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "a snake_case name", "create_order")]
+ContractName = Annotated[str, Pattern(r"[a-z0-9-]+/[a-z0-9-]+@[A-Za-z0-9.-]+", "a contract", "canonical/order@1")]
+OperationName = Annotated[str, Pattern(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9_]*", "`system.operation`", "erp.create_order")]
+HeaderName = Annotated[str, Pattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "an HTTP header's name", "X-Api-Key")]
+HookPath = Annotated[str, Pattern(r"/[A-Za-z0-9._~/-]*", "a path", "/hooks/shopify/orders")]
+Variable = Annotated[
+    str, Pattern(r"[A-Za-z][A-Za-z0-9_-]{0,127}", "a name of letters, digits, `_` and `-`", "ERP_TOKEN")
 ]
-OperationName = Annotated[
-    str, Pattern(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9_]*", "`system.operation`, such as `erp.create_order`")
-]
-HeaderName = Annotated[str, Pattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "an HTTP header's name")]
-HookPath = Annotated[str, Pattern(r"/[A-Za-z0-9._~/-]*", "a path such as `/hooks/shopify/orders`")]
-Variable = Annotated[str, Pattern(r"[A-Z][A-Z0-9_]*", "an upper-case name such as `ERP_TOKEN`")]
 PositiveInt = Annotated[int, AtLeast(1)]
 
 
@@ -76,21 +75,28 @@ class Date:
 
 
 @dataclass(frozen=True, slots=True)
-class Expression:
-    """JMESPath text and where it stands."""
+class Written:
+    """A text with a grammar of its own. `column` is where its first character stands on the mark's line; 0 where the
+    text is not written as it reads, as in a block."""
 
     text: str
     mark: Mark
     path: str
+    column: int = 0
+
+    def at(self, offset: int) -> Mark:
+        """Where the character at `offset` stands; the beginning of the text where that cannot be told."""
+        return Mark(self.mark.file, self.mark.line, self.column + offset) if self.column else self.mark
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
-    """Text with Jinja holes and where it stands."""
+class Expression(Written):
+    """JMESPath text and where it stands."""
 
-    text: str
-    mark: Mark
-    path: str
+
+@dataclass(frozen=True, slots=True)
+class Template(Written):
+    """Text with Jinja holes and where it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +233,12 @@ class Charter:
     LATER: ClassVar[tuple[str, ...]] = ("topics", "policies", "calendar")
 
     charter: str = entry("the name of the organisation")
-    environments: dict[KebabName, Environment] = entry("the places this workspace runs in")
-    teams: dict[KebabName, Team] = entry("team name to its people")
-    raci: dict[KebabName, KebabName] = entry("responsibility to team", dict)
-    domains: dict[KebabName, Domain] = entry("kind of data to its system of record", dict)
+    environments: dict[KebabName, Environment] = entry("the places this workspace runs in", sample="{production: {}}")
+    teams: dict[KebabName, Team] = entry("team name to its people", sample='{orders: {contact: "#orders"}}')
+    raci: dict[KebabName, KebabName] = entry("responsibility to team", dict, sample="{deploys: TEAM}")
+    domains: dict[KebabName, Domain] = entry(
+        "kind of data to its system of record", dict, sample="{order: {system_of_record: SYSTEM}}"
+    )
 
 
 # ── systems ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -252,7 +260,9 @@ class Auth:
     LATER: ClassVar[tuple[str, ...]] = ("oauth2",)
 
     bearer: Confidential | None = entry("bearer token", None)
-    header: dict[HeaderName, Confidential] | None = entry("header name to secret", None)
+    header: dict[HeaderName, Confidential] | None = entry(
+        "header name to secret", None, sample="{X-Api-Key: {secret: NAME}}"
+    )
     basic: Basic | None = entry("user and password", None)
 
 
@@ -285,8 +295,8 @@ class HttpRequest:
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = entry("HTTP method")
     path: Template = entry("path under the base URL; holes are percent-encoded")
-    query: dict[str, Value] = entry("query parameter to value; null leaves it out", dict)
-    headers: dict[HeaderName, Value] = entry("header to value; null leaves it out", dict)
+    query: dict[str, Value] = entry("query parameter to value; null leaves it out", dict, sample="{NAME: input.id}")
+    headers: dict[HeaderName, Value] = entry("header to value; null leaves it out", dict, sample="{NAME: input.id}")
     body: Value | None = entry("the JSON body", None)
 
 
@@ -324,7 +334,7 @@ class Operation:
 
     LATER: ClassVar[tuple[str, ...]] = ("undo", "pages", "quota")
 
-    request: HttpRequest = entry("the request")
+    request: HttpRequest = entry("the request", sample="{method: POST, path: /orders}")
     effect: Literal["none", "idempotent", "verifiable", "at_most_once", "unprotected"] = entry(
         "what it does there, and what of repeats"
     )
@@ -393,14 +403,16 @@ class System:
     kind: Literal["marketplace", "storefront", "payments", "erp", "wms", "carrier", "pim", "fraud", "other"] = entry(
         "what it is"
     )
-    base_url: dict[KebabName, Setting] = entry("environment to address", dict)
+    base_url: dict[KebabName, Setting] = entry("environment to address", dict, sample="{production: https://…}")
     auth: Auth | None = entry("how calls are signed in", None)
     idempotency: Idempotency | None = entry("its idempotency key, where it has one", None)
     timeout: Duration = entry("a call's total deadline", Duration(10_000_000))
     retry: Retry = entry("how failed calls are retried", Retry)
     operations: dict[SnakeName, Operation] = entry("what it can be asked to do", dict)
     webhooks: Webhooks | None = entry("its webhooks", None)
-    credentials: dict[Variable, Credential] = entry("secret name to what is known of it", dict)
+    credentials: dict[Variable, Credential] = entry(
+        "secret name to what is known of it", dict, sample="{NAME: {rotated: 2026-11-01, rotate_every: 90d}}"
+    )
     vendor: Vendor | None = entry("who stands behind it", None)
 
 
@@ -414,8 +426,10 @@ class Mapping:
     mapping: KebabName = entry("its name; the file's stem")
     from_: ContractName = entry("contract of the source document")
     to: ContractName = entry("contract of the result")
-    let: dict[SnakeName, Value] = entry("names used as $name", dict)
-    fields: dict[str, Value] = entry("field of the result to value; required unless it says otherwise")
+    let: dict[SnakeName, Value] = entry("names used as $name", dict, sample="{NAME: customer.id}")
+    fields: dict[str, Value] = entry(
+        "field of the result to value; required unless it says otherwise", sample="{id: order_id}"
+    )
 
 
 # ── integrations ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -449,6 +463,7 @@ class Hold:
     """A queue for people."""
 
     LATER: ClassVar[tuple[str, ...]] = ("expires", "until", "warn")
+    INSTEAD: ClassVar[tuple[str, ...]] = ("until", "warn")
 
     queue: KebabName = entry("the queue's name")
     reason: Template = entry("why, for the person who decides")

@@ -3,41 +3,54 @@
 The folder decides what a file is; its stem must be the name it declares. Bytes come in, nothing is read here.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 from engine.contract.schema import check_schema
 from engine.errors import Fault, Mark
 from engine.language.tables import Table
 from engine.spec import shape, yaml
-from engine.spec.read import INVALID, Reader
+from engine.spec.invalid import INVALID
+from engine.spec.read import Reader, almost
 from engine.spec.table import read_table
 
+KEBAB = next(mark.regex for mark in get_args(shape.KebabName) if isinstance(mark, shape.Pattern))
 CHARTER = "charter/charter.yaml"
 FOLDERS: tuple[tuple[str, str, Any], ...] = (
     ("charter/systems/", "system", shape.System),
     ("mappings/", "mapping", shape.Mapping),
     ("specs/", "integration", shape.Integration),
 )
+FILE_BYTES_MAX = 16 << 20
+"""A larger file is a fault, and whoever hands files in need hand in no more of it than one byte beyond."""
 MODELS, TABLES, RECORDINGS = "charter/models/", "charter/tables/", "recordings/"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file as read: its name, its nodes, and its typed content (None where it has faults)."""
+    """One file as read: its name, its nodes, and its typed content.
+
+    `content` is None where the file has faults: what is compiled and what the charter's rules examine is sound.
+    `partial` is whatever could be read, with INVALID in the place of the rest: for checking, and for being referred to.
+    """
 
     file: str
     node: yaml.Node
     content: Any
+    partial: Any = INVALID
 
     def mark(self, path: str) -> Mark:
         """Where the node at `path` (`steps[2].call`) stands; the nearest node above it that exists."""
         node = self.node
         for part in parts(path):
             if isinstance(node, yaml.Mapping):
-                below = [value for name, value in node.entries if name.text == part]
+                # What stands below a misspelled key is read as what was meant, and found there.
+                given = [name.text for name, _ in node.entries]
+                written = part if part in given else almost(part, given)
+                below = [value for name, value in node.entries if name.text == written]
             elif isinstance(node, yaml.Sequence) and part.isdigit() and int(part) < len(node.items):
                 below = [node.items[int(part)]]
             else:
@@ -52,7 +65,8 @@ class Document:
 class Workspace:
     """All documents by name; `content` of a document with faults is None, so that references to it still resolve.
 
-    `tables_unread` names the tables that exist and have faults, for the same reason.
+    `tables_unread` names the tables that exist and have faults, for the same reason. `doubles` holds, by what a file
+    declares (`system`, …), the documents that have the name of another: they are checked, and nothing refers to them.
     """
 
     charter: Document | None = None
@@ -63,6 +77,7 @@ class Workspace:
     tables: dict[str, Table] = field(default_factory=dict)
     tables_unread: frozenset[str] = frozenset()
     recordings: frozenset[str] = frozenset()
+    doubles: Mapping[str, tuple[Document, ...]] = field(default_factory=dict)
 
 
 def parts(path: str) -> Iterable[str]:
@@ -74,6 +89,7 @@ def read_workspace(files: Mapping[str, bytes]) -> tuple[Workspace, list[Fault]]:
     """Reads every file of a workspace: path relative to its root → bytes. Never raises for what the files hold."""
     reader = Reader()
     groups: dict[str, dict[str, Document]] = {"system": {}, "mapping": {}, "integration": {}}
+    doubles: dict[str, tuple[Document, ...]] = {}
     charter: Document | None = None
     models: dict[str, Document] = {}
     tables: dict[str, Table] = {}
@@ -88,7 +104,8 @@ def read_workspace(files: Mapping[str, bytes]) -> tuple[Workspace, list[Fault]]:
         else:
             for folder, word, kind in FOLDERS:
                 if file.startswith(folder):
-                    read_named(reader, file, raw, word, kind, groups[word])
+                    double = read_named(reader, file, raw, word, kind, groups[word])
+                    doubles[word] = (*doubles.get(word, ()), *double)
     if charter is None:
         hint = "every workspace has one; `waybill init DIR` makes a workspace that runs"
         reader.fault("missing-file", Mark(CHARTER, 1, 1), "", f"{CHARTER} is missing", hint)
@@ -102,6 +119,7 @@ def read_workspace(files: Mapping[str, bytes]) -> tuple[Workspace, list[Fault]]:
         tables=tables,
         tables_unread=frozenset(tables_unread),
         recordings=recordings,
+        doubles=doubles,
     )
     return workspace, reader.faults
 
@@ -113,21 +131,35 @@ def compose(reader: Reader, file: str, raw: bytes) -> yaml.Node | None:
             "file-name", Mark(file, 1, 1), "", "a file here must end in .yaml", "rename it, or move it elsewhere"
         )
         return None
+    if too_large(reader, file, raw):
+        return None
     node, faults = yaml.compose(raw, file)
-    reader.faults.extend(faults)
+    reader.begin(raw.decode("utf-8-sig", "replace"), faults)
     if node is None and not faults:
         reader.fault("empty-file", Mark(file, 1, 1), "", "the file is empty", "write it, or remove it")
     return None if faults and not isinstance(node, yaml.Mapping) else node
 
 
+def too_large(reader: Reader, file: str, raw: bytes) -> bool:
+    if len(raw) > FILE_BYTES_MAX:
+        message = f"the file is larger than {FILE_BYTES_MAX >> 20} MiB, and was not read"
+        hint = "a workspace is written and read by people; keep rows of data elsewhere, or split it"
+        reader.fault("file-size", Mark(file, 1, 1), "", message, hint)
+    return len(raw) > FILE_BYTES_MAX
+
+
 def read_document(reader: Reader, file: str, node: yaml.Node | None, kind: Any) -> Document:
     """A document; without content where it has faults, so that what refers to it is not at fault as well."""
-    content = INVALID if node is None else reader.read(node, kind, "")
-    return Document(file, node or yaml.Mapping((), Mark(file, 1, 1)), None if content is INVALID else content)
+    if node is None:
+        return Document(file, yaml.Mapping((), Mark(file, 1, 1)), None)
+    partial = reader.part(node, kind, "")
+    return Document(file, node, partial if reader.is_sound else None, partial)
 
 
-def read_named(reader: Reader, file: str, raw: bytes, word: str, kind: Any, group: dict[str, Document]) -> None:
-    """A file that names itself by one of its keys, as its stem does."""
+def read_named(
+    reader: Reader, file: str, raw: bytes, word: str, kind: Any, group: dict[str, Document]
+) -> tuple[Document, ...]:
+    """A file that names itself by one of its keys, as its stem does. Gives the document where its name is taken."""
     node = compose(reader, file, raw)
     entries = {name.text: (name, value) for name, value in node.entries} if isinstance(node, yaml.Mapping) else {}
     later = next((key for key in shape.LATER_DOCUMENTS if key in entries), None)
@@ -137,16 +169,32 @@ def read_named(reader: Reader, file: str, raw: bytes, word: str, kind: Any, grou
     document = read_document(reader, file, node, kind)
     stem = file.rsplit("/", 1)[-1].removesuffix(".yaml")
     value = entries[word][1] if word in entries else None
-    if isinstance(value, yaml.Scalar) and value.text != stem:
-        hint = f"write `{word}: {stem}`, or rename the file"
-        reader.fault("name-differs", value.mark, word, f"the file is {stem}.yaml but declares `{value.text}`", hint)
+    if isinstance(value, yaml.Scalar) and isinstance(value.value, str) and value.text != stem:
+        name_differs(reader, word, stem, value)
     if stem in group:
         message = f"a second {word} `{stem}`; the first is {group[stem].file}"
         reader.fault(
             "duplicate-name", document.node.mark, "", message, "a name stands for one file; rename one of them"
         )
-        return
+        return (document,)
     group[stem] = document
+    return ()
+
+
+def name_differs(reader: Reader, word: str, stem: str, value: yaml.Scalar) -> None:
+    """A file declares another name than its own; the mend is a name that files and systems may have."""
+    declared = value.text[:60]
+    if is_kebab(stem):
+        hint = f"write `{word}: {stem}`" + (f", or rename the file to {declared}.yaml" if is_kebab(declared) else "")
+        # With the file's name it is well spelled, too: one mend, one fault.
+        reader.faults = [fault for fault in reader.faults if (fault.code, fault.mark) != ("bad-name", value.mark)]
+    else:
+        hint = f"rename the file{f' to {declared}.yaml' if is_kebab(declared) else ''}: names are kebab-case"
+    reader.fault("name-differs", value.mark, word, f"the file is {stem}.yaml but declares `{declared}`", hint)
+
+
+def is_kebab(name: str) -> bool:
+    return re.fullmatch(KEBAB, name) is not None
 
 
 def read_model(reader: Reader, file: str, raw: bytes, models: dict[str, Document]) -> None:
@@ -175,6 +223,8 @@ def read_named_table(reader: Reader, file: str, raw: bytes, tables: dict[str, Ta
         hint = "rename it, or move it elsewhere"
         reader.fault("file-name", Mark(file, 1, 1), "", "a table is a .csv file directly in charter/tables", hint)
         return set()
+    if too_large(reader, file, raw):
+        return {name}
     table, faults = read_table(raw, file)
     reader.faults.extend(faults)
     if table is None:

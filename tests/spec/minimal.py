@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from engine.errors import Fault
 from engine.spec.resolve import resolve
 from engine.spec.workspace import Workspace, read_workspace
+from engine.wire.files import find_zone
 
 CHARTER = "charter/charter.yaml"
 SHOP = "charter/systems/shop.yaml"
@@ -125,7 +126,7 @@ def edited(*edits: Edit) -> dict[str, str]:
 def read(files: Mapping[str, str | bytes]) -> tuple[Workspace, list[Fault]]:
     """The workspace, and every fault of reading and resolving it, in the order of the files."""
     workspace, faults = read_workspace({name: to_bytes(content) for name, content in files.items()})
-    faults += resolve(workspace)
+    faults += resolve(workspace, find_zone)
     return workspace, sorted(faults, key=place)
 
 

@@ -8,7 +8,7 @@ from real import ROOT
 from spec.minimal import CHARTER, ERP, MAPPING, MINIMAL, SHOP, SPEC, edited
 
 from engine.spec import shape, yaml
-from engine.spec.read import LEAVES
+from engine.spec.leaves import LEAVES
 from engine.spec.schema import _LEAVES, Kind, editor_schema
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -76,7 +76,7 @@ MISTAKES = [
     pytest.param("spec", SPEC, "input: order", "input: {id: order.id}", id="an object that is no value"),
     pytest.param("system", ERP, "timeout: 5s", "timeout: 5", id="a duration without unit"),
     pytest.param("system", ERP, "{secret: ERP_TOKEN}", "hush", id="a secret in the clear"),
-    pytest.param("system", ERP, "{secret: ERP_TOKEN}}", "{secret: erp}}", id="a secret's name in lower case"),
+    pytest.param("system", ERP, "{secret: ERP_TOKEN}}", "{secret: erp.token}}", id="a secret's name with a dot"),
     pytest.param("system", SHOP, "secret: {secret: SHOP_SECRET}", "secret: []", id="an empty list of secrets"),
     pytest.param("system", ERP, "rotated: 2026-11-01", "rotated: 2026-13-01", id="a month that is none"),
     pytest.param(

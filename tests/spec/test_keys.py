@@ -4,6 +4,8 @@ import pytest
 from spec.minimal import CHARTER, ERP, MAPPING, SHOP, SPEC, Edit, edited, read, told
 from spec.mistake import assert_told, mistake
 
+VENDOR = "kind: erp\nvendor: {availability: high}"
+
 KEYS_AND_TYPES = [
     mistake(
         "a misspelled key is one fault, not also a missing one",
@@ -41,7 +43,7 @@ KEYS_AND_TYPES = [
         "integration: orders",
         "add `owner:` — a team of the charter",
     ),
-    mistake("a number for a text", CHARTER, "charter: Acme", "charter: 42", "wrong-type", "42", 'quote it: "42"'),
+    mistake("a number for a text", CHARTER, "charter: Acme", "charter: 42", "wrong-type", "42", '`charter: "42"`'),
     mistake("a text for a number", SPEC, "version: 1", "version: one", "wrong-type", "one"),
     mistake("a version below one", SPEC, "version: 1", "version: 0", "wrong-type", "0"),
     mistake(
@@ -188,7 +190,80 @@ KEYS_AND_TYPES = [
     ),
 ]
 
+NAMED = [
+    mistake(
+        "an address for every environment at once",
+        ERP,
+        "{local: {env: ERP_URL}, production: https://erp.example}",
+        "https://erp.example",
+        "wrong-type",
+        "https",
+        "write `base_url: {production: https://…}`",
+    ),
+    mistake(
+        "a text for a list",
+        SPEC,
+        "[recordings/order.json]",
+        "recordings/order.json",
+        "wrong-type",
+        "recordings",
+        "write `events: [TEXT]`",
+    ),
+    mistake(
+        "a text for the webhook",
+        SPEC,
+        "{path: /hooks/orders, system: shop}",
+        "/hooks/orders",
+        "wrong-type",
+        "/hooks",
+        "write `webhook: {path: /hooks/shopify/orders, system: shopify-orders}`",
+    ),
+    mistake(
+        "a text for the sign-in",
+        ERP,
+        "{bearer: {secret: ERP_TOKEN}}",
+        "none",
+        "wrong-type",
+        "none",
+        "write `auth: {bearer: {secret: NAME}}`",
+    ),
+    mistake("a word for a number", ERP, "status: 201", "status: created", "wrong-type", "created", "`status: 1`"),
+    mistake("a word for a percentage", ERP, "kind: erp", VENDOR, "wrong-type", "high", "`availability: 99.9%`"),
+]
+
 SECRETS = [
+    mistake(
+        "a pasted Stripe key as a name",
+        ERP,
+        "{secret: ERP_TOKEN}}",
+        "{secret: sk_live_" + "4eC39HqLyjWDarjt}}",
+        "literal-secret",
+        "{secret: sk_live",
+    ),
+    mistake(
+        "a pasted Shopify token as a name",
+        ERP,
+        "{secret: ERP_TOKEN}}",
+        "{secret: shpat_" + "0123456789abcdef0123456789abcdef}}",
+        "literal-secret",
+        "{secret: shpat",
+    ),
+    mistake(
+        "a random text as a name",
+        ERP,
+        "{secret: ERP_TOKEN}}",
+        "{secret: a8f3k2m9x1q7z5w4e6r8}}",
+        "literal-secret",
+        "{secret: a8f3",
+    ),
+    mistake(
+        "a UUID as a name",
+        ERP,
+        "{secret: ERP_TOKEN}}",
+        "{secret: c56a4180-65aa-42ec-a945-5fd21dec0538}}",
+        "literal-secret",
+        "{secret: c56a",
+    ),
     mistake(
         "a token in the clear",
         ERP,
@@ -236,7 +311,7 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize(("edit", "also", "code", "at", "hint"), [*KEYS_AND_TYPES, *SECRETS])
+@pytest.mark.parametrize(("edit", "also", "code", "at", "hint"), [*KEYS_AND_TYPES, *NAMED, *SECRETS])
 def test_one_mistake_is_one_located_fault(edit: Edit, also: tuple[Edit, ...], code: str, at: str, hint: str) -> None:
     assert_told(edit, also, code, at, hint)
 
@@ -261,3 +336,16 @@ def test_no_message_shows_a_secret_that_was_written_down() -> None:
 def test_a_bare_key_reads_as_a_mapping_without_keys() -> None:
     _, faults = read(edited((CHARTER, "{local: {}, production: {}}", "\n  local:\n  production:")))
     assert not faults, told(faults)
+
+
+@pytest.mark.parametrize(
+    "name", ["core_pw", "erp-token", "ErpToken", "erpProductionTokenKey2", "whsec_shop", "k8s_token"]
+)
+def test_a_secret_has_a_name_in_any_case(name: str) -> None:
+    _, faults = read(edited((ERP, "bearer: {secret: ERP_TOKEN}", f"bearer: {{secret: {name}}}")))
+    assert not faults, told(faults)
+
+
+def test_a_message_of_a_wrong_type_names_its_key() -> None:
+    _, faults = read(edited((ERP, "{local: {env: ERP_URL}, production: https://erp.example}", "https://erp.example")))
+    assert [fault.message for fault in faults] == ["`base_url`: text where a mapping is expected"]

@@ -1,7 +1,7 @@
 """Names that lead nowhere, and keys of a later release: one fault each, at the place, with the mend."""
 
 import pytest
-from spec.minimal import CHARTER, ERP, MAPPING, SHOP, SPEC, Edit
+from spec.minimal import CHARTER, ERP, MAPPING, SHOP, SPEC, Edit, edited, read, told
 from spec.mistake import assert_told, mistake
 
 
@@ -26,6 +26,7 @@ LATER = [
     later("any_of", SPEC, "call: erp.create_order\n", "call: {any_of: [erp.create_order]}\n"),
     later("expires", SPEC, "queue: large-orders,", "expires: 12h, queue: large-orders,"),
     later("until", SPEC, "queue: large-orders,", "until: {}, queue: large-orders,"),
+    later("until", SPEC, 'queue: large-orders, reason: "{{ order.id }} is large"', "until: {topic: payments}"),
     later("compensate", SPEC, "once: order.id", "once: order.id\n    on_failure: compensate"),
     later("quota", ERP, "timeout: 5s", "timeout: 5s\nquota: {rate: 25/s}"),
     later("breaker", ERP, "timeout: 5s", "timeout: 5s\nbreaker: {window: 30s}"),
@@ -43,6 +44,96 @@ LATER = [
 
 EXPRESSIONS = [
     mistake(
+        "an item's place where there is no item",
+        MAPPING,
+        "{value: shop}",
+        "to_string($index)",
+        "unknown-variable",
+        "$index",
+        "in scope: $prefix, $root",
+    ),
+    mistake(
+        "what holds an item where there is no item",
+        MAPPING,
+        "{value: shop}",
+        "$parent.name",
+        "unknown-variable",
+        "$parent",
+        "in scope: $prefix, $root",
+    ),
+    mistake(
+        "an item's place in `let`",
+        MAPPING,
+        "prefix: \"'shop'\"",
+        "prefix: to_string($index)",
+        "unknown-variable",
+        "$index",
+        "in scope: $root",
+    ),
+    mistake(
+        "a fault in a block points at its beginning",
+        SPEC,
+        '"order.total > `500000`"',
+        ">-\n      order.total\n      > 500000",
+        "bare-number",
+        ">-",
+        "`500000`",
+    ),
+    mistake(
+        "a fault in a text with escapes points at its beginning",
+        SPEC,
+        '"order.total > `500000`"',
+        '"order.total\\u0020> 500000"',
+        "bare-number",
+        '"order.total',
+        "`500000`",
+    ),
+    mistake(
+        "a fault in single quotes points into them",
+        SPEC,
+        '"order.total > `500000`"',
+        "'order.total > 500000'",
+        "bare-number",
+        "500000'",
+        "`500000`",
+    ),
+    mistake(
+        "a currency without quotes",
+        MAPPING,
+        "money: currency",
+        "money: EUR",
+        "bare-currency",
+        "EUR",
+        "`money: \"'EUR'\"`",
+    ),
+    mistake(
+        "a currency in the quotes of YAML alone",
+        MAPPING,
+        "money: currency",
+        'decimal: "JPY"',
+        "bare-currency",
+        '"JPY"',
+        "`decimal: \"'JPY'\"`",
+    ),
+    mistake(
+        "a currency without quotes where names are known",
+        SPEC,
+        "input: order",
+        "input: {from: order.total, decimal: EUR}",
+        "bare-currency",
+        "EUR",
+        "`decimal: \"'EUR'\"`",
+    ),
+    mistake(
+        "a unit without quotes",
+        MAPPING,
+        "total_price, money: currency",
+        "grams, unit: g, from_unit: kg",
+        "bare-unit",
+        "kg",
+        "`from_unit: \"'kg'\"`",
+    ),
+    mistake(
         "a name that is out of scope lists what is in scope",
         SPEC,
         "once: order.id",
@@ -57,7 +148,7 @@ EXPRESSIONS = [
         "map: shop-order",
         'map: shop-order\n    when: "erp.id"',
         "unknown-name",
-        '"erp.id"',
+        "erp.id",
         "in scope: body",
     ),
     mistake(
@@ -84,7 +175,7 @@ EXPRESSIONS = [
         "{{ input.reference }}",
         "{{ status }}",
         "unknown-name",
-        '"/orders/{{ status',
+        "status }}",
         "in scope: input, once",
     ),
     mistake(
@@ -93,7 +184,7 @@ EXPRESSIONS = [
         "`500000`",
         "500000",
         "bare-number",
-        '"order.total > 500000"',
+        "500000",
         "`500000`",
     ),
     mistake(
@@ -102,7 +193,7 @@ EXPRESSIONS = [
         "body.status == 'paid'",
         "body.test == true",
         "bare-literal",
-        "body.test",
+        "true",
         "`true`",
     ),
     mistake(
@@ -129,7 +220,7 @@ EXPRESSIONS = [
         'headers."x-event-id"',
         "headers.x-event-id",
         "hyphen-needs-quotes",
-        "headers.x",
+        "x-event-id",
         '"x-event-id"',
     ),
     mistake(
@@ -138,7 +229,7 @@ EXPRESSIONS = [
         "body.status == 'paid'",
         '"!body.test"',
         "not-binds-first",
-        '"!body',
+        "!body.test",
         "!(a.b)",
     ),
     mistake(
@@ -147,7 +238,7 @@ EXPRESSIONS = [
         "body.status == 'paid'",
         "body.status == paid",
         "unknown-name",
-        "body.status",
+        "paid",
         "'paid'",
     ),
     mistake(
@@ -156,7 +247,7 @@ EXPRESSIONS = [
         "key: to_string(body.id)",
         "key: to_string(body.id",
         "expression-syntax",
-        "to_string",
+        "",
     ),
     mistake(
         "a function nobody knows",
@@ -181,7 +272,7 @@ EXPRESSIONS = [
         "$prefix, to",
         "$prefx, to",
         "unknown-variable",
-        "join",
+        "$prefx",
         "did you mean $prefix?",
     ),
     mistake(
@@ -190,7 +281,7 @@ EXPRESSIONS = [
         '"Order {{ name }}"',
         '"Order {{ name }"',
         "template-syntax",
-        '"Order',
+        "Order {{",
         "{{ name }}",
     ),
     mistake(
@@ -199,7 +290,7 @@ EXPRESSIONS = [
         '"Order {{ name }}"',
         '"{% for x in y %}{% endfor %}"',
         "template-not-allowed",
-        '"{%',
+        "{% for",
     ),
     mistake(
         "a name out of scope in a text",
@@ -207,12 +298,39 @@ EXPRESSIONS = [
         "{{ order.id }} is large",
         "{{ erp.id }} is large",
         "unknown-name",
-        '"{{ erp',
+        "erp.id }}",
         "in scope",
     ),
 ]
 
 REFERENCES = [
+    mistake(
+        "a time zone",
+        MAPPING,
+        "total_price, money: currency",
+        "paid_at, time: utc, zone: Europe/Berln",
+        "unknown-zone",
+        "Europe/Berln",
+        "did you mean `Europe/Berlin`?",
+    ),
+    mistake(
+        "a time zone by its city",
+        MAPPING,
+        "total_price, money: currency",
+        "paid_at, time: utc, zone: New York",
+        "unknown-zone",
+        "New York",
+        "did you mean `America/New_York`?",
+    ),
+    mistake(
+        "a time zone like no other",
+        MAPPING,
+        "total_price, money: currency",
+        "paid_at, time: utc, zone: Mars/Olympus_Mons",
+        "unknown-zone",
+        "Mars",
+        "IANA",
+    ),
     mistake("a team", SPEC, "owner: orders", "owner: order", "unknown-team", "order", "did you mean `orders`?"),
     mistake("a team in raci", CHARTER, "deploys: orders", "deploys: ops", "unknown-team", "ops", "orders"),
     mistake("an environment", ERP, "production: https", "prod: https", "unknown-environment", "https", "production"),
@@ -303,3 +421,14 @@ REFERENCES = [
 @pytest.mark.parametrize(("edit", "also", "code", "at", "hint"), [*LATER, *EXPRESSIONS, *REFERENCES])
 def test_one_mistake_is_one_located_fault(edit: Edit, also: tuple[Edit, ...], code: str, at: str, hint: str) -> None:
     assert_told(edit, also, code, at, hint)
+
+
+def test_inside_each_an_item_knows_its_place_and_what_holds_it() -> None:
+    _, faults = read(edited((MAPPING, "sku: sku", "sku: join('-', [$parent.name, $root.name, to_string($index)])")))
+    assert not faults, told(faults)
+
+
+@pytest.mark.parametrize("currency", ["currency", '"@.EUR"', "\"'EUR'\"", "eur", "data.EUR"])
+def test_a_currency_that_is_a_field_or_a_quoted_code_is_none_too_bare(currency: str) -> None:
+    _, faults = read(edited((MAPPING, "money: currency", f"money: {currency}")))
+    assert not faults, told(faults)

@@ -1,7 +1,12 @@
 """Files that cannot be read: one fault each, and none for what refers to them."""
 
+from pathlib import Path
+
 import pytest
 from spec.minimal import CHARTER, ERP, MAPPING, MINIMAL, SOURCE, SPEC, TABLE, edited, read, told
+
+from engine.spec.workspace import FILE_BYTES_MAX
+from engine.wire.files import read_files
 
 FILES = [
     pytest.param({CHARTER: None}, "missing-file", CHARTER, 1, "waybill init", id="no charter"),
@@ -80,3 +85,60 @@ def test_two_files_of_one_name_are_told() -> None:
     files["specs/eu/orders.yaml"] = files[SPEC].replace("/hooks/orders", "/hooks/eu")
     _, faults = read(files)
     assert [(fault.code, fault.mark.file) for fault in faults] == [("duplicate-name", SPEC)]
+
+
+def test_a_second_file_of_a_name_is_checked_all_the_same() -> None:
+    files = edited()
+    files["specs/eu/orders.yaml"] = (
+        files[SPEC].replace("/hooks/orders", "/hooks/eu").replace("once: order", "once: ordr")
+    )
+    _, faults = read(files)
+    # The files are read in the order of their names: the second is specs/orders.yaml.
+    assert [(fault.code, fault.mark.file) for fault in faults] == [
+        ("unknown-name", "specs/eu/orders.yaml"),
+        ("duplicate-name", SPEC),
+    ]
+    files["specs/eu/orders.yaml"] = files[SPEC].replace("/hooks/orders", "/hooks/eu")
+    files[SPEC] = files[SPEC].replace("once: order", "once: ordr")
+    _, faults = read(files)
+    assert [(fault.code, fault.mark.file) for fault in faults] == [("duplicate-name", SPEC), ("unknown-name", SPEC)]
+
+
+@pytest.mark.parametrize("file", [ERP, MAPPING, SOURCE, TABLE, SPEC])
+def test_a_file_that_is_too_large_is_one_fault_and_hides_no_other(file: str) -> None:
+    files: dict[str, str | bytes] = dict(edited((CHARTER, "deploys: orders", "deploys: ops")))
+    files[file] = b"#" * (FILE_BYTES_MAX + 1)
+    _, faults = read(files)
+    assert [(fault.code, fault.mark.file) for fault in faults] == [("unknown-team", CHARTER), ("file-size", file)]
+
+
+def test_of_a_file_that_is_too_large_one_byte_too_many_is_handed_in(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    with (tmp_path / SPEC).open("wb") as file:
+        file.truncate(FILE_BYTES_MAX + 2)
+    assert len(read_files(tmp_path)[SPEC]) == FILE_BYTES_MAX + 1
+
+
+NAMES = [
+    pytest.param("orders", "order", "write `integration: orders`, or rename the file to order.yaml", id="another name"),
+    pytest.param("orders", "Orders", "write `integration: orders`", id="a name that no file may have"),
+    pytest.param("Other_One", "other-one", "rename the file to other-one.yaml: names are kebab-case", id="a bad stem"),
+]
+
+
+@pytest.mark.parametrize(("stem", "declared", "hint"), NAMES)
+def test_the_mend_of_a_name_that_differs_is_a_name_that_may_be(stem: str, declared: str, hint: str) -> None:
+    files = edited((SPEC, "integration: orders", f"integration: {declared}"))
+    files[f"specs/{stem}.yaml"] = files.pop(SPEC)
+    _, faults = read(files)
+    assert [(fault.code, fault.hint) for fault in faults] == [("name-differs", hint)], told(faults)
+
+
+def test_where_neither_name_may_be_the_file_is_renamed() -> None:
+    files = edited((SPEC, "integration: orders", "integration: My_Orders"))
+    files["specs/Other_One.yaml"] = files.pop(SPEC)
+    _, faults = read(files)
+    assert {fault.code: fault.hint for fault in faults} == {
+        "bad-name": "such as `shopify-orders`",
+        "name-differs": "rename the file: names are kebab-case",
+    }

@@ -161,6 +161,15 @@ DIALECT = (
         "Correct it; the message lists the columns.",
     ),
     Explanation(
+        "unknown-zone",
+        "There is no time zone of this name.",
+        "A stamp without an offset would be read in no zone at all: every event that carries one would be quarantined.",
+        "Write a name of the IANA time zone database. Abbreviations such as CET do not say when the clocks change"
+        " everywhere they are used.",
+        "placed_at: {from: created, time: utc, zone: Europe/Berln}",
+        "placed_at: {from: created, time: utc, zone: Europe/Berlin}",
+    ),
+    Explanation(
         "unknown-recording",
         "An example names an event that is not there.",
         "An example that cannot be run shows nothing.",

@@ -24,10 +24,17 @@ FILES = (
         "Write it, or remove it.",
     ),
     Explanation(
+        "file-size",
+        "A file is larger than the 16 MiB that are read of one.",
+        "A workspace is written and reviewed by people, and read whole at every start; a file of that size is data,"
+        " or lies there by mistake. What refers to it counts as leading somewhere until it can be read.",
+        "Take it out of the workspace, or split it. A cross-reference table holds 200,000 rows at most.",
+    ),
+    Explanation(
         "name-differs",
         "A file declares another name than its own.",
         "Specs refer to names and people look for files; one name for both is found at once.",
-        "Write the file's name without `.yaml`, or rename the file.",
+        "Write the file's name without `.yaml`, or rename the file. Names are kebab-case, those of files as well.",
         "integration: shopify-orders          # in specs/orders.yaml",
         "integration: orders                  # in specs/orders.yaml",
     ),

@@ -73,12 +73,12 @@ FINDINGS = (
     ),
     Explanation(
         "credential-undeclared",
-        "A secret is used that `credentials` says nothing of.",
-        "What it may do and when it must be changed is then in somebody's head.",
-        "List it under `credentials` of the system's file.",
-        "auth: {bearer: {secret: ERP_TOKEN}}",
-        "auth: {bearer: {secret: ERP_TOKEN}}\n"
-        "credentials: {ERP_TOKEN: {scopes: [orders], rotated: 2026-11-01, rotate_every: 90d}}",
+        "A system lists its credentials, and uses a secret that is not among them.",
+        "What it may do and when it must be changed is then in somebody's head, and the list looks complete.",
+        "Add it to `credentials` of the system's file.",
+        "credentials:\n  ERP_HOOK: {scopes: [orders], rotated: 2026-11-01, rotate_every: 90d}",
+        "credentials:\n  ERP_HOOK: {scopes: [orders], rotated: 2026-11-01, rotate_every: 90d}\n"
+        "  ERP_TOKEN: {scopes: [orders], rotated: 2026-11-01, rotate_every: 90d}",
     ),
     Explanation(
         "id-constant",

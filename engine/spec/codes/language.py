@@ -29,6 +29,26 @@ LANGUAGE = (
         "when: body.test == `false`",
     ),
     Explanation(
+        "bare-currency",
+        "`money` or `decimal` holds a currency's code as it stands, and not as a text.",
+        "Both are expressions, so that the currency can come from the document: EUR reads a field named EUR, which is"
+        " null in every event.",
+        "Put the code into single quotes for JMESPath, and those into double quotes for YAML; or name the field that"
+        " holds the currency.",
+        "total: {from: total_price, money: EUR}",
+        "total: {from: total_price, money: \"'EUR'\"}",
+    ),
+    Explanation(
+        "bare-unit",
+        "`from_unit` holds a unit as it stands, and not as a text.",
+        "It is an expression, so that the unit can come from the document: kg reads a field named kg, which is null in"
+        " every event. `unit` itself is a name, and stands without quotes.",
+        "Put the unit into single quotes for JMESPath, and those into double quotes for YAML; or name the field that"
+        " holds the unit.",
+        "weight_g: {from: weight, unit: g, from_unit: kg}",
+        "weight_g: {from: weight, unit: g, from_unit: \"'kg'\"}",
+    ),
+    Explanation(
         "hyphen-needs-quotes",
         "A name with a hyphen stands in an expression without quotes.",
         "`headers.x-topic` means headers.x minus topic.",
