@@ -116,6 +116,7 @@ class Engine:
                 connection.close()
                 raise FaultyWorkspace(faults)
             self.reader = open_reader(self.address.path)
+            self.counter = open_reader(self.address.path)
             self.store = SqliteStore()
             log_bytes_max = self.address.bytes_max or WAL_RESTART_BYTES
             self.committer = ThreadCommitter(connection, self.address.path, self.fail, log_bytes_max)
@@ -133,6 +134,7 @@ class Engine:
                 await self.http.retire(self.http.client)
                 await self.committer.close()
                 self.reader.close()
+                self.counter.close()
         finally:
             lock.release()
         if self.failure is not None:
@@ -271,8 +273,11 @@ class Engine:
                 else Answer(503, b'{"status": "not ready"}')
             )
 
+        counting = asyncio.Lock()  # a large backlog takes a while to count: beside the loop, one at a time
+
         async def metrics() -> Answer:
-            gauges = read_gauges(self.reader)
+            async with counting:
+                gauges = await asyncio.to_thread(read_gauges, self.counter)
             return Answer(200, self.metrics.page(gauges, self.clock.now()), "text/plain; version=0.0.4; charset=utf-8")
 
         pages = {"/health": health, "/ready": ready, "/metrics": metrics}

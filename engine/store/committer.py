@@ -138,13 +138,22 @@ class ThreadCommitter:
             outcome: list[Any] | BaseException
             try:
                 outcome = settle_group(self.connection, [(verb, item) for verb, item, _ in group])
-                if self.restart_wal:
-                    self.restart_wal = False
-                    self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self.restart_log()
             except BaseException as error:  # noqa: BLE001 — whatever it was, the loop must hear of it
                 outcome = error
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits for the answer
                 self.loop.call_soon_threadsafe(self.answer, group, outcome)
+
+    def restart_log(self) -> None:
+        """Between two groups, where little is left to move: the next write then starts the log anew.
+
+        The checkpoint thread may be at it this moment (`BusyError`), or the disk be full: the next turn will do, and
+        the group that was just committed stands either way.
+        """
+        if self.restart_wal:
+            self.restart_wal = False
+            with contextlib.suppress(apsw.BusyError, apsw.FullError):
+                self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def answer(self, group: list[Entry], outcome: list[Any] | BaseException) -> None:
         if isinstance(outcome, BaseException):

@@ -142,7 +142,9 @@ def read_gauges(connection: apsw.Connection) -> Gauges:
             f"SELECT integration, status, count(*) FROM delivery WHERE status IN {statuses} GROUP BY 1, 2"
         )
     }
+    # Events are numbered as they arrive; the index of active ones gives the least without reading a row.
     oldest = connection.execute(
-        f"SELECT min(e.received_at) FROM delivery d JOIN event e ON e.event = d.event WHERE d.status IN {ACTIVE}"
+        f"SELECT received_at FROM event WHERE event = (SELECT min(event) FROM delivery INDEXED BY delivery_active"
+        f" WHERE status IN {ACTIVE})"
     ).get
     return Gauges(counts, oldest)

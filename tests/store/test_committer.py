@@ -173,3 +173,16 @@ def test_the_log_begins_anew_under_steady_writing(tmp_path: Path) -> None:
         return log.stat().st_size
 
     assert on_thread(path, play) < 60_000_000
+
+
+def test_a_checkpoint_that_meets_another_is_put_off_and_the_group_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store.committer.CHECKPOINT_EVERY_S", 0.0001)
+
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+        for number in range(300):
+            committer.restart_wal = True  # as if the log were long: every group meets the other thread's checkpoints
+            await committer.submit(store.accept, arrival(f"{number}", f"{number}", b"x" * 20_000))
+
+    on_thread(tmp_path / "events.db", play)
