@@ -58,7 +58,10 @@ def bounded(number: Number) -> Number:
     if isinstance(number, int):
         fits = -_INT_LIMIT < number < _INT_LIMIT
     else:
-        fits = abs(number.adjusted()) <= EXPONENT_MAX and len(number.as_tuple().digits) <= DIGITS_MAX
+        # Few characters hold few digits, and are cheaper to count. The exponent goes first: it bounds the text.
+        fits = abs(number.adjusted()) <= EXPONENT_MAX and (
+            len(str(number)) <= DIGITS_MAX or len(number.as_tuple().digits) <= DIGITS_MAX
+        )
     if not fits:
         raise NumberSizeError
     return number

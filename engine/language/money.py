@@ -29,6 +29,8 @@ EXPONENTS: dict[str, int] = {
     for code in codes.split()
 }
 _AMOUNT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_PLAIN = re.compile(r"([+-]?[0-9]+)(?:\.([0-9]+))?")
+_PLAIN_MAX = 100
 
 
 def exponent_of(currency: object) -> int:
@@ -47,6 +49,12 @@ def minor_units(value: object, currency: object) -> int:
     they are zeros.
     """
     exponent = exponent_of(currency)
+    plain = _PLAIN.fullmatch(value) if isinstance(value, str) and len(value) <= _PLAIN_MAX else None
+    if plain is not None:
+        # What nearly every amount looks like: its digits are the answer, without a Decimal in between.
+        whole, fraction = plain.groups("")
+        if not fraction[exponent:].strip("0"):
+            return int(whole + fraction[:exponent].ljust(exponent, "0"))
     units = integral(multiply(_amount(value), 10**exponent))
     if units is None:
         raise ConversionError(

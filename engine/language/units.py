@@ -76,6 +76,8 @@ def convert_unit(value: object, source: object, target: str) -> Number:
     number = loose_number(value) if isinstance(value, str) else value
     if not is_number(number):
         raise ConversionError("unit", "a quantity is a number, or a text such as 12.5")
+    if source == target and isinstance(number, int):
+        return bounded(number)
     exact = (Fraction(bounded(number)) * factor + shift - target_shift) / target_factor
     return _number(exact, target)
 
