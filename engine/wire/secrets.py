@@ -58,6 +58,9 @@ def read_secret(name: str) -> Secret | None:
     if value is None:
         value = os.environ.get(f"WAYBILL_SECRET_{name}")
     if value is None:
+        directory = os.environ.get("WAYBILL_SECRETS")
+        if directory and not Path(directory).is_dir():
+            raise SecretProblem(f"there is no secret {name}: WAYBILL_SECRETS names a folder that does not exist")
         return None
     value = value.removesuffix("\n").removesuffix("\r")
     if not value.strip():
@@ -69,8 +72,6 @@ def _from_file(name: str) -> str | None:
     directory = os.environ.get("WAYBILL_SECRETS")
     if not directory:
         return None
-    if not Path(directory).is_dir():
-        raise SecretProblem("WAYBILL_SECRETS names a folder that does not exist")
     try:
         with (Path(directory) / name).open("rb") as file:
             raw = file.read(BYTES_MAX + 1)

@@ -89,9 +89,12 @@ def test_a_folder_that_is_not_there_is_a_problem_and_not_an_empty_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAYBILL_SECRETS", str(tmp_path / "nowhere"))
-    monkeypatch.setenv("WAYBILL_SECRET_ERP_TOKEN", "fine")
     with pytest.raises(SecretProblem, match="does not exist"):
         read_secret("ERP_TOKEN")
+    monkeypatch.setenv("WAYBILL_SECRET_ERP_TOKEN", "fine")
+    found = read_secret("ERP_TOKEN")
+    assert found is not None
+    assert found.reveal() == "fine"
 
 
 def test_a_secret_is_not_shown() -> None:
