@@ -131,5 +131,5 @@ def partial_body(plan: Plan, raw: bytes) -> object:
         try:
             return plan.receive.extract(raw)
         except BodyError:
-            pass
+            pass  # not so shaped, or not JSON: the whole decode below says which
     return decode_body(raw)

@@ -6,6 +6,7 @@ at any line resumes at the next claim.
 
 import asyncio
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 from msgspec.structs import replace
 
@@ -39,6 +40,16 @@ class Ports:
     clock: Clock
     chance: Chance
     observe: Observer
+
+
+class Where(TypedDict, total=False):
+    """Where an event stands, in the fields of `Record` that say so."""
+
+    step: str
+    due_at: int
+    queue: str
+    reason: str
+    on_release: str
 
 
 class Walk:
@@ -322,50 +333,28 @@ class Walk:
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def make_record(
-        self,
-        status: Status,
-        *,
-        step: str = "",
-        due_at: int = 0,
-        queue: str = "",
-        reason: str = "",
-        on_release: str = "",
-    ) -> Record:
+    def make_record(self, status: Status, **where: Unpack[Where]) -> Record:
         now = self.ports.clock.now()
         return Record(
             event=self.delivery.event,
             token=self.delivery.token,
             at=now,
             status=status,
-            due_at=due_at,
             lease_until=now + LEASE_US if status is Status.RUNNING else 0,
             attempts=self.attempts,
-            step=step,
-            on_release=on_release,
             again=self.again if status.active else 0,
-            queue=queue,
-            reason=reason,
             lines=tuple(self.lines),
             settled=self.settled,
+            **where,
         )
 
-    async def record(
-        self,
-        status: Status,
-        *,
-        step: str = "",
-        due_at: int = 0,
-        queue: str = "",
-        reason: str = "",
-        on_release: str = "",
-    ) -> None:
+    async def record(self, status: Status, **where: Unpack[Where]) -> None:
         """Writes the end of this claim."""
-        record = self.make_record(status, step=step, due_at=due_at, queue=queue, reason=reason, on_release=on_release)
-        if not await self.commit(self.ports.store.record, record):
+        if not await self.commit(self.ports.store.record, self.make_record(status, **where)):
             raise LeaseLost
         self.lines, self.settled = [], None
         took_us = self.ports.clock.now() - self.delivery.received_at
+        step, queue = where.get("step", ""), where.get("queue", "")
         self.fact("recorded", status=status.value, step=step, queue=queue, took_us=took_us)
 
     async def commit(self, verb: Verb[Item, Result], item: Item) -> Result:
