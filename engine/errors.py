@@ -17,6 +17,9 @@ class Mark:
     line: int
     column: int
 
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -34,9 +37,8 @@ class Fault:
     severity: str = "error"
 
     def __str__(self) -> str:
-        where = f"{self.mark.file}:{self.mark.line}:{self.mark.column}"
         hint = f"\n    {self.hint}" if self.hint else ""
-        return f"{where}: {self.code}: {self.message}{hint}"
+        return f"{self.mark}: {self.code}: {self.message}{hint}"
 
 
 class WaybillError(Exception):

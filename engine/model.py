@@ -6,7 +6,7 @@ JSON values inside are plain Python: dict, list, str, bool, None, int of any siz
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from hashlib import sha256
 
 from msgspec import Struct
@@ -92,12 +92,20 @@ class Step(Struct, frozen=True):
     result: object
 
 
+class Allowed(IntEnum):
+    """What a person allowed a call in doubt: to settle it (look up, or send once more), and also with another request
+    than the one that was sent."""
+
+    NOTHING = 0
+    SETTLING = 1
+    ANOTHER_REQUEST = 2
+
+
 class Delivery(Struct, frozen=True):
     """One claimed event with all that is needed to go on: the arrival as stored, and the steps already ended.
 
     `token` is the fencing token of this claim: a record that carries an older one is refused.
-    `attempts` counts the sends of the step the event stands at; `again` is what a person allowed there: 1 to settle a
-    doubt (look up, or send once more), 2 also to send another request than the one that is in doubt.
+    `attempts` counts the sends of the step the event stands at; `again` is what a person allowed there.
     """
 
     event: int
@@ -113,7 +121,7 @@ class Delivery(Struct, frozen=True):
     lease_until: int
     attempts: int
     number: int
-    again: int = 0
+    again: Allowed = Allowed.NOTHING
     steps: tuple[Step, ...] = ()
 
 

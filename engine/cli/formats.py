@@ -135,7 +135,7 @@ def junit(faults: Sequence[Fault], findings: Sequence[Fault], files: Sequence[st
     for file in sound:
         ET.SubElement(suite, "testcase", classname="waybill.check", name=xml_text(file))
     for fault in failed:
-        name = f"{fault.mark.file}:{fault.mark.line}:{fault.mark.column} {fault.code}"
+        name = f"{fault.mark} {fault.code}"
         case = ET.SubElement(suite, "testcase", classname="waybill.check", name=xml_text(name))
         failure = ET.SubElement(case, "failure", type=fault.code, message=xml_text(fault.message))
         failure.text = xml_text(str(fault))

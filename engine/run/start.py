@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from engine.errors import Fault, Mark, UserError
+from engine.errors import Fault, UserError
 from engine.rules.signature import Verification, secret_problem
 from engine.run.intake import Route
 from engine.run.load import Loaded
@@ -14,10 +14,6 @@ from engine.wire.sign_in import Auth, Basic, Bearer, Header
 
 CONNECTIONS_MAX = 1_000
 """Connections to one system at most. Workers are the limit that counts: no call spends its deadline in a queue."""
-
-
-def place(mark: Mark) -> str:
-    return f"{mark.file}:{mark.line}:{mark.column}"
 
 
 class Needs:
@@ -34,7 +30,7 @@ class Needs:
             return Secret("")
         if secret is None:
             self.problems.append(
-                f"{place(name.mark)}: there is no secret {name.name}:"
+                f"{name.mark}: there is no secret {name.name}:"
                 f" put it into the file {name.name} of the folder in WAYBILL_SECRETS, or set WAYBILL_SECRET_{name.name}"
             )
         return secret or Secret("")
@@ -44,7 +40,7 @@ class Needs:
             return setting
         value = os.environ.get(setting.name, "")
         if not value:
-            self.problems.append(f"{place(setting.mark)}: the environment variable {setting.name} is not set")
+            self.problems.append(f"{setting.mark}: the environment variable {setting.name} is not set")
         return value
 
     def settle(self) -> None:

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from engine.errors import Gone, LeaseLost, StoreFull
 from engine.language import LanguageError
-from engine.model import Delivery, EffectState, Fact, Outcome, Sent, Status, Verdict, effect_digest
+from engine.model import Allowed, Delivery, EffectState, Fact, Outcome, Sent, Status, Verdict, effect_digest
 from engine.ports import Chance, Clock, Committer, HttpOut, Item, Observer, Result, Verb
 from engine.rules import decide, steps
 from engine.rules.classify import answer_scope, classify, is_found, result_of
 from engine.rules.decide import Action, Decision, Known
 from engine.run.live import Live
-from engine.spec.plan import CallStep, Plan
+from engine.spec.plan import CallStep, OperationPlan, Plan
 from engine.store import Answered, Intent, Leave, Line, Record, Settled, Store
 
 LEASE_US = 120_000_000
@@ -114,7 +114,7 @@ class Walk:
         answered = await self.begin(call, again=False)
         refreshed = False
         while True:
-            released = self.again == 2 and answered.leave is Leave.CHANGED
+            released = self.again is Allowed.ANOTHER_REQUEST and answered.leave is Leave.CHANGED
             if answered.leave in ENDS and not released:
                 return await self.leave(call, answered)
             if answered.leave is Leave.UNKNOWN or released:
@@ -132,19 +132,10 @@ class Walk:
 
     async def begin(self, call: steps.Call, *, again: bool) -> Answered:
         """Commits the intent (with whatever was still to be recorded), before anything is sent."""
-        operation = call.step.operation
-        now = self.ports.clock.now()
-        lease_until = now + int(self.ports.live.system(operation.system).timeout_s * 1_000_000) + LEASE_MARGIN_US
-        intent = Intent(
-            event=self.delivery.event,
-            token=self.delivery.token,
-            step=call.step.id,
-            system=operation.system,
-            operation=operation.name,
+        intent = replace(
+            self.intent(call.step, call.step.operation),
             once=call.once,
             request_digest=call.digest,
-            at=now,
-            lease_until=lease_until,
             again=again,
             record=self.make_record(Status.RUNNING, step=call.step.id) if self.lines else None,
         )
@@ -153,6 +144,22 @@ class Walk:
         if answered.leave is Leave.SEND:
             self.attempts += 1
         return answered
+
+    def intent(self, step: CallStep, operation: OperationPlan) -> Intent:
+        """The intent to call an operation for a step, without an effect; the lease outlasts the call's deadline."""
+        now = self.ports.clock.now()
+        timeout_us = int(self.ports.live.system(operation.system).timeout_s * 1_000_000)
+        return Intent(
+            event=self.delivery.event,
+            token=self.delivery.token,
+            step=step.id,
+            system=operation.system,
+            operation=operation.name,
+            once=None,
+            request_digest=b"",
+            at=now,
+            lease_until=now + timeout_us + LEASE_MARGIN_US,
+        )
 
     async def send(self, call: steps.Call, answered: Answered, *, refreshed: bool) -> Decision:
         """Sends, and decides what the answer means."""
@@ -176,20 +183,7 @@ class Walk:
         assert lookup is not None
         asked = {"input": call.input, "once": call.once}
         operation = lookup.operation
-        counted = Intent(
-            event=self.delivery.event,
-            token=self.delivery.token,
-            step=call.step.id,
-            system=operation.system,
-            operation=operation.name,
-            once=None,
-            request_digest=b"",
-            at=self.ports.clock.now(),
-            lease_until=self.ports.clock.now()
-            + int(self.ports.live.system(operation.system).timeout_s * 1_000_000)
-            + LEASE_MARGIN_US,
-        )
-        if (await self.commit(self.ports.store.begin, counted)).leave is Leave.STALE:
+        if (await self.commit(self.ports.store.begin, self.intent(call.step, operation))).leave is Leave.STALE:
             raise LeaseLost
         self.attempts += 1
         try:
@@ -230,7 +224,7 @@ class Walk:
             key_valid_us=step.operation.key_valid_us,
             retry_after=outcome.headers.get("retry-after") if outcome else None,
             refreshed=refreshed,
-            released=self.again > 0,
+            released=self.again is not Allowed.NOTHING,
             why=why,
         )
 
@@ -272,7 +266,7 @@ class Walk:
         self.scope[step.id] = result
         self.ended[step.id] = result
         self.attempts = 0
-        self.again = 0
+        self.again = Allowed.NOTHING
 
     async def carry_out(self, call: steps.Call, decision: Decision) -> bool:
         """Goes on, waits, holds or ends, as decided."""
@@ -342,7 +336,7 @@ class Walk:
             status=status,
             lease_until=now + LEASE_US if status is Status.RUNNING else 0,
             attempts=self.attempts,
-            again=self.again if status.active else 0,
+            again=self.again if status.active else Allowed.NOTHING,
             lines=tuple(self.lines),
             settled=self.settled,
             **where,

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from engine.model import Arrival, Delivery, EffectState, Receipt, Status
+from engine.model import Allowed, Arrival, Delivery, EffectState, Receipt, Status
 
 
 class ClaimRequest(Struct, frozen=True):
@@ -96,7 +96,7 @@ class Record(Struct, frozen=True):
     attempts: int = 0
     step: str = ""
     on_release: str = ""
-    again: int = 0
+    again: Allowed = Allowed.NOTHING
     queue: str = ""
     reason: str = ""
     lines: tuple[Line, ...] = ()

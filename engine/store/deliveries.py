@@ -9,7 +9,7 @@ import apsw
 import msgspec
 
 from engine.contract.body import encode_json
-from engine.model import Delivery, EffectState, Status, Step, effect_digest
+from engine.model import Allowed, Delivery, EffectState, Status, Step, effect_digest
 from engine.store import Answered, Claimed, ClaimRequest, Intent, Leave, Record
 from engine.store.rows import Row, decode_stored, marks, promote, write_lines
 
@@ -93,7 +93,7 @@ def load(connection: apsw.Connection, events: Sequence[int]) -> tuple[Delivery, 
             lease_until=lease,
             attempts=attempts,
             number=number,
-            again=again,
+            again=Allowed(again),
             steps=tuple(steps.get(event, ())),
         )
     return tuple(found[event] for event in events)
@@ -214,7 +214,7 @@ def record_one(connection: apsw.Connection, record: Record) -> bool:
             len(record.lines),
             record.step,
             record.on_release,
-            record.again,
+            record.again.value,
             record.queue,
             record.reason,
             finished_at,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from engine.model import Arrival, Receipt, Status
+from engine.model import Allowed, Arrival, Receipt, Status
 from engine.store import Answered, Claimed, ClaimRequest, Intent, Line, Move, Record
 from engine.store.arrivals import Room, accept
 from engine.store.deliveries import begin_one, claim_one, record_one
@@ -83,7 +83,7 @@ class SqliteStore:
                 move.at,
                 move.plan or plan,
                 reason,
-                allowance(move, on_release),
+                allowance(move, on_release).value,
                 finished_at,
                 move.event,
             ),
@@ -108,8 +108,8 @@ class SqliteStore:
         return [connection.changes()] * len(nows)
 
 
-def allowance(move: Move, on_release: str) -> int:
-    """What a decision allows a doubtful call (see `Delivery.again`)."""
+def allowance(move: Move, on_release: str) -> Allowed:
+    """What a decision allows a doubtful call."""
     if move.action == "release" and on_release == "send":
-        return 2
-    return 1 if move.action == "redrive" else 0
+        return Allowed.ANOTHER_REQUEST
+    return Allowed.SETTLING if move.action == "redrive" else Allowed.NOTHING
