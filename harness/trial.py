@@ -14,6 +14,7 @@ from engine.errors import UserError
 from engine.run.load import Loaded, load
 from engine.spec import shape
 from engine.spec.plan import Plan
+from engine.spec.workspace import FILE_BYTES_MAX
 from engine.wire.answers import Inbound
 from engine.wire.files import read_bounded
 from harness.world import Called, Ended, World, run
@@ -39,6 +40,8 @@ def read_event(path: Path, *, raw: bool) -> Inbound:
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     content = read_bounded(path)
+    if len(content) > FILE_BYTES_MAX:
+        raise UserError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
     if raw:
         return Inbound("POST", "/", {}, {}, content)
     try:

@@ -135,6 +135,16 @@ def test_a_file_that_is_no_event_ends_with_2_and_is_named(
     assert said in err
 
 
+@pytest.mark.parametrize("raw", [(), ("--raw",)])
+def test_an_event_file_beyond_the_bound_is_refused_and_never_cut_short(
+    raw: tuple[str, ...], shop: Path, capsys: Captured
+) -> None:
+    large = shop / "large.json"
+    large.write_bytes(b" " * ((16 << 20) + 1))
+    assert main(["try", SHOPIFY, str(large), "--workspace", str(shop), *raw]) == 2
+    assert "large.json is larger than 16 MiB" in capsys.readouterr().err
+
+
 def test_what_try_cannot_find_is_named_with_what_there_is(
     shop: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

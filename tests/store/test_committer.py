@@ -152,14 +152,15 @@ def test_a_disk_that_fails_is_not_tried_again() -> None:
 def test_the_log_is_moved_into_the_file_beside_the_writer(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
 
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> int:
         for number in range(30):
             await committer.submit(store.accept, arrival(f"{number}", f"{number}", b"x" * 50_000))
         async with asyncio.timeout(20):
             while path.stat().st_size < 1_000_000:
                 await asyncio.sleep(0.02)
+        return path.stat().st_size
 
-    on_thread(path, play)
+    assert on_thread(path, play) >= 1_000_000
 
 
 def test_the_log_begins_anew_under_steady_writing(tmp_path: Path) -> None:
