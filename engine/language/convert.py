@@ -12,16 +12,24 @@ from decimal import Decimal
 from engine.language import money, times, units
 from engine.language.errors import ConversionError
 from engine.language.exact import bounded, integral, is_number, loose_number, number_text
-from engine.language.expression import compile_expression
 from engine.language.tables import Table
 from engine.language.times import Zones
 from engine.language.values import UNSET, FromExpression
 
 _SHOWN_MAX = 100
 
-Converter = Callable[[object, object, Mapping[str, object]], object]
-"""(value, document, variables) → the converted value, or UNSET where the default is to stand. Raises ConversionError,
-ExpressionError (of the expression that gives a currency or a unit) and BoundsError."""
+Convert = Callable[[object, object], object]
+"""(value, operand) → the converted value, or UNSET where the default is to stand. Raises ConversionError and
+BoundsError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """One converter: its function, and the expression that gives its operand (a currency, a unit), None where it has
+    none."""
+
+    run: Convert
+    operand: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,44 +40,34 @@ class Resources:
     zones: Zones
 
 
-def compile_converters(value: FromExpression, resources: Resources) -> Converter | None:
-    """The value's converters as one function, None where it has none."""
-    found = _table(value, resources.tables) if value.table is not None else None
+def conversions(value: FromExpression, resources: Resources) -> tuple[Conversion, ...]:
+    """The value's converters, in the order they run; a null, and UNSET of the one before, end them."""
+    found = () if value.table is None else (_table(value, resources.tables),)
     converted = _converter(value, resources)
-    if found is None or converted is None:
-        return found or converted
-
-    def both(item: object, document: object, variables: Mapping[str, object]) -> object:
-        row = found(item, document, variables)
-        return row if row is UNSET else converted(row, document, variables)
-
-    return both
+    return found if converted is None else (*found, converted)
 
 
-def _converter(value: FromExpression, resources: Resources) -> Converter | None:
+def _converter(value: FromExpression, resources: Resources) -> Conversion | None:
     if value.time is not None:
         return _time(value, resources.zones)
-    if value.unit is not None and value.from_unit is not None:
-        source, target = compile_expression(value.from_unit), value.unit
-        return lambda item, document, variables: units.convert_unit(item, source.evaluate(document, variables), target)
+    if value.unit is not None:
+        target = value.unit
+        return Conversion(lambda item, source: units.convert_unit(item, source, target), value.from_unit)
     if value.money is not None:
-        currency = compile_expression(value.money)
-        take = money.minor_units_given if value.minor else money.minor_units
-        return lambda item, document, variables: take(item, currency.evaluate(document, variables))
+        return Conversion(money.minor_units_given if value.minor else money.minor_units, value.money)
     if value.decimal is not None:
-        code = compile_expression(value.decimal)
-        return lambda item, document, variables: money.decimal_text(item, code.evaluate(document, variables))
+        return Conversion(money.decimal_text, value.decimal)
     if value.number is not None:
         wanted = _integer if value.number == "integer" else _decimal
-        return lambda item, _document, _variables: wanted(item)
+        return Conversion(lambda item, _operand: wanted(item))
     return None
 
 
-def _table(value: FromExpression, tables: Mapping[str, Table]) -> Converter:
+def _table(value: FromExpression, tables: Mapping[str, Table]) -> Conversion:
     name, on_missing = value.table, value.on_missing
     assert name is not None
 
-    def look_up(item: object, _document: object, _variables: Mapping[str, object]) -> object:
+    def look_up(item: object, _operand: object) -> object:
         table = tables.get(name)
         if table is None:
             raise ConversionError("unknown-table", f"there is no table {name}", on_missing=on_missing)
@@ -89,14 +87,14 @@ def _table(value: FromExpression, tables: Mapping[str, Table]) -> Converter:
             raise ConversionError("missing-row", message, on_missing=on_missing)
         return UNSET if found is None else found
 
-    return look_up
+    return Conversion(look_up)
 
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…")
 
 
-def _time(value: FromExpression, zones: Zones) -> Converter:
+def _time(value: FromExpression, zones: Zones) -> Conversion:
     write = times.utc_text if value.time == "utc" else times.date_text
     zone: tzinfo | None = None
     if value.zone is not None:
@@ -104,11 +102,11 @@ def _time(value: FromExpression, zones: Zones) -> Converter:
         if zone is None:
             unknown = ConversionError("unknown-zone", f"there is no time zone {value.zone}")
 
-            def refuse(_item: object, _document: object, _variables: Mapping[str, object]) -> object:
+            def refuse(_item: object, _operand: object) -> object:
                 raise unknown
 
-            return refuse
-    return lambda item, _document, _variables: write(item, zone)
+            return Conversion(refuse)
+    return Conversion(lambda item, _operand: write(item, zone))
 
 
 def _integer(value: object) -> int:

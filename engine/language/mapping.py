@@ -8,7 +8,7 @@ Results may share structure with the document and with literals, and must not be
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from engine.language.convert import Resources, compile_converters
+from engine.language.convert import Resources, conversions
 from engine.language.data import type_name
 from engine.language.errors import ConversionError, ExpressionError, FieldProblem, LanguageError, MappingError
 from engine.language.exact import BoundsError
@@ -127,7 +127,10 @@ def _from_expression(
     required: bool,
     what: str,
 ) -> _Reader:
-    expression, convert = compile_expression(value.text), compile_converters(value, resources)
+    expression = compile_expression(value.text)
+    converters = [
+        (each.run, compile_expression(each.operand) if each.operand else None) for each in conversions(value, resources)
+    ]
     default = value.default
     absent = _ABSENT if value.optional else None
     null = f"{_shown(value.text)} is null in {what}"
@@ -135,8 +138,9 @@ def _from_expression(
     def read(document: object, variables: Mapping[str, object], reading: _Reading) -> object:
         try:
             result = expression.evaluate(document, variables)
-            if result is not None and convert is not None:
-                result = convert(result, document, variables)
+            for convert, operand in converters:
+                if result is not None and result is not UNSET:
+                    result = convert(result, operand.evaluate(document, variables) if operand else None)
         except ConversionError as error:
             return reading.fail(error.code, _sentence(error), error.on_missing)
         except ExpressionError as error:
