@@ -41,13 +41,17 @@ class FieldProblem:
 
     `path` is the way to the field in the target (`lines[2].sku`, empty for a value that is not inside fields);
     `on_missing` is what the field says of a row missing from its table (`quarantine`, `hold`, `fail`), None for any
-    other problem.
+    other problem. `missing` names that row: (table, column, text). `expression` is the expression or template that
+    makes the field, `offset` the place in it, None where no place can be named.
     """
 
     path: str
     code: str
     message: str
     on_missing: str | None = None
+    missing: tuple[str, str, str] | None = None
+    expression: str = ""
+    offset: int | None = None
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
