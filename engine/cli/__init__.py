@@ -101,8 +101,15 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    added = command(commands, "explain", "what a finding means, why it matters, how to mend it", "check:explain")
-    added.add_argument("code", nargs="?", metavar="CODE", help="such as unknown-key; without it all codes are listed")
+    added = command(
+        commands,
+        "explain",
+        "what a finding means, why it matters, how to mend it; or what a function of expressions does",
+        "check:explain",
+    )
+    added.add_argument(
+        "code", nargs="?", metavar="CODE", help="such as unknown-key, or a function such as join; without it all"
+    )
 
 
 def add_schema(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

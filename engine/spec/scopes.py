@@ -14,6 +14,7 @@ from engine.language.money import EXPONENTS
 from engine.language.units import UNITS
 from engine.spec import shape
 from engine.spec.invalid import INVALID, Misnamed
+from engine.spec.secret_text import looks_like_secret
 from engine.spec.value import to_value
 from engine.spec.workspace import Document, Workspace, closest
 from engine.spec.zones import FindZone, closest_zone
@@ -29,6 +30,12 @@ class Doubtful(Scope):
 def scope(names: Collection[str], what: str, *, doubtful: bool = False) -> Scope:
     """A closed scope: every name also as $name, and the whole as $root."""
     return (Doubtful if doubtful else Scope)(frozenset(names), frozenset((*names, "root")), what)
+
+
+def fault_in(text: shape.Expression | shape.Template, offset: int, code: str, message: str, hint: str = "") -> Fault:
+    """A fault within an expression or a template, which it quotes, unless that holds what should not be shown."""
+    quoted = "" if looks_like_secret(text.text) else text.text
+    return Fault(code, text.at(offset), text.path, message, hint, quoted=quoted, offset=offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,7 @@ class Checker:
         check = check_expression if isinstance(text, shape.Expression) else check_template
         for problem in check(text.text, within):
             if problem.code not in UNKNOWN or not isinstance(within, Doubtful):
-                mark = text.at(problem.offset)
-                self.faults.append(Fault(problem.code, mark, text.path, problem.message, problem.hint))
+                self.faults.append(fault_in(text, problem.offset, problem.code, problem.message, problem.hint))
 
     def value(self, document: Document, value: shape.Value | None, path: str, within: Scope) -> None:
         """Checks every expression and table of a value, each in its own scope; None for a key that was left out."""
