@@ -40,8 +40,10 @@ class _Reading:
         self.problems: list[FieldProblem] = []
         self.items_left = ITEMS_MAX
 
-    def fail(self, code: str, message: str, on_missing: str | None = None) -> _Absent:
-        self.problems.append(FieldProblem("", code, message, on_missing))
+    def fail(
+        self, code: str, message: str, on_missing: str | None = None, missing: tuple[str, str, str] | None = None
+    ) -> _Absent:
+        self.problems.append(FieldProblem("", code, message, on_missing, missing))
         return _ABSENT
 
     def locate(self, since: int, key: str) -> None:
@@ -142,7 +144,7 @@ def _from_expression(
                 if result is not None and result is not UNSET:
                     result = convert(result, operand.evaluate(document, variables) if operand else None)
         except ConversionError as error:
-            return reading.fail(error.code, _sentence(error), error.on_missing)
+            return reading.fail(error.code, _sentence(error), error.on_missing, getattr(error, "missing", None))
         except ExpressionError as error:
             return reading.fail(error.code, _sentence(error))
         except BoundsError as error:
