@@ -13,6 +13,7 @@ from hashlib import sha256
 from engine.contract.body import BodyError, decode_body, sorted_json
 from engine.contract.drift import missing_fields
 from engine.language.errors import FieldProblem, LanguageError, MappingError
+from engine.language.tables import Table
 from engine.model import Delivery, Effect, Request, Sighted, Sighting, Status
 from engine.spec.plan import CallStep, HoldStep, MapStep, Plan
 
@@ -152,7 +153,11 @@ def advance(
 
 def versions(plan: Plan, names: tuple[str, ...]) -> Iterator[str]:
     """Tables as they are at this moment, as `sku-registry@1a2b3c4d5e6f`."""
-    return (f"{name}@{plan.tables[name].version[:VERSION_CHARS]}" for name in names if name in plan.tables)
+    return (version_text(name, plan.tables[name]) for name in names if name in plan.tables)
+
+
+def version_text(name: str, table: Table) -> str:
+    return f"{name}@{table.version[:VERSION_CHARS]}"
 
 
 def make_call(step: CallStep, scope: Mapping[str, object]) -> Need:

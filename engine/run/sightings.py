@@ -64,3 +64,11 @@ class Sightings:
         for tally in (*tallies, *since):
             counts = self.seen.setdefault(tally.sighting.place, {})
             self.count(counts, tally.sighting.name, tally.count, tally.first_at, tally.last_at, tally.event)
+
+
+def times_by_place(tallies: Iterable[Tally]) -> dict[str, int]:
+    """How much was counted of each contract."""
+    times: dict[str, int] = {}
+    for tally in tallies:
+        times[tally.sighting.place] = times.get(tally.sighting.place, 0) + tally.count
+    return times

@@ -74,7 +74,7 @@ class SqliteStore:
                 # The newer plan's steps are other steps: they run afresh, and the effect ledger knows what was done.
                 connection.execute("UPDATE line SET ended = 0 WHERE event = ?", (move.event,))
         ends = move.action == "release" and on_release == "end"
-        said = f"{move.by}: {move.reason}" if move.by else move.reason
+        said = ": ".join(part for part in (move.by, move.reason) if part)
         result = {"by": move.by, "reason": move.reason}
         line = Line(step=step, kind=move.action, at=move.at, reason=said, ended=ends, result=result)
         write_lines(connection, move.event, number, [line])
