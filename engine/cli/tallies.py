@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli import HELD
-from engine.cli.formats import plural
+from engine.cli.formats import plural, shown
 from engine.cli.terminal import say, say_parts
 from engine.errors import FaultyWorkspace, UserError
 from engine.language import Table, TextTable
@@ -66,19 +66,19 @@ def tell(arguments: argparse.Namespace) -> int:
     if arguments.drift:
         tallies.sort(key=lambda tally: -tally.first_at)
     most = arguments.limit or (len(tallies) if arguments.format == "json" else SHOWN)
-    shown = tallies[:most]
+    told = tallies[:most]
     if arguments.format == "json":
         rows = none_or_rows(root) if arguments.missing else None
-        for tally in shown:
+        for tally in told:
             sys.stdout.write(json.dumps(as_json(tally, rows), ensure_ascii=False) + "\n")
         return HELD
     if arguments.missing:
-        tell_missing(shown, none_or_rows(root))
+        tell_missing(told, none_or_rows(root))
     else:
-        tell_drift(shown)
+        tell_drift(told)
     what = "missing row" if arguments.missing else "field"
     more = f" (the first {most} of {len(tallies)}; --limit N for more)" if len(tallies) > most else ""
-    say(f"{plural(len(shown), what)}{more}" if shown else f"no {what}s")
+    say(f"{plural(len(told), what)}{more}" if told else f"no {what}s")
     return HELD
 
 
@@ -141,8 +141,8 @@ def second(at: int) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as it stands; in quotes where its ends could not be seen."""
-    return text if text and text == text.strip() else f"'{text}'"
+    """A text as a terminal may show it; in quotes where its ends could not be seen."""
+    return shown(text if text and text == text.strip() else f"'{text}'")
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
