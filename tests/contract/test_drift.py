@@ -194,6 +194,15 @@ def test_a_document_is_walked_in_a_bounded_number_of_objects() -> None:
     assert unknown({"lines": [*known], "customer": {"vip": 1}}) == ("customer.vip",)
 
 
+def test_objects_in_objects_are_walked_up_to_the_same_bound() -> None:
+    unknown = compile_drift({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}})
+    tree: dict[str, object] = {}
+    for _ in range(14):
+        tree = {"left": tree, "right": tree}
+    assert unknown({"left": tree, "right": {"other": 1}}) == ()
+    assert unknown({"left": {"other": 1}, "right": tree}) == ("left.other",)
+
+
 def test_names_of_a_map_are_looked_at_up_to_a_bound() -> None:
     unknown = compile_drift({"additionalProperties": {"properties": {"qty": {}}}})
     assert unknown({**{f"n{number}": {} for number in range(NAMES_MAX - 1)}, "last": {"bin": 1}}) == ("*.bin",)

@@ -48,6 +48,7 @@ class CountingConformance:
     def test_a_tally_adds_up_with_its_first_and_last_time_and_its_newest_event(self, driver: Driver) -> None:
         driver.commit(driver.store.tally, [tally(FIELD, 3, T0 + 10, T0 + 20, event=7)])
         driver.commit(driver.store.tally, [tally(FIELD, 2, T0 + 5, T0 + 15, event=6)], [tally(ROW)])
+        assert driver.tallies() == [tally(FIELD, 5, T0 + 5, T0 + 20, event=7), tally(ROW)]
         driver.commit(driver.store.tally, [tally(FIELD, 1, T0 + 30, T0 + 30, event=9)])
         assert driver.tallies() == [tally(FIELD, 6, T0 + 5, T0 + 30, event=9), tally(ROW)]
 
