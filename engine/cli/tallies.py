@@ -37,13 +37,20 @@ class Rows:
     def has(self, table: str, column: str, text: str) -> bool:
         if (table, column) not in self.columns:
             self.columns[table, column] = set(self.texts(table, column))
-        return folded(text) in self.columns[table, column]
+        return folded(text) in self.columns[table, column] or self.finds(table, column, text)
 
     def texts(self, name: str, column: str) -> Iterator[str]:
         table = self.tables.get(name)
         if isinstance(table, TextTable) and column in table.columns:
             place = table.columns.index(column)
-            yield from (folded(row[place]) for row in table.rows)
+            yield from (folded(str(row[place])) for row in table.rows)
+
+    def finds(self, name: str, column: str, text: str) -> bool:
+        """What the table itself says: it knows more ways to write its texts than this file."""
+        try:
+            return name in self.tables and self.tables[name].find(column, column, text) is not None
+        except LookupError:  # no such column
+            return False
 
 
 def folded(text: str) -> str:

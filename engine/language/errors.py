@@ -41,7 +41,8 @@ class FieldProblem:
 
     `path` is the way to the field in the target (`lines[2].sku`, empty for a value that is not inside fields);
     `on_missing` is what the field says of a row missing from its table (`quarantine`, `hold`, `fail`), None for any
-    other problem; `missing` is that row: (table, column, text).
+    other problem. `missing` names that row: (table, column, text). `expression` is the expression or template that
+    makes the field, `offset` the place in it, None where no place can be named.
     """
 
     path: str
@@ -49,6 +50,8 @@ class FieldProblem:
     message: str
     on_missing: str | None = None
     missing: tuple[str, str, str] | None = None
+    expression: str = ""
+    offset: int | None = None
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
+from engine.cli.tallies import Rows
 from engine.model import Arrival, Sighted, Sighting, Status
 from engine.run.load import load
 from engine.store import ClaimRequest, Record, Tally
@@ -235,3 +236,22 @@ def test_more_events_than_fit_into_one_message_are_moved_too(
     monkeypatch.setattr("engine.cli.events.MOVES_AT_ONCE", 2)
     assert main(["redrive", "--status", "quarantined", *stored]) == 0
     assert capsys.readouterr().out == "".join(f"evt-{number}: will be tried again\n" for number in (1, 2, 4))
+
+
+class Numbers:
+    """A table that finds a number however it is written."""
+
+    columns, version = ("ean",), "1"
+
+    def find(self, by: str, give: str, text: str) -> str | None:
+        if by not in self.columns:
+            raise KeyError(by)
+        return "4.0" if text in ("4", "4.0") else None
+
+
+def test_what_a_table_itself_finds_is_there() -> None:
+    rows = Rows({"eans": Numbers()})
+    assert rows.has("eans", "ean", "4")
+    assert not rows.has("eans", "ean", "5")
+    assert not rows.has("eans", "sku", "4")
+    assert not rows.has("skus", "ean", "4")
