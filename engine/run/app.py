@@ -292,7 +292,7 @@ class Engine:
         """
         if request["store"] != str(self.address.path):
             return {"elsewhere": str(self.address.path)}
-        if any(action == "redrive" for _, action, *_ in request["moves"]):
+        if any(action != "reject" for _, action, *_ in request["moves"]):
             await self.tables.settle()  # whoever has just added a row means the table with it
         answers = await asyncio.gather(*(self.move(*move) for move in request["moves"]))
         self.deliverer.wake()

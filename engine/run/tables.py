@@ -83,11 +83,16 @@ class TableWatch:
             try:
                 return await self.look_now()
             except UserError as error:
-                self.settled = self.seen
-                if self.refused != (self.seen, str(error)):
-                    self.refused = self.seen, str(error)
-                    self.fact("tables_refused", reason=str(error))
-                return False
+                return self.refuse(str(error))
+            except OSError as error:  # a folder that went away under the look is no reason to stop the engine
+                return self.refuse(f"{TABLES} cannot be read: {error.strerror}")
+
+    def refuse(self, reason: str) -> bool:
+        self.settled = self.seen
+        if self.refused != (self.seen, reason):
+            self.refused = self.seen, reason
+            self.fact("tables_refused", reason=reason)
+        return False
 
     async def look_now(self) -> bool:
         marks = await asyncio.to_thread(find_marks, self.root)

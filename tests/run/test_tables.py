@@ -133,6 +133,17 @@ def test_a_link_out_of_the_workspace_is_told_once(shop: Shop, tmp_path: Path) ->
     assert shop.erp_sku("4711-B") is None
 
 
+def test_a_folder_that_goes_away_under_a_look_is_told_once_and_stops_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: Path) -> object:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(tables, "find_marks", gone)
+    assert shop.looks(3) == [False, False, False]
+    assert shop.told == [("tables_refused", "charter/tables/ cannot be read: No such file or directory")]
+
+
 def test_a_reload_that_read_a_table_before_it_changed_does_not_lose_the_change(shop: Shop) -> None:
     stale = load(shop.root, "local")
     shop.file.write_text(NEWER)
