@@ -84,7 +84,7 @@ def _table(value: FromExpression, tables: Mapping[str, Table]) -> Conversion:
             raise ConversionError("ambiguous-row", message) from None
         if found is None and on_missing != "default":
             message = f"{_shown(text)} is not in table {name} (column {by})"
-            raise ConversionError("missing-row", message, on_missing=on_missing)
+            raise ConversionError("missing-row", message, on_missing=on_missing, missing=(name, by, text))
         return UNSET if found is None else found
 
     return Conversion(look_up)

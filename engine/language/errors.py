@@ -93,12 +93,20 @@ class TemplateError(LanguageError):
 
 
 class ConversionError(LanguageError):
-    """One value cannot be converted. `code` and `on_missing` become those of the field's `FieldProblem`."""
+    """One value cannot be converted. `code`, `on_missing` and `missing` become those of the field's `FieldProblem`."""
 
-    def __init__(self, code: str, message: str, hint: str = "", on_missing: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        on_missing: str | None = None,
+        missing: tuple[str, str, str] | None = None,
+    ) -> None:
         super().__init__(message, hint)
         self.code = code
         self.on_missing = on_missing
+        self.missing = missing
 
 
 class MappingError(LanguageError):

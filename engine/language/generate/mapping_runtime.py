@@ -48,9 +48,10 @@ class Reading(Frame):
         message: str,
         on_missing: str | None = None,
         offset: int | None = None,
+        missing: tuple[str, str, str] | None = None,
     ) -> None:
         path = place.path(indexes)
-        self.problems.append(FieldProblem(path, code, message, on_missing, expression=place.text, offset=offset))
+        self.problems.append(FieldProblem(path, code, message, on_missing, missing, place.text, offset))
 
 
 def is_null(frame: Reading, place: Place, indexes: tuple[int, ...]) -> None:
@@ -64,7 +65,7 @@ def failed(frame: Reading, place: Place, indexes: tuple[int, ...], error: Langua
         return
     message = f"{error.message}: {error.hint}" if error.hint else error.message
     if isinstance(error, ConversionError):
-        frame.fail(place, indexes, error.code, message, error.on_missing)
+        frame.fail(place, indexes, error.code, message, error.on_missing, missing=error.missing)
     elif isinstance(error, ExpressionError):
         frame.fail(place, indexes, error.code, message, offset=error.offset)
     else:
