@@ -35,19 +35,26 @@ class Problem:
     hint: str = ""
 
 
+Missing = tuple[str, str, str]
+"""A row that a table does not have: the table, the column, and the text that was looked up there, cut to 100
+characters."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
     """One field that could not be made.
 
     `path` is the way to the field in the target (`lines[2].sku`, empty for a value that is not inside fields);
-    `on_missing` is what the field says of a row missing from its table (`quarantine`, `hold`, `fail`), None for any
-    other problem.
+    `on_missing` is what the field says of a row missing from its table (`quarantine`, `hold`, `fail`), and `missing`
+    what that row would be, so that it can be counted: (table, column, the text looked up); both None for any other
+    problem.
     """
 
     path: str
     code: str
     message: str
     on_missing: str | None = None
+    missing: Missing | None = None
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
@@ -89,12 +96,20 @@ class TemplateError(LanguageError):
 
 
 class ConversionError(LanguageError):
-    """One value cannot be converted. `code` and `on_missing` become those of the field's `FieldProblem`."""
+    """One value cannot be converted. `code`, `on_missing` and `missing` become those of the field's `FieldProblem`."""
 
-    def __init__(self, code: str, message: str, hint: str = "", on_missing: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        on_missing: str | None = None,
+        missing: Missing | None = None,
+    ) -> None:
         super().__init__(message, hint)
         self.code = code
         self.on_missing = on_missing
+        self.missing = missing
 
 
 class MappingError(LanguageError):
