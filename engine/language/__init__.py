@@ -22,7 +22,9 @@ Templates
 Values and mappings
     values.py           the value grammar of the dialect, as types
     convert.py          converters in their order
-    money.py units.py times.py tables.py
+    money.py units.py times.py
+    tables.py           cross-reference tables, indexed
+    lookups.py          converters that ask them
     mapping.py          compile_value and compile_mapping: all problems together
 Below them
     data.py             JSON values: type, truth, equality, text, size

@@ -103,7 +103,7 @@ def text_of(value: Value) -> str:
     said = [
         f"{each.name}: {json.dumps(given[each.name], default=str)}"
         for each in dataclasses.fields(value)
-        if each.name != "text" and given[each.name] != each.default
+        if each.name not in ("text", "where") and given[each.name] != each.default
     ]
     return f"{value.text}   {{{', '.join(said)}}}" if said else value.text
 
@@ -113,7 +113,7 @@ def inputs(value: Value, document: object, variables: Variables) -> Iterator[tup
     if isinstance(value, Text):
         nodes = _of_template(value.template)
     elif isinstance(value, FromExpression):
-        texts = (value.text, value.money, value.decimal, value.from_unit)
+        texts = (value.text, value.money, value.decimal, value.from_unit, value.packs_of)
         nodes = dict(read for text in texts if text for read in reads(parse(text)))
     else:
         return

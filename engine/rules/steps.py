@@ -183,10 +183,7 @@ def mapping_end(step: str, problems: tuple[FieldProblem, ...]) -> End:
     """All problems of a mapping in one reason. What a table row's absence asks for counts; anything else
     quarantines."""
     asked = {problem.on_missing for problem in problems}
-    shown = "; ".join(
-        f"{problem.path}: {problem.message}" if problem.path else problem.message
-        for problem in problems[:PROBLEMS_SHOWN]
-    )
+    shown = "; ".join(problem.told for problem in problems[:PROBLEMS_SHOWN])
     more = f" (and {len(problems) - PROBLEMS_SHOWN} more)" if len(problems) > PROBLEMS_SHOWN else ""
     reason = f"step {step}: {shown}{more}"
     status, queue = Status.QUARANTINED, ""

@@ -20,7 +20,7 @@ from engine.model import Effect, Request, Verdict, effect_digest
 from engine.spec import shape, yaml
 from engine.spec.plan import Bound, CallStep, HoldStep, LookupPlan, MapStep, OperationPlan, Plan, ReceivePlan, StepPlan
 from engine.spec.read import INVALID, Reader
-from engine.spec.value import to_value
+from engine.spec.value import expressions_of, to_value
 from engine.spec.workspace import Workspace
 
 NO_VARIABLES: Mapping[str, object] = {}
@@ -181,8 +181,8 @@ def tables_named(values: Iterable[shape.Value | None]) -> tuple[str, ...]:
     waiting = [*values]
     while waiting:
         value = waiting.pop()
-        if isinstance(value, shape.Converted) and value.table is not None:
-            found.add(value.table)
+        if isinstance(value, shape.Converted):
+            found |= {name for name in (value.table, value.packs) if name is not None}
         elif isinstance(value, shape.Object | shape.Items):
             waiting += value.fields.values()
     return tuple(sorted(found))
@@ -217,11 +217,13 @@ def body_extractor(*named: shape.Value) -> Callable[[bytes], object] | None:
     """A decoder of only the paths that `id` and `key` read below `body`; None where all of it is needed."""
     paths: set[tuple[str, ...]] = set()
     for value in named:
-        text = value.from_ if isinstance(value, shape.Converted) else value
-        used = paths_used(text.text) if isinstance(text, shape.Expression) else None
-        if used is None:
+        if not isinstance(value, shape.Expression | shape.Converted):
             return None
-        paths |= {path[1:] for path in used if path and path[0] == "body"}
+        for text in expressions_of(value):
+            used = paths_used(text.text)
+            if used is None:
+                return None
+            paths |= {path[1:] for path in used if path and path[0] == "body"}
     if () in paths:
         return None
     return compile_extractor(frozenset(paths))

@@ -119,3 +119,14 @@ def test_a_plan_tells_the_fields_that_its_contract_does_not_know() -> None:
     assert plan.receive.unknown({"id": "1", "duties": 1}) == ("duties",)
     without = compiled(edited("specs/shop-orders.yaml", "  contract: shop/order@1\n", ""))
     assert without.receive.unknown is None
+
+
+def test_what_names_an_event_is_read_whole_with_the_operands_of_its_converters() -> None:
+    """Before the answer only what `id` and `key` read is decoded: the currency of an amount is among it."""
+    files = edited("specs/shop-orders.yaml", "  key: ", "  key: {from: body.total, money: body.currency}  #")
+    plan = compiled(files)
+    assert plan.receive.extract is not None
+    scope = {"headers": {}, "query": {}, "environment": "local"}
+    body = plan.receive.extract(b'{"id": "1", "total": "1.50", "currency": "EUR", "more": 1}')
+    assert body == {"total": "1.50", "currency": "EUR"}
+    assert plan.receive.key({**scope, "body": body}) == 150

@@ -18,11 +18,13 @@ FAILURES = (LanguageError, BoundsError)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One field: its way in the target, what is said when it is null, and the expression or template that makes it."""
+    """One field: its way in the target, what is said when it is null, the expression or template that makes it, and
+    the file and line where that is written."""
 
     way: tuple[str, ...]
     null: str
     text: str
+    where: str
 
     def path(self, indexes: tuple[int, ...]) -> str:
         pieces = [self.way[0]]
@@ -51,7 +53,7 @@ class Reading(Frame):
         missing: tuple[str, str, str] | None = None,
     ) -> None:
         path = place.path(indexes)
-        self.problems.append(FieldProblem(path, code, message, on_missing, missing, place.text, offset))
+        self.problems.append(FieldProblem(path, code, message, on_missing, missing, place.text, offset, place.where))
 
 
 def is_null(frame: Reading, place: Place, indexes: tuple[int, ...]) -> None:

@@ -72,7 +72,7 @@ class Values:
         ]
         for read in (node, *(operand for _, operand in converters if operand)):
             expressions.prefetch(self.code, read, self.scope)
-        place = self.place(target, f"{shown(value.text)} is null in {self.what}", value.text)
+        place = self.place(target, f"{shown(value.text)} is null in {self.what}", value.text, value.where)
         name = self.code.local()
         with self.code.attempt(self.failure(name, place, target)):
             made = expressions.evaluate(self.code, node, self.scope)
@@ -107,15 +107,15 @@ class Values:
 
     def text(self, value: Text, target: Target) -> Made:
         name = self.code.local()
-        place = self.place(target, "", value.template)
+        place = self.place(target, "", value.template, value.where)
         body = read_template(value.template)
         with self.code.attempt(self.failure(name, place, target)):
             made = Texts(self.code, self.scope).text(body)
             self.code.line(f"{name} = {made.text}")
         return Made(name)
 
-    def place(self, target: Target, null: str, text: str) -> str:
-        return self.code.module.constant(Place(target.way, null, text))
+    def place(self, target: Target, null: str, text: str, where: str) -> str:
+        return self.code.module.constant(Place(target.way, null, text, where))
 
     def failure(self, name: str, place: str, target: Target) -> tuple[str, ...]:
         return (
@@ -138,7 +138,7 @@ class Values:
     def each(self, value: Each, target: Target) -> Made:
         source = parse(value.each)
         result, items = self.code.local(), self.code.local()
-        place = self.place(target, f"{shown(value.each)} in {self.what}", value.each)
+        place = self.place(target, f"{shown(value.each)} in {self.what}", value.each, value.where)
         self.code.line(f"{result} = None")
         with self.code.attempt(self.failure(items, place, target)):
             self.code.can_raise()

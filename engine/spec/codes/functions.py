@@ -271,6 +271,15 @@ MORE = (
         OURS,
     ),
     of(
+        "normalize(text[, form])",
+        "The text in a Unicode normal form, NFC unless NFD, NFKC or NFKD is named: for keys, where one partner writes é"
+        " as one character and another as two.",
+        "normalize(sku, 'NFKC')",
+        '{"sku": "NW\uff0d1"}',
+        '"NW-1"',
+        OURS,
+    ),
+    of(
         "url_query(url)",
         "The parameters of a URL's query as an object of texts, decoded: campaign and click ids of a landing page.",
         "url_query(landing_site).utm_source",
