@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jsonschema_rs
 
 from engine.contract.dialect import (
-    LINEAR,
+    OPTIONS,
     SchemaProblem,
     dialect_problems,
     place,
@@ -106,9 +106,7 @@ def check_schema(schema: object) -> tuple[SchemaProblem, ...]:
 
 
 def _validator(schema: Any) -> jsonschema_rs.Validator:
-    return jsonschema_rs.Draft202012Validator(
-        schema, validate_formats=True, ignore_unknown_formats=False, pattern_options=LINEAR, offline=True
-    )
+    return jsonschema_rs.Draft202012Validator(schema, **OPTIONS)
 
 
 def _meta_problems(schema: object) -> Iterator[SchemaProblem]:

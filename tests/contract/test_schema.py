@@ -282,12 +282,29 @@ REFUSED: dict[str, tuple[object, list[tuple[str, str]]]] = {
     "a reference to a file": ({"$ref": "file:///etc/passwd"}, [("$ref", "'file:///etc/passwd' leaves this document")]),
     "a reference to a neighbour": ({"allOf": [{"$ref": "b.json"}]}, [("allOf[0].$ref", "'b.json' leaves")]),
     "a dynamic one": ({"$dynamicRef": "other#x"}, [("$dynamicRef", "'other#x' leaves this document")]),
-    "the meta-schema itself": (
-        {"$ref": "https://json-schema.org/draft/2020-12/schema"},
-        [("$ref", "'https://json-schema.org/draft/2020-12/schema' leaves this document")],
+    "the meta-schema of another dialect": (
+        {"$ref": "http://json-schema.org/draft-07/schema"},
+        [("$ref", "'http://json-schema.org/draft-07/schema' leaves this document")],
     ),
+    "a neighbour of the address it gives itself": (
+        {"$id": "https://acme.example/order", "$ref": "money"},
+        [("$ref", "'money' leaves this document")],
+    ),
+    "what is no address at all": ({"$ref": "http://["}, [("$ref", "'http://[' leaves this document")]),
     "a reference to nowhere": ({"items": {"$ref": "#/$defs/a"}}, [("items.$ref", "'#/$defs/a' leads nowhere")]),
-    "an anchor that is not there": ({"$ref": "#a"}, [("", "cannot be compiled: Anchor 'a' does not exist")]),
+    "a reference past the end of a list": (
+        {"prefixItems": [True], "items": {"$ref": "#/prefixItems/1"}},
+        [("items.$ref", "'#/prefixItems/1' leads nowhere")],
+    ),
+    "a number that no list reaches": (
+        {"prefixItems": [True], "items": {"$ref": "#/prefixItems/" + "9" * 5000}},
+        [("items.$ref", "'#/prefixItems/999")],
+    ),
+    "an anchor that is not there": ({"items": {"$ref": "#a"}}, [("items.$ref", "'#a' leads nowhere in this document")]),
+    "an anchor of another schema inside": (
+        {"$defs": {"a": {"$id": "urn:acme:a", "$anchor": "x"}}, "items": {"$ref": "#x"}},
+        [("items.$ref", "'#x' leads nowhere in this document")],
+    ),
     "a look-ahead": (
         {"items": {"pattern": "^(?=.*a)b"}},
         [("items.pattern", "the pattern '^(?=.*a)b' looks ahead or behind")],
@@ -338,6 +355,16 @@ ACCEPTED = {
     "a pointer into a list": {"prefixItems": [True], "items": {"$ref": "#/prefixItems/0"}},
     "an anchor": {"$defs": {"a": {"$anchor": "x"}}, "$ref": "#x"},
     "itself": {"properties": {"child": {"$ref": "#"}}},
+    "the address it gives itself": {
+        "$id": "https://acme.example/order",
+        "$ref": "order#/$defs/a",
+        "$defs": {"a": True},
+    },
+    "a schema inside that has an address": {
+        "$defs": {"a": {"$id": "urn:acme:a", "$defs": {"b": True}, "items": {"$ref": "#/$defs/b"}}},
+        "properties": {"a": {"$ref": "urn:acme:a"}, "b": {"$ref": "urn:acme:a#/$defs/b"}},
+    },
+    "the meta-schema, which the checker carries": {"$ref": "https://json-schema.org/draft/2020-12/schema"},
     "its dialect": {"$schema": "https://json-schema.org/draft/2020-12/schema"},
     "an escaped look-ahead": {"pattern": r"\(\?=a"},
     "a million steps of a backtracking engine": {"pattern": "^(a+)+$"},
