@@ -159,11 +159,21 @@ def _patterns(node: dict[str, object]) -> _Found:
                 yield ("patternProperties", name), reason
 
 
+def matches(pattern: str, text: str) -> bool:
+    """Whether a pattern that contracts may hold matches somewhere in a text."""
+    return _pattern_check(pattern).is_valid(text)
+
+
+@lru_cache(maxsize=256)
+def _pattern_check(pattern: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern}, **OPTIONS)
+
+
 @lru_cache(maxsize=256)
 def _pattern_problem(pattern: str) -> str | None:
     """Why the linear-time engine does not run a pattern, in words; asked by compiling it there."""
     try:
-        jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=LINEAR, offline=True)
+        _pattern_check(pattern)
     except ValueError:
         escaped = re.sub(r"\\[^1-9k]", "", pattern)
         if re.search(r"\(\?<?[=!]", escaped):

@@ -7,7 +7,7 @@ other: where a reference leaves the document, it says so and leads nowhere.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote, urljoin
 
 Step = str | int
@@ -48,7 +48,10 @@ NAMED_BELOW: Final = frozenset(("$defs", "definitions", "dependentSchemas", "pat
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A schema of a document: the steps that lead to it from the top, and the address its references start from."""
+    """A schema of a document: the steps that lead to it from the top, and the address its references start from.
+
+    Made by `top` and `under`, which mind its own `$id`.
+    """
 
     schema: object
     steps: tuple[Step, ...]
@@ -61,6 +64,24 @@ class Place:
         return "#" + "".join(f"/{step}" for step in written)
 
 
+def top(schema: object) -> Place:
+    """The schema that is the whole document."""
+    return _place(schema, (), "")
+
+
+def under(place: Place, *steps: Step) -> Place:
+    """The schema some steps below another; they must lead somewhere."""
+    node: Any = place.schema
+    for step in steps:
+        node = node[step]
+    return _place(node, (*place.steps, *steps), place.base)
+
+
+def _place(schema: object, steps: tuple[Step, ...], base: str) -> Place:
+    identifier = schema.get("$id") if isinstance(schema, dict) else None
+    return Place(schema, steps, join(base, without_fragment(identifier)) if isinstance(identifier, str) else base)
+
+
 def subschemas(place: Place) -> Iterator[Place]:
     """Every object at or below a place that stands where a schema stands, parents first.
 
@@ -69,19 +90,16 @@ def subschemas(place: Place) -> Iterator[Place]:
     schema = place.schema
     if not isinstance(schema, dict):
         return
-    identifier = schema.get("$id")
-    if isinstance(identifier, str):
-        place = Place(schema, place.steps, join(place.base, without_fragment(identifier)))
     yield place
     for keyword, value in schema.items():
         if keyword in ONE_BELOW:
-            yield from subschemas(Place(value, (*place.steps, keyword), place.base))
+            yield from subschemas(under(place, keyword))
         elif keyword in LIST_BELOW and isinstance(value, list):
-            for number, item in enumerate(value):
-                yield from subschemas(Place(item, (*place.steps, keyword, number), place.base))
+            for number in range(len(value)):
+                yield from subschemas(under(place, keyword, number))
         elif keyword in NAMED_BELOW and isinstance(value, dict):
-            for name, item in value.items():
-                yield from subschemas(Place(item, (*place.steps, keyword, name), place.base))
+            for name in value:
+                yield from subschemas(under(place, keyword, name))
 
 
 def join(base: str, reference: str) -> str:
@@ -101,12 +119,15 @@ def without_fragment(address: str) -> str:
 class References:
     """The addresses of one document, whose nesting is bounded (`shape_problem` has passed it)."""
 
-    __slots__ = ("_anchors", "_resources", "places")
+    __slots__ = ("_anchors", "_resources", "dynamic", "places")
 
     def __init__(self, schema: object) -> None:
-        self.places = tuple(subschemas(Place(schema, (), "")))
-        self._resources: dict[str, Place] = {"": Place(schema, (), "")}
+        whole = top(schema)
+        self.places = tuple(subschemas(whole))
+        self._resources = {"": whole}
         self._anchors: dict[tuple[str, str], Place] = {}
+        self.dynamic: dict[str, list[Place]] = {}
+        """By name, every schema that a `$dynamicRef` may lead to; which one is known only when a document is read."""
         for place in self.places:
             assert isinstance(place.schema, dict)
             if isinstance(place.schema.get("$id"), str):
@@ -115,6 +136,8 @@ class References:
                 name = place.schema.get(keyword)
                 if isinstance(name, str):
                     self._anchors.setdefault((place.base, name), place)
+                    if keyword == "$dynamicAnchor":
+                        self.dynamic.setdefault(name, []).append(place)
 
     def leaves(self, place: Place, reference: str) -> bool:
         """Whether a reference that stands at a place leads out of the document."""
@@ -139,21 +162,17 @@ class References:
 
 
 def _follow(place: Place, pointer: str) -> Place | None:
-    """The schema at a JSON Pointer below a place. An `$id` on the way moves what references there start from."""
-    node, steps, base = place.schema, place.steps, place.base
+    """The schema at a JSON Pointer below a place."""
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
-        step: Step
+        node = place.schema
         if isinstance(node, dict) and name in node:
-            node, step = node[name], name
+            place = under(place, name)
         elif isinstance(node, list) and _is_index(name, len(node)):
-            node, step = node[int(name)], int(name)
+            place = under(place, int(name))
         else:
             return None
-        steps = (*steps, step)
-        if isinstance(node, dict) and isinstance(node.get("$id"), str):
-            base = join(base, without_fragment(node["$id"]))
-    return Place(node, steps, base)
+    return place
 
 
 def _is_index(name: str, length: int) -> bool:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.contract.schema import NODES_TOLD_IN_FULL_MAX, ContractError, check_schema, compile_contract
+from engine.contract.schema import ContractError, check_schema, compile_contract
 from engine.contract.violations import Violation
 
 ORDER = {
@@ -206,7 +206,7 @@ def test_violations_stop_at_the_limit() -> None:
 
 def test_a_very_large_document_tells_its_first_violation() -> None:
     contract = compile_contract("a/b@1", {"items": {"anyOf": [{"type": "string"}, {"type": "null"}]}})
-    assert [found.path for found in contract.check([1] * NODES_TOLD_IN_FULL_MAX)] == ["[0]"]
+    assert [found.path for found in contract.check([1] * 20_000)] == ["[0]"]
 
 
 CANARY = "canary-4711"
