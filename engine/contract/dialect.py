@@ -91,16 +91,21 @@ def shape_problem(schema: object) -> SchemaProblem | None:
 def dialect_problems(schema: object) -> tuple[SchemaProblem, ...]:
     """What breaks the rules of this file, in the order of the schema, which `shape_problem` has passed."""
     references = References(schema)
+    endless = {found.steps for found in references.endless()}
     return tuple(
         SchemaProblem(place((*found.steps, *where)), message)
         for found, node in _objects(references)
         for where, message in (
             *_dialect(node),
             *_references(found, node, references),
+            *(_ENDLESS if found.steps in endless else ()),
             *_patterns(node),
             *_formats(node),
         )
     )
+
+
+_ENDLESS = ((("$ref",), "leads back to itself without going into the document, so it says nothing"),)
 
 
 def written_names(schema: object) -> frozenset[str]:

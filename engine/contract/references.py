@@ -149,6 +149,43 @@ class References:
         address = without_fragment(join(place.base, reference))
         return address not in self._resources and address in BUILT_IN
 
+    def endless(self) -> Iterator[Place]:
+        """Schemas whose `$ref` leads back to themselves without going into the document: they never come to an end."""
+        done: set[tuple[Step, ...]] = set()
+        for start in self.places:
+            way: list[tuple[Place, Iterator[Place]]] = [(start, self._beside(start))]
+            on_the_way = {start.steps}
+            while way and way[0][0].steps not in done:
+                place, beside = way[-1]
+                following = next(beside, None)
+                if following is None:
+                    way.pop()
+                    on_the_way.discard(place.steps)
+                    done.add(place.steps)
+                elif following.steps in on_the_way:
+                    yield next(each for each, _ in reversed(way) if "$ref" in each.schema)  # type: ignore[operator]
+                elif following.steps not in done:
+                    on_the_way.add(following.steps)
+                    way.append((following, self._beside(following)))
+
+    def _beside(self, place: Place) -> Iterator[Place]:
+        """The schemas that look at the same value because this one does, as far as the document itself tells."""
+        schema = place.schema
+        if not isinstance(schema, dict):
+            return
+        found = self.find(place, schema["$ref"]) if isinstance(schema.get("$ref"), str) else None
+        if found is not None:
+            yield found
+        yield from (under(place, keyword) for keyword in ("not", "if", "then", "else") if keyword in schema)
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            listed = schema.get(keyword)
+            yield from (
+                under(place, keyword, number) for number in range(len(listed) if isinstance(listed, list) else 0)
+            )
+        for keyword in ("dependentSchemas", "dependencies"):
+            named = schema.get(keyword)
+            yield from (under(place, keyword, name) for name in (named if isinstance(named, dict) else ()))
+
     def find(self, place: Place, reference: str) -> Place | None:
         """The schema of this document that a reference leads to; None where there is none."""
         address, _, fragment = join(place.base, reference).partition("#")

@@ -13,6 +13,7 @@ from typing import Any, Final
 import jsonschema_rs
 
 from engine.contract.dialect import OPTIONS, matches
+from engine.contract.facets import ALONE
 from engine.contract.references import Place, References, Step, top, under
 from engine.contract.violations import Violation, path_text, rule_text, sentence, violation
 
@@ -25,31 +26,6 @@ CHARS_A_LOOK: Final = 200
 
 LOOKS_OF_A_META_SCHEMA: Final = 100
 """What a document counts for where the meta-schema looks at it, which is seven schemas that each look below."""
-
-_LEAVES = frozenset(
-    (
-        "const",
-        "dependentRequired",
-        "enum",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "format",
-        "maxItems",
-        "maxLength",
-        "maxProperties",
-        "maximum",
-        "minItems",
-        "minLength",
-        "minProperties",
-        "minimum",
-        "multipleOf",
-        "pattern",
-        "required",
-        "type",
-        "uniqueItems",
-    )
-)
-"""Keywords that judge a value without asking another schema."""
 
 _Path = tuple[Step, ...]
 _Beside = tuple[str, Place]
@@ -146,7 +122,7 @@ class Teller:
 
     def _own_fault(self, schema: dict[str, Any], value: object, path: _Path) -> Violation | None:
         """What breaks a schema's own plain rules; the only errors that are built on this way."""
-        plain = {keyword: rule for keyword, rule in schema.items() if keyword in _LEAVES}
+        plain = {keyword: rule for keyword, rule in schema.items() if keyword in ALONE}
         if schema.get("additionalProperties") is False:
             plain["additionalProperties"] = False
             plain |= {word: dict.fromkeys(schema.get(word, ()), True) for word in ("properties", "patternProperties")}

@@ -292,6 +292,11 @@ REFUSED: dict[str, tuple[object, list[tuple[str, str]]]] = {
     ),
     "what is no address at all": ({"$ref": "http://["}, [("$ref", "'http://[' leaves this document")]),
     "a reference to nowhere": ({"items": {"$ref": "#/$defs/a"}}, [("items.$ref", "'#/$defs/a' leads nowhere")]),
+    "a reference to itself": ({"$ref": "#"}, [("$ref", "leads back to itself")]),
+    "two references to each other": (
+        {"$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}},
+        [("$defs.b.not.$ref", "leads back to itself without going into the document")],
+    ),
     "a reference past the end of a list": (
         {"prefixItems": [True], "items": {"$ref": "#/prefixItems/1"}},
         [("items.$ref", "'#/prefixItems/1' leads nowhere")],
@@ -355,6 +360,9 @@ ACCEPTED = {
     "a pointer into a list": {"prefixItems": [True], "items": {"$ref": "#/prefixItems/0"}},
     "an anchor": {"$defs": {"a": {"$anchor": "x"}}, "$ref": "#x"},
     "itself": {"properties": {"child": {"$ref": "#"}}},
+    "itself in each of two alternatives": {
+        "anyOf": [{"type": "string"}, {"items": {"$ref": "#"}}, {"not": {"items": {"$ref": "#"}}}]
+    },
     "the address it gives itself": {
         "$id": "https://acme.example/order",
         "$ref": "order#/$defs/a",
