@@ -16,13 +16,14 @@ from engine.contract.body import canonical_json, encode_json
 from engine.contract.facets import ALL_TYPES, ATOMS, NUMBERS, Document, Part, Rule, bare, plain_numbers
 from engine.contract.kinds import Kind, kind_of
 from engine.contract.schema import compile_contract
-from engine.contract.subsumption import PATTERNS_MAX, Prover, subsets
+from engine.contract.subsumption import PATTERNS_MAX, Exhausted, Prover, subsets
 from engine.contract.violations import path_text
 
 CHANGES_MAX: Final = 500
 """More changes than that are another contract, not another version of one."""
 LEVELS_MAX: Final = 40
 """How deep in a document two schemas are compared."""
+BEYOND: Final = "the schemas differ in more, or more deeply, than is compared"
 VALUES_SHOWN_MAX: Final = 5
 SHOWN_CHARS_MAX: Final = 60
 
@@ -55,9 +56,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All changes between two schemas, in the order of OLD."""
+    """All changes between two schemas, in the order of OLD.
+
+    Of a schema that refers to itself each change is told once: `again` says below which place the same holds as at
+    another one above it.
+    """
 
     changes: tuple[Change, ...]
+    again: tuple[tuple[Path, Path], ...] = ()
 
     @property
     def backward(self) -> bool:
@@ -94,10 +100,11 @@ def compare(old: object, new: object) -> Comparison:
     if canonical_json(plain_numbers(bare(old))) == canonical_json(plain_numbers(bare(new))):
         return Comparison(())
     walk = _Walk(Prover())
-    walk.kinds(kind_of(Document(old).whole), kind_of(Document(new).whole), ())
-    if walk.cut or walk.prover.exhausted:
-        walk.add((), "the schemas differ in more than can be compared", backward=False, forward=False)
-    return Comparison(tuple(dict.fromkeys(walk.changes)))
+    try:
+        walk.kinds(kind_of(Document(old).whole), kind_of(Document(new).whole), ())
+    except Exhausted:
+        walk.changes.append(Change((), BEYOND, backward=False, forward=False))
+    return Comparison(tuple(dict.fromkeys(walk.changes)), tuple(dict.fromkeys(walk.again)))
 
 
 class _Walk:
@@ -106,15 +113,15 @@ class _Walk:
     def __init__(self, prover: Prover) -> None:
         self.prover = prover
         self.changes: list[Change] = []
-        self.cut = False
-        self._open: dict[object, int] = {}
+        self.again: list[tuple[Path, Path]] = []
+        self._open: dict[object, Path] = {}
 
     def add(self, path: Path, change: str, *, backward: bool, forward: bool) -> None:
         """A change that is one: what means the same, written otherwise, is none."""
-        if len(self.changes) >= CHANGES_MAX:
-            self.cut = True
-        elif not (backward and forward):
+        if not (backward and forward):
             self.changes.append(Change(path, change, backward, forward))
+        if len(self.changes) >= CHANGES_MAX:
+            raise Exhausted
 
     def whole(self, path: Path, change: str, old: Kind, new: Kind) -> None:
         """A change of everything that is said of a place."""
@@ -124,22 +131,25 @@ class _Walk:
         """A change of some rules: each side must imply the rules of the other."""
         backward = all(self.prover.implies(sides.old, rule) for rule in new)
         forward = all(self.prover.implies(sides.new, rule) for rule in old)
-        reason = next((REASONS[rule.keyword] for rule in (*old, *new) if rule.keyword in REASONS), "")
-        self.add(path, f"{change} ({reason})" if reason else change, backward=backward, forward=forward)
+        keyword = (*old, *new)[0].keyword
+        told = keyword in REASONS and (bool(old and new) or keyword != "pattern")
+        self.add(path, f"{change} ({REASONS[keyword]})" if told else change, backward=backward, forward=forward)
 
     def kinds(self, old: Kind, new: Kind, path: Path) -> None:
         """Everything that two schemas say of one place, and of all below it."""
-        if self.cut or self.prover.exhausted or self.prover.same(old, new):
+        if self.prover.same(old, new):
             return
         key = (old.key, new.key)
-        if self._open.get(key, len(path)) < len(path):
-            return  # the same again, of something inside: it is being told already
-        if key in self._open or len(path) > LEVELS_MAX:
-            self.cut = True
+        if key in self._open and len(self._open[key]) < len(path):
+            self.again.append((path, self._open[key]))
             return
-        self._open[key] = len(path)
+        if key in self._open or len(path) > LEVELS_MAX:
+            raise Exhausted
+        self._open[key] = path
         if old.nothing or new.nothing:
-            self.whole(path, "nothing may stand here" if new.nothing else "something may stand here now", old, new)
+            self.whole(
+                path, "nothing may stand here any more" if new.nothing else "something may stand here now", old, new
+            )
         else:
             sides = _Sides(old, new, path)
             self.types(sides)
@@ -241,9 +251,12 @@ class _Walk:
 
     def items(self, sides: "_Sides") -> None:
         first = max(sides.old.first_items, sides.new.first_items)
-        for number in range(first):
-            self.kinds(sides.old.item(number), sides.new.item(number), (*sides.path, number))
-        self.kinds(sides.old.item(first), sides.new.item(first), (*sides.path, Each.ITEM))
+        limits = [kind.strongest("maxItems", min) for kind in (sides.old, sides.new)]
+        for number in range(first + 1):
+            if all(limit is not None and number >= limit for limit in limits):
+                return  # neither side ever has so many
+            step = number if number < first else Each.ITEM
+            self.kinds(sides.old.item(number), sides.new.item(number), (*sides.path, step))
 
     # ── rules made of schemas ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -272,33 +285,26 @@ class _Walk:
             inside.kinds(kind_of(one), kind_of(other), sides.path)
         told = Comparison(tuple(inside.changes))
         backward, forward = self.prover.implies(sides.old, new), self.prover.implies(sides.new, old)
-        if inside.cut or not inside.changes or (told.backward, told.forward) != (backward, forward):
+        if not inside.changes or (told.backward, told.forward) != (backward, forward):
             return False
         self.changes += inside.changes
+        self.again += inside.again
         return True
 
     def pairs(self, old: Rule, new: Rule) -> list[tuple[Part | None, Part | None]]:
         """The schemas of two rules that were one before, as far as that can be told."""
         if old.keyword in ("anyOf", "oneOf"):
-            was, is_ = self.alternatives(old, new)
+            was, is_ = self.prover.unmatched(old.value, new.value)
             return list(zip(was, is_, strict=True)) if len(was) == len(is_) else []
         if old.keyword == "if" and self.prover.same(kind_of(old.value[0]), kind_of(new.value[0])):
             return [(old.value[1], new.value[1]), (old.value[2], new.value[2])]
         return []
 
-    def alternatives(self, old: Rule, new: Rule) -> tuple[list[Part], list[Part]]:
-        """The alternatives of two rules that are not among those of the other."""
-        was, is_ = ([kind_of(part) for part in rule.value] for rule in (old, new))
-        return (
-            [one.roots[0] for one in was if not any(self.prover.same(one, other) for other in is_)],
-            [one.roots[0] for one in is_ if not any(self.prover.same(one, other) for other in was)],
-        )
-
     def compound_words(self, keyword: str, old: Sequence[Rule], new: Sequence[Rule]) -> str:
         if not old or not new:
             return f"`{keyword}` is {'gone' if old else 'new'}"
         if keyword in ("anyOf", "oneOf") and len(old) == len(new) == 1:
-            gone, more = map(len, self.alternatives(old[0], new[0]))
+            gone, more = map(len, self.prover.unmatched(old[0].value, new[0].value))
             told = [f"{_count(more)} new"] if more else []
             told += [f"{_count(gone)} gone"] if gone else []
             if told:

@@ -309,7 +309,7 @@ def _of_fields(part: Part) -> _Made:
         part.named("patternProperties"),
         part.maybe("additionalProperties"),
     )
-    if others is not None or not all(each.says_nothing for each in (*named.values(), *patterns.values())):
+    if named or patterns or others is not None:
         yield "properties", Fields({**named}, {**patterns}, others)
 
 

@@ -26,8 +26,9 @@ class Kind:
 
     @cached_property
     def key(self) -> object:
-        """What tells it from any other for as long as its documents live."""
-        return frozenset(part.key for part in self.roots), self.without
+        """What tells it from any other for as long as its documents live, however it is referred to."""
+        parts, is_false = self._spread
+        return frozenset(part.key for part in parts if part.document.stated(part)), is_false, self.without
 
     @cached_property
     def _spread(self) -> tuple[tuple[Part, ...], bool]:
@@ -117,9 +118,10 @@ class Kind:
 
     # ── what is inside ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def required(self, *given: str) -> frozenset[str]:
-        """The fields that must be there, once `given` are."""
-        found = frozenset(given) | {rule.value for rule in self.stating("required")}
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """The fields that must be there, with those that they ask for."""
+        found = frozenset(rule.value for rule in self.stating("required"))
         asked = [rule.value for rule in self.stating("dependentRequired")]
         while more := frozenset().union(*(names for name, names in asked if name in found)) - found:
             found |= more

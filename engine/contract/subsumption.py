@@ -10,9 +10,9 @@ tell), takes seconds over a dozen alternatives with nothing to bound it, cannot 
 nothing of where and why. It is the oracle of the tests instead.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from typing import Any, Final
 
 import jsonschema_rs
@@ -22,18 +22,28 @@ from engine.contract.dialect import OPTIONS
 from engine.contract.facets import ALONE, ATOMS, NUMBERS, Contains, Fields, Items, Part, Rule, plain_numbers
 from engine.contract.kinds import Kind, all_of, having, kind_of, typed
 
-STEPS_MAX: Final = 50_000
-"""Questions of one comparison; what is asked after that is not proven."""
+STEPS_MAX: Final = 200_000
+"""Questions of one comparison."""
+RULES_A_STEP: Final = 10
+"""So many rules of one kind cost as much as one question more."""
 DEPTH_MAX: Final = 120
 """Questions in one another, each of which takes three or four frames of Python of the thousand that there are."""
 CASES_DEPTH_MAX: Final = 2
 """Case distinctions in one another."""
+DISTINCTIONS_MAX: Final = 4
+"""Case distinctions that are tried for one question."""
+CASES_MAX: Final = 64
+"""Cases of one of them."""
 PATTERNS_MAX: Final = 4
 """Patterns of field names that are told apart, which is two to the power of them."""
 
 
+class Exhausted(Exception):
+    """A comparison came to one of its limits; nothing more of it is known."""
+
+
 class Prover:
-    """Answers the questions of one comparison within one budget."""
+    """Answers the questions of one comparison within one budget; raises Exhausted where it is spent."""
 
     def __init__(self) -> None:
         self.steps = 0
@@ -47,15 +57,15 @@ class Prover:
         self._proven: set[object] = set()
         self._leaned = 0
 
-    @property
-    def exhausted(self) -> bool:
-        return self.steps >= STEPS_MAX
+    def _step(self, steps: int = 1) -> None:
+        self.steps += steps
+        if self.steps > STEPS_MAX:
+            raise Exhausted
 
-    def _may_ask(self) -> bool:
-        self.steps += 1
-        may = self.steps < STEPS_MAX and self._depth < DEPTH_MAX
-        self._turned_away += not may
-        return may
+    def _may_go_deeper(self) -> bool:
+        self._step()
+        self._turned_away += self._depth >= DEPTH_MAX
+        return self._depth < DEPTH_MAX
 
     def _asked(self, key: object, proof: Callable[[], bool]) -> bool:
         """The answer to a question that may come up again while it is being answered, or after."""
@@ -66,7 +76,7 @@ class Prover:
             leans = self._open[key] < self._level
             self._leaned += leans
             return leans
-        if not self._may_ask():
+        if not self._may_go_deeper():
             return False
         leaned = self._leaned
         self._open[key] = self._level
@@ -92,12 +102,13 @@ class Prover:
     def same(self, one: Kind, other: Kind) -> bool:
         """Whether two kinds state the same rules, whatever their definitions are called."""
         key = (one.key, other.key)
+        self._step()
         known = self._equal.get(key)
         if known is not None:
             return known
         if one.anything and other.anything:
             return True
-        if not self._may_ask():
+        if not self._may_go_deeper():
             return False
         # What is asked again on the way is the same if all the rest is; should it not be, all that leant on it goes.
         assumed, turned_away = len(self._assumed), self._turned_away
@@ -125,7 +136,7 @@ class Prover:
         if one is other or one.keyword != other.keyword or one.value is None or other.value is None:
             return one is other
         if one.keyword in ("anyOf", "oneOf"):
-            return self._same_in_any_order(one.value, other.value)
+            return len(one.value) == len(other.value) and not any(self.unmatched(one.value, other.value))
         return self._same_value(one.value, other.value)
 
     def _same_value(self, one: Any, other: Any) -> bool:
@@ -152,14 +163,16 @@ class Prover:
     def _same_in_order(self, one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
         return len(one) == len(other) and all(map(self._same_value, one, other))
 
-    def _same_in_any_order(self, one: tuple[Part, ...], other: tuple[Part, ...]) -> bool:
-        left = list(other)
-        for item in one:
-            found = next((place for place, theirs in enumerate(left) if self._same_value(item, theirs)), None)
+    def unmatched(self, one: Sequence[Part], other: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+        """The schemas of either side that have no like on the other, each matched once."""
+        alone, left = [], list(other)
+        for part in one:
+            found = next((place for place, theirs in enumerate(left) if self._same_value(part, theirs)), None)
             if found is None:
-                return False
-            del left[found]
-        return not left
+                alone.append(part)
+            else:
+                del left[found]
+        return alone, left
 
     # ── proofs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -180,7 +193,8 @@ class Prover:
             return True
         if any(self.same_rule(own, rule) for own in narrow.stating(rule.keyword)):
             return True
-        if not self._may_ask():
+        self._step(len(narrow.rules) // RULES_A_STEP)
+        if not self._may_go_deeper():
             return False
         self._depth += 1
         try:
@@ -195,7 +209,7 @@ class Prover:
 
     def _keeps(self, value: object, rule: Rule) -> bool:
         """Whether one value keeps a rule: asked of the checker, of the rule alone where it stands alone."""
-        self.steps += 1
+        self._step()
         if rule.keyword == "enum":  # which may be written as `const`, beside another
             return canonical_json(plain_numbers(value)) in rule.value
         if rule.keyword in ALONE and rule.keyword in rule.part.schema:
@@ -218,13 +232,14 @@ class Prover:
 
     def empty(self, kind: Kind) -> bool:
         """Whether no document is of a kind."""
+        self._step()
         if kind.nothing or _no_room(kind):
             return True
         return self._asked(("empty", kind.key), lambda: self._empty(kind))
 
     def _empty(self, kind: Kind) -> bool:
         with self.inside():
-            if kind.types <= {"object"} and any(self.empty(kind.field(name)) for name in kind.required()):
+            if kind.types <= {"object"} and any(self.empty(kind.field(name)) for name in kind.required):
                 return True
             if kind.types <= {"array"} and (kind.strongest("minItems", max) or 0) > 0 and self.empty(kind.item(0)):
                 return True
@@ -298,12 +313,16 @@ class Prover:
 
     def dependent_fields(self, narrow: Kind, wanted: tuple[str, frozenset[str]]) -> bool:
         name, asked = wanted
-        return asked <= narrow.required(name) or self._never_there(narrow, name)
+        return asked <= self._with_field(narrow, name).required or self._never_there(narrow, name)
 
     def dependent_schemas(self, narrow: Kind, wanted: tuple[str, Part]) -> bool:
         name, part = wanted
-        own = kind_of(*(rule.value[1] for rule in narrow.stating("dependentSchemas") if rule.value[0] == name))
-        return self._never_there(narrow, name) or self.within(all_of(narrow, having(name), own), kind_of(part))
+        return self._never_there(narrow, name) or self.within(self._with_field(narrow, name), kind_of(part))
+
+    def _with_field(self, kind: Kind, name: str) -> Kind:
+        """Those documents that have a field, with what it brings along."""
+        own = (rule.value[1] for rule in kind.stating("dependentSchemas") if rule.value[0] == name)
+        return all_of(kind, having(name), kind_of(*own))
 
     def _never_there(self, kind: Kind, name: str) -> bool:
         with self.inside():
@@ -386,7 +405,7 @@ def _multiple(_: Prover, narrow: Kind, wanted: Any) -> bool:
 
 
 def _fewest_fields(_: Prover, narrow: Kind, wanted: int) -> bool:
-    return max(narrow.strongest("minProperties", max) or 0, len(narrow.required())) >= wanted
+    return max(narrow.strongest("minProperties", max) or 0, len(narrow.required)) >= wanted
 
 
 def _most_fields(prover: Prover, narrow: Kind, wanted: int) -> bool:
@@ -417,7 +436,7 @@ _PROOFS: Final[dict[str, _Proof]] = {
     "oneOf": Prover.exactly_one,
     "properties": Prover.fields,
     "propertyNames": Prover.names,
-    "required": lambda _, narrow, wanted: wanted in narrow.required(),
+    "required": lambda _, narrow, wanted: wanted in narrow.required,
     "type": lambda _, narrow, wanted: narrow.types <= wanted,
     "uniqueItems": lambda _, narrow, __: _at_most("maxItems")(_, narrow, 1),
 }
@@ -433,10 +452,13 @@ def _distinctions(kind: Kind, rule: Rule) -> Iterator[list[Kind]]:
 
 
 def _alternatives(kind: Kind) -> Iterator[list[Kind]]:
-    for own in kind.rules:
+    tellers = (rule for rule in kind.rules if rule.keyword in ("anyOf", "oneOf", "if"))
+    for own in islice(tellers, DISTINCTIONS_MAX):
         if own.keyword in ("anyOf", "oneOf"):
+            if len(own.value) > CASES_MAX:
+                continue
             yield [all_of(kind.less(own), kind_of(part)) for part in own.value]
-        elif own.keyword == "if":
+        else:
             if_, then, otherwise = own.value
             yield [all_of(kind.less(own), kind_of(if_, then)), all_of(kind.less(own), kind_of(otherwise))]
 
