@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any, Final
 
 from engine.contract.body import canonical_json, encode_json
-from engine.contract.facets import ALL_TYPES, ATOMS, NUMBERS, Document, Part, Rule, bare, plain_numbers
-from engine.contract.kinds import Kind, kind_of
+from engine.contract.facets import Document, Part, Rule, bare, plain_numbers
+from engine.contract.kinds import Kind, kind_of, type_names
 from engine.contract.schema import compile_contract
 from engine.contract.subsumption import PATTERNS_MAX, Exhausted, Prover, subsets
 from engine.contract.violations import path_text
@@ -35,18 +35,26 @@ class Each(Enum):
     FIELD = "*"
 
 
-Path = tuple[str | int | Each, ...]
+@dataclass(frozen=True, slots=True)
+class Others:
+    """A step of a path that stands for every field but those that a schema names."""
+
+    named: frozenset[str]
+
+
+Path = tuple[str | int | Each | Others, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One thing that two schemas say differently: where in a document, what in words, and whether documents of OLD
-    (`backward`) and of NEW (`forward`) are still taken by the other."""
+    (`backward`) and of NEW (`forward`) are still taken by the other; `rule` is the keyword, where it is about one."""
 
     steps: Path
     change: str
     backward: bool
     forward: bool
+    rule: str = ""
 
     @property
     def path(self) -> str:
@@ -88,7 +96,7 @@ def written(steps: Path) -> str:
         if isinstance(step, int) or step is Each.ITEM:
             text += f"[{step}]" if isinstance(step, int) else "[*]"
         else:
-            name = "*" if isinstance(step, Each) else path_text((step,))
+            name = path_text((step,)) if isinstance(step, str) else "*"
             text += f".{name}" if text else name
     return text
 
@@ -116,10 +124,10 @@ class _Walk:
         self.again: list[tuple[Path, Path]] = []
         self._open: dict[object, Path] = {}
 
-    def add(self, path: Path, change: str, *, backward: bool, forward: bool) -> None:
+    def add(self, path: Path, change: str, *, backward: bool, forward: bool, rule: str = "") -> None:
         """A change that is one: what means the same, written otherwise, is none."""
         if not (backward and forward):
-            self.changes.append(Change(path, change, backward, forward))
+            self.changes.append(Change(path, change, backward, forward, rule))
         if len(self.changes) >= CHANGES_MAX:
             raise Exhausted
 
@@ -133,7 +141,8 @@ class _Walk:
         forward = all(self.prover.implies(sides.new, rule) for rule in old)
         keyword = (*old, *new)[0].keyword
         told = keyword in REASONS and (bool(old and new) or keyword != "pattern")
-        self.add(path, f"{change} ({REASONS[keyword]})" if told else change, backward=backward, forward=forward)
+        change = f"{change} ({REASONS[keyword]})" if told else change
+        self.add(path, change, backward=backward, forward=forward, rule=keyword)
 
     def kinds(self, old: Kind, new: Kind, path: Path) -> None:
         """Everything that two schemas say of one place, and of all below it."""
@@ -164,9 +173,9 @@ class _Walk:
 
     def types(self, sides: "_Sides") -> None:
         old, new = sides.stating("type")
-        was, is_ = (_types(rules) for rules in (old, new))
+        was, is_ = sides.old.stated_types, sides.new.stated_types
         if was != is_:
-            self.ruled(sides.path, f"`type` was {_type_names(was)}, is {_type_names(is_)}", sides, old, new)
+            self.ruled(sides.path, f"`type` was {type_names(was)}, is {type_names(is_)}", sides, old, new)
 
     def values(self, sides: "_Sides") -> None:
         old, new = sides.stating("enum")
@@ -225,7 +234,7 @@ class _Walk:
     def other_fields(self, sides: "_Sides") -> None:
         """Those that neither side names."""
         patterns = sides.old.patterns | sides.new.patterns
-        path = (*sides.path, Each.FIELD)
+        path = (*sides.path, Others(frozenset((*sides.old.names, *sides.new.names))))
         if sides.old.patterns == sides.new.patterns and len(sides.old.fields) == len(sides.new.fields) == 1:
             for pattern in sorted(patterns):
                 matching = frozenset((pattern,))
@@ -368,17 +377,6 @@ REASONS: Final = {
     "$dynamicRef": "where it leads is known only when a document is read",
 }
 """Why a change may count as breaking although it need not be."""
-
-
-def _types(rules: Sequence[Rule]) -> frozenset[str]:
-    return ALL_TYPES.intersection(*(rule.value for rule in rules))
-
-
-def _type_names(types: frozenset[str]) -> str:
-    names = [name for name in ATOMS if name not in ("integer", "number") and name in types]
-    if "integer" in types or "fraction" in types:
-        names.append("number" if types >= NUMBERS else "integer" if "integer" in types else "a fraction")
-    return "anything" if types == ALL_TYPES else " or ".join(sorted(names)) or "nothing"
 
 
 def _values(rules: Sequence[Rule]) -> dict[bytes, Any] | None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import Any
 
-from engine.contract.facets import ALL_TYPES, Document, Fields, Items, Part, Rule, exact, spread
+from engine.contract.facets import ALL_TYPES, ATOMS, NUMBERS, Document, Fields, Items, Part, Rule, exact, spread
 
 Bound = tuple[Fraction, bool]
 """A limit of a number, and whether the limit itself is left out."""
@@ -67,14 +67,17 @@ class Kind:
 
     # ── values ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def stated_types(self) -> frozenset[str]:
+        """The types that `type` leaves."""
+        return ALL_TYPES.intersection(*(rule.value for rule in self.stating("type")))
+
     @cached_property
     def types(self) -> frozenset[str]:
-        """The types that are left."""
-        types = ALL_TYPES
+        """The types that all rules leave."""
+        types = self.stated_types
         for rule in self.rules:
-            if rule.keyword == "type":
-                types &= rule.value
-            elif rule.keyword == "enum":
+            if rule.keyword == "enum":
                 types &= frozenset(map(atom_of, rule.value.values()))
             elif rule.keyword == "multipleOf" and rule.value.denominator == 1:
                 types -= {"fraction"}
@@ -209,4 +212,9 @@ def _next_up(value: Fraction, left_out: bool) -> int:
     return up + 1 if left_out and up == value else up
 
 
-ANYTHING: Final = kind_of()
+def type_names(types: frozenset[str]) -> str:
+    """Types as people write them: `null or string`, `anything`."""
+    names = [name for name in ATOMS if name not in ("integer", "number") and name in types]
+    if types & NUMBERS:
+        names.append("number" if types >= NUMBERS else "integer" if "integer" in types else "a fraction")
+    return "anything" if types == ALL_TYPES else " or ".join(sorted(names)) or "nothing"
