@@ -8,6 +8,7 @@ must give what the library gives, field by field.
 """
 
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 import jmespath
 from jmespath import functions
@@ -20,8 +21,8 @@ from engine.spec.plan import MapStep
 from engine.spec.value import to_value
 
 MAPPING = reference().workspace.mappings["shopify-order"].content
-LET = {"$shop": "'shopify'", "$full_name": "join(' ', [customer.first_name, customer.last_name][?@])"}
-"""The mapping's `let`, written out where it is used: the library has no variables."""
+LET = {name: " ".join(value.text.split()) for name, value in MAPPING.let.items()}
+"""The mapping's `let`, written out where it is used, the last first: the library has no variables."""
 
 
 class Community(functions.Functions):
@@ -38,6 +39,14 @@ class Community(functions.Functions):
     @functions.signature({"types": ["string"]}, {"types": ["string"]})
     def _func_split(self, text: str, separator: str) -> list[str]:
         return text.split(separator) if text else []
+
+    @functions.signature({"types": ["object"]})
+    def _func_items(self, value: dict[str, object]) -> list[list[object]]:
+        return [list(pair) for pair in value.items()]
+
+    @functions.signature({"types": ["string"]})
+    def _func_url_query(self, url: str) -> dict[str, str]:
+        return dict(parse_qsl(url.partition("#")[0].partition("?")[2], keep_blank_values=True))
 
 
 OPTIONS = jmespath.Options(custom_functions=Community())
@@ -93,8 +102,8 @@ def compile_search(value: Value) -> Callable[[object], object]:
 
 
 def written_out(text: str) -> str:
-    for name, expression in LET.items():
-        text = text.replace(name, f"({expression})" if " " in expression else expression)
+    for name, expression in reversed(LET.items()):
+        text = text.replace(f"${name}", f"({expression})" if " " in expression else expression)
     return text
 
 
