@@ -15,6 +15,7 @@ from engine.run.live import LiveSystem, live_systems
 from engine.spec import shape
 from engine.spec.compile import compile_workspace
 from engine.spec.plan import CallStep, Plan
+from engine.spec.proof import prove
 from engine.spec.resolve import resolve
 from engine.spec.workspace import Workspace, read_workspace
 from engine.wire.files import find_zone, read_files
@@ -55,7 +56,9 @@ def check(files: Mapping[str, bytes]) -> Checked:
     """Every fault and finding of a workspace's files, in the order of the files."""
     workspace, faults = read_workspace(files)
     faults += resolve(workspace, find_zone)
-    findings = examine(workspace)
+    proof = prove(workspace, faults)
+    faults += proof.faults
+    findings = [*examine(workspace), *proof.findings]
     return Checked(workspace, in_order(faults), in_order(findings))
 
 
