@@ -26,7 +26,8 @@ class Fault:
     """One mistake in a workspace: what, where, why, and what to write instead.
 
     `path` is the way to the node in the document (`steps[2].call`), `hint` the mend (may be empty),
-    `severity` is `error` (exit 2), or for findings of the charter `error`, `warning` or `note`.
+    `severity` is `error` (exit 2), or for findings of the charter `error`, `warning` or `note`. `quoted` is the
+    expression or template that is at fault, `offset` the character in it, counted from 0; empty for anything else.
     """
 
     code: str
@@ -35,10 +36,29 @@ class Fault:
     message: str
     hint: str = ""
     severity: str = "error"
+    quoted: str = ""
+    offset: int = 0
 
     def __str__(self) -> str:
-        hint = f"\n    {self.hint}" if self.hint else ""
-        return f"{self.mark}: {self.code}: {self.message}{hint}"
+        below = [*pointed_at(self.quoted, self.offset), *([self.hint] if self.hint else [])]
+        return "".join([f"{self.mark}: {self.code}: {self.message}", *(f"\n    {line}" for line in below)])
+
+
+QUOTED_CHARS_MAX = 100
+
+
+def pointed_at(text: str, offset: int) -> tuple[str, ...]:
+    """The line of a text that holds the character at `offset`, cut to what one can read, and a caret below it."""
+    if not text.strip():
+        return ()
+    start = text.rfind("\n", 0, min(offset, len(text))) + 1
+    end = text.find("\n", start)
+    line = text[start : len(text) if end < 0 else end].rstrip()
+    column = min(max(0, offset - start), len(line))
+    cut = max(0, min(column - QUOTED_CHARS_MAX // 2, len(line) - QUOTED_CHARS_MAX))
+    shown = line[cut : cut + QUOTED_CHARS_MAX]
+    before, after = "…" if cut else "", "…" if cut + QUOTED_CHARS_MAX < len(line) else ""
+    return (f"{before}{shown}{after}", " " * (len(before) + column - cut) + "^")
 
 
 class WaybillError(Exception):

@@ -59,6 +59,24 @@ def effect_digest(system: str, operation: str, once: str) -> bytes:
     return sha256(f"{system}\0{operation}\0{once}".encode()).digest()
 
 
+class Sighted(StrEnum):
+    """What is counted beside events: a row that a table lacks, a required field that did not come, a field that no
+    contract knows."""
+
+    MISSING_ROW = "missing-row"
+    MISSING_FIELD = "missing-field"
+    UNKNOWN_FIELD = "unknown-field"
+
+
+class Sighting(Struct, frozen=True):
+    """One of these: in which table or contract (`place`), which text or path (`name`), in which column (`part`)."""
+
+    kind: Sighted
+    place: str
+    name: str
+    part: str = ""
+
+
 class Arrival(Struct, frozen=True):
     """What came in, authentic and named, not yet on disk.
 

@@ -31,6 +31,9 @@ def add_try(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     added.add_argument("--workspace", default=".", metavar="DIR", help="where SPEC is a name (default: this folder)")
     added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
     added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    added.add_argument(
+        "--trace", action="store_true", help="each field of each mapping: expression, input, output, microseconds"
+    )
     added.set_defaults(run=attempt)
 
 

@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,18 @@ from msgspec import Struct
 from engine.cli.formats import shown
 from engine.contract.body import BodyError, decode_body, encode_json
 from engine.errors import UserError
+from engine.language.trace import TracedField, trace_mapping
 from engine.run.load import Loaded, load
 from engine.spec import shape
-from engine.spec.plan import Plan
+from engine.spec.plan import MapStep, Plan
+from engine.spec.value import to_value
 from engine.spec.workspace import FILE_BYTES_MAX
 from engine.wire.answers import Inbound
 from engine.wire.files import read_bounded
 from harness.world import Called, Ended, World, run
+
+Traced = dict[str, list[TracedField]]
+"""Step → the fields of its mapping."""
 
 
 def find_spec(spec: str, workspace: str) -> tuple[Path, str]:
@@ -69,19 +76,21 @@ def attempt(arguments: argparse.Namespace) -> int:
         raise UserError(f"there is no integration `{integration}` in {root}; there are: {', '.join(loaded.plans)}")
     inbound = read_event(Path(arguments.event), raw=arguments.raw)
     world = World(loaded)
-    ended = world.ended(run(world.receive(plan, inbound)))
+    event: int = run(world.receive(plan, inbound))
+    ended = world.ended(event)
+    traced = trace(loaded, plan, world, event) if arguments.trace else None
     if arguments.format == "json":
-        sys.stdout.write(as_json(ended))
+        sys.stdout.write(as_json(ended, traced))
         if ended.reason:
             # The shape on standard output is fixed; why it came so is for whoever reads along.
             sys.stderr.write(f"{ended.status.value}: {shown(ended.reason)}\n")
     else:
-        sys.stdout.write("".join(f"{shown(line)}\n" for line in as_lines(ended)))
+        sys.stdout.write("".join(f"{shown(line)}\n" for line in (*as_lines(ended), *traced_lines(traced or {}))))
     return 0
 
 
-def as_json(ended: Ended) -> str:
-    """The pinned shape, on one line; numbers exact."""
+def as_json(ended: Ended, traced: Traced | None = None) -> str:
+    """The pinned shape, on one line; numbers exact. What was traced stands under `trace`, by step."""
     document = {
         "status": ended.status.value,
         "id": ended.id,
@@ -89,6 +98,8 @@ def as_json(ended: Ended) -> str:
         "steps": ended.steps,
         "calls": [call_fields(call) for call in ended.calls],
     }
+    if traced is not None:
+        document["trace"] = {step: [traced_field(field) for field in fields] for step, fields in traced.items()}
     return encode_json(document).decode() + "\n"
 
 
@@ -113,6 +124,60 @@ def as_lines(ended: Ended) -> Iterator[str]:
         yield from (f"    {name}: {value}" for name, value in call.headers.items())
         if call.body is not None:
             yield f"    {encode_json(call.body).decode()}"
+
+
+# ── trace ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+INPUT_CHARS_MAX = 120
+
+
+def trace(loaded: Loaded, plan: Plan, world: World, event: int) -> Traced:
+    """Every mapping that the event came to, field by field; the last one may be where it stopped."""
+    scope, made = world.scope(event)
+    traced: Traced = {}
+    shapes = loaded.workspace.integrations[plan.integration].content.steps if scope else ()
+    for step, shaped in zip(plan.steps, shapes, strict=False):
+        has_stopped = step.id not in made
+        if isinstance(step, MapStep) and (has_stopped or made[step.id] is not None):
+            traced[step.id] = trace_step(loaded, shaped.map, step.source(scope))
+        if has_stopped:
+            break
+    return traced
+
+
+def trace_step(loaded: Loaded, name: str, source: object) -> list[TracedField]:
+    mapping: shape.Mapping = loaded.workspace.mappings[name].content
+    fields = {name: to_value(value) for name, value in mapping.fields.items()}
+    let = {name: to_value(value) for name, value in mapping.let.items()}
+    return list(trace_mapping(fields, let, loaded.resources, source, time.perf_counter))
+
+
+def traced_field(field: TracedField) -> dict[str, object]:
+    return {
+        "field": field.path,
+        "expression": field.text,
+        "inputs": dict(field.inputs),
+        "output": field.output,
+        "problem": field.problem,
+        "took_us": Decimal(f"{field.took_s * 1e6:.1f}"),
+    }
+
+
+def traced_lines(traced: Traced) -> Iterator[str]:
+    """For people: one block a field."""
+    for step, fields in traced.items():
+        yield f"trace of step {step}:"
+        for field in fields:
+            yield f"  {field.path}{f'   {field.text}' if field.text else ''}"
+            for path, value in field.inputs:
+                yield f"      in   {path}: {cut(value)}"
+            came = f"fails {field.problem}" if field.problem else f"out  {cut(field.output)}"
+            yield f"      {came}   {field.took_s * 1e6:.1f} µs"
+
+
+def cut(value: object) -> str:
+    text = encode_json(value).decode()
+    return text if len(text) <= INPUT_CHARS_MAX else f"{text[:INPUT_CHARS_MAX]}…"
 
 
 # ── examples ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -153,16 +153,20 @@ class World:
     def ended(self, event: int) -> Ended:
         """Where an event stands now."""
         row: EventRow = next(read_events(self.connection, Filter(after=event - 1, limit=1)))
+        _, made = self.scope(event)
+        return Ended(row.status, row.id, row.key, row.reason, made, tuple(self.calls.get(event, ())))
+
+    def scope(self, event: int) -> tuple[dict[str, object], dict[str, object]]:
+        """(what the steps of an event see now, the results among it); both empty where no step saw anything."""
         (delivery,) = load(self.connection, [event])
-        plan = self.loaded.plans[row.integration]
+        plan = self.loaded.plans[delivery.integration]
         results = {line.step: line.result for line in read_lines(self.connection, event) if line.ended}
         scope: Any = steps.open_event(plan, delivery)
-        made: dict[str, object] = {}
-        if isinstance(scope, dict):
-            known = set(scope)
-            steps.advance(plan, scope, results)
-            made = {step: result for step, result in scope.items() if step not in known}
-        return Ended(row.status, row.id, row.key, row.reason, made, tuple(self.calls.get(event, ())))
+        if not isinstance(scope, dict):
+            return {}, {}
+        known = set(scope)
+        steps.advance(plan, scope, results)
+        return scope, {step: result for step, result in scope.items() if step not in known}
 
 
 def ignore(_: Fact) -> None:

@@ -13,6 +13,7 @@ from engine.language import LanguageError, tree
 from engine.language.parser import parse
 from engine.language.template_parser import parse_template
 from engine.spec import shape
+from engine.spec.value import expressions_of
 from engine.spec.workspace import Document, Workspace
 
 Path = tuple[str, ...]
@@ -108,8 +109,8 @@ def _reads(value: shape.Value, *, at_root: bool) -> Iterator[Path]:
         for inner in value.fields.values():
             yield from _reads(inner, at_root=at_root and isinstance(value, shape.Object))
     elif isinstance(value, shape.Expression | shape.Converted):
-        text = value if isinstance(value, shape.Expression) else value.from_
-        yield from _paths(parse(text.text), at_root=at_root)
+        for text in expressions_of(value):
+            yield from _paths(parse(text.text), at_root=at_root)
 
 
 def values(value: shape.Value) -> Iterator[shape.Value]:

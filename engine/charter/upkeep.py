@@ -74,8 +74,8 @@ def tables_read(workspace: Workspace) -> Iterator[str]:
     """The tables that values read, wherever a value may stand."""
     for value in every_value(workspace):
         for inner in values(value):
-            if isinstance(inner, shape.Converted) and inner.table is not None:
-                yield inner.table
+            if isinstance(inner, shape.Converted):
+                yield from (name for name in (inner.table, inner.packs) if name is not None)
 
 
 def every_value(workspace: Workspace) -> Iterator[shape.Value]:

@@ -101,8 +101,15 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    added = command(commands, "explain", "what a finding means, why it matters, how to mend it", "check:explain")
-    added.add_argument("code", nargs="?", metavar="CODE", help="such as unknown-key; without it all codes are listed")
+    added = command(
+        commands,
+        "explain",
+        "what a finding means, why it matters, how to mend it; or what a function of expressions does",
+        "check:explain",
+    )
+    added.add_argument(
+        "code", nargs="?", metavar="CODE", help="such as unknown-key, or a function such as join; without it all"
+    )
 
 
 def add_schema(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -116,7 +123,8 @@ def add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "run",
         "run the engine",
         "run:run",
-        "SIGTERM drains and stops. SIGHUP reads the workspace again; one with faults is refused, the old one runs on.",
+        "SIGTERM drains and stops. SIGHUP reads the workspace again; one with faults is refused, the old one runs on."
+        " A changed table is taken by itself within seconds, if it has no faults.",
     )
     add_workspace(added)
     added.add_argument(
@@ -142,6 +150,15 @@ def add_events(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     added.add_argument("--queue", metavar="NAME", help="only what waits in this queue")
     added.add_argument("--id", metavar="ID", help="only with this id of the sender")
     added.add_argument("--key", metavar="KEY", help="only of this key")
+    instead = added.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--missing", action="store_true", help="instead: the texts that stood in no row of a table, most frequent first"
+    )
+    instead.add_argument(
+        "--drift",
+        action="store_true",
+        help="instead: fields that no contract knows, and required ones that did not come; newest first",
+    )
     added.add_argument("--limit", type=workers, metavar="N", help="at most so many (default: 100, in json all)")
     add_format(added, "text", "json")
 
@@ -174,7 +191,12 @@ def add_redrive(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     added.add_argument("event", nargs="*", metavar="EVENT")
     added.add_argument("--status", choices=("dead", "quarantined", "held", "discarded"), help="all of this status")
-    added.add_argument("--integration", metavar="NAME", help="with --status: only of this integration")
+    added.add_argument(
+        "--missing",
+        action="store_true",
+        help="all that wait for rows of tables which are there now",
+    )
+    added.add_argument("--integration", metavar="NAME", help="with these: only of this integration")
     added.add_argument(
         "--latest", action="store_true", help="under the newest version instead of the one it was accepted under"
     )

@@ -4,9 +4,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.cli import FAILED, HELD, WRONG
 from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.spec.codes import Explanation, FunctionPage
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -24,23 +28,29 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    """What a code means; without one, all codes with their meaning in a line."""
-    from engine.spec.codes import all_codes
+    """What a code means or a function does; without either, all of both in a line each."""
+    from engine.spec.codes import all_codes, all_functions, explain_function
     from engine.spec.codes import explain as find
 
     if arguments.code is None:
-        for code in all_codes():
-            found = find(code)
-            assert found is not None
-            sys.stdout.write(f"{code:26}{found.meaning.splitlines()[0]}\n")
+        sys.stdout.write("".join(f"{code:26}{summary(find(code))}\n" for code in all_codes()))
+        sys.stdout.write("\nfunctions of expressions\n")
+        sys.stdout.write("".join(f"{name:26}{summary(explain_function(name))}\n" for name in all_functions()))
         return HELD
-    found = find(arguments.code)
+    name = arguments.code.removesuffix("()")
+    found = find(name) or explain_function(name)
     if found is None:
         from engine.spec.workspace import closest
 
-        raise UserError(f"there is no code `{arguments.code}`; {closest(arguments.code, all_codes(), 'codes')}")
+        known = (*all_codes(), *all_functions())
+        raise UserError(f"there is no code or function `{arguments.code}`; {closest(name, known, 'codes')}")
     sys.stdout.write(str(found))
     return HELD
+
+
+def summary(page: "Explanation | FunctionPage | None") -> str:
+    assert page is not None
+    return page.meaning.splitlines()[0]
 
 
 def schema(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli import FAILED, HELD
-from engine.cli.formats import plural, shown
+from engine.cli.formats import plural
+from engine.cli.terminal import say, say_parts
 from engine.errors import UserError
 from engine.model import Status
 from engine.rules.steps import time_text
@@ -24,6 +25,9 @@ from engine.wire.control import ask, socket_path
 
 SHOWN = 100
 PAGE = 1000
+MOVES_AT_ONCE = 200
+"""In one message to the engine: its socket takes a line of bounded length."""
+STUCK = ("quarantined", "held", "dead")
 
 
 def event_number(text: str) -> int:
@@ -75,7 +79,15 @@ def find_events(connection: Any, wanted: Filter, most: int | None) -> Iterator[E
 
 
 def events(arguments: argparse.Namespace) -> int:
-    """Lists events."""
+    """Lists events, or what was counted beside them."""
+    if arguments.missing or arguments.drift:
+        filters = ("status", "integration", "queue", "id", "key")
+        given = [name for name in filters if getattr(arguments, name)]
+        if given:
+            raise UserError(f"--{given[0]} chooses events; --missing and --drift list what was counted of all of them")
+        from engine.cli.tallies import tell
+
+        return tell(arguments)
     wanted = Filter(
         status=check_statuses(arguments.status),
         integration=arguments.integration,
@@ -92,21 +104,17 @@ def events(arguments: argparse.Namespace) -> int:
             sys.stdout.write(json.dumps(as_json(row), ensure_ascii=False) + "\n")
             continue
         where = f" [{row.queue}]" if row.queue else ""
-        reason = f"  {row.reason.splitlines()[0]}" if row.reason else ""
-        say(
-            f"evt-{row.event:<7} {row.status.value:<12}{time_text(row.received_at)[:19]}Z"
-            f"  {row.integration}@{row.version}"
-            f"  id {row.id or '-'}  key {row.key or '-'}{where}{reason}"
+        say_parts(
+            f"evt-{row.event:<7} {row.status.value:<12}{time_text(row.received_at)[:19]}Z",
+            f"{row.integration}@{row.version}",
+            f"id {row.id or '-'}",
+            f"key {row.key or '-'}{where}",
+            row.reason.splitlines()[0] if row.reason else "",
         )
     if arguments.format == "text":
         more = f" (the first {most}; --limit N for more)" if count == most else ""
         say(f"{plural(count, 'event')}{more}" if count else "no events")
     return HELD
-
-
-def say(line: str) -> None:
-    """A line for people. Ids, keys and reasons are others' words: nothing in them moves a terminal's cursor."""
-    sys.stdout.write(shown(line) + "\n")
 
 
 def event(arguments: argparse.Namespace) -> int:
@@ -120,11 +128,13 @@ def event(arguments: argparse.Namespace) -> int:
     lines = read_lines(connection, number)
     effects = read_effects(connection, lines)
     if arguments.format == "json":
-        told = {**as_json(row), **story_as_json(lines, effects)}
+        missing = [{"table": table, "column": column, "text": text} for table, column, text in row.missing]
+        waits = {"tables": row.tables, "missing": missing}
+        told = {**as_json(row), **waits, **story_as_json(lines, effects)}
         sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
         return HELD
-    for line in story_lines(row, lines, effects):
-        say(line)
+    for parts in story_lines(row, lines, effects):
+        say_parts(*parts)
     return HELD
 
 
@@ -141,6 +151,7 @@ def story_as_json(lines: Sequence[Line], effects: Sequence[Effect]) -> dict[str,
             "status": line.status or None,
             "took_us": line.took_us,
             "reason": line.reason or None,
+            "tables": line.tables,
         }
         for line in lines
     ]
@@ -157,23 +168,42 @@ def story_as_json(lines: Sequence[Line], effects: Sequence[Effect]) -> dict[str,
     return {"story": story, "effects": ledger}
 
 
-def story_lines(row: EventRow, lines: Sequence[Line], effects: Sequence[Effect]) -> Iterator[str]:
-    """The same for people."""
-    yield f"evt-{row.event}  {row.integration}@{row.version}  {row.status.value}"
-    yield f"  id {row.id or '-'}   key {row.key or '-'}"
-    yield f"  {time_text(row.received_at)}  arrived"
+def story_lines(row: EventRow, lines: Sequence[Line], effects: Sequence[Effect]) -> Iterator[tuple[str, ...]]:
+    """The same for people, each line in its parts."""
+    queue = f" [{row.queue}]" if row.queue else ""
+    yield f"evt-{row.event}", f"{row.integration}@{row.version}", f"{row.status.value}{queue}"
+    yield f"  id {row.id or '-'}", f" key {row.key or '-'}"
+    yield f"  {time_text(row.received_at)}", "arrived"
+    tables: tuple[str, ...] = ()
     for line in lines:
-        said = " ".join(part for part in (line.kind, line.operation, line.verdict) if part)
-        once = f" (once {line.once})" if line.once else ""
-        took = f", {line.took_us / 1000:.0f} ms" if line.took_us else ""
-        yield f"  {time_text(line.at)}  {f'{line.step}: ' if line.step else ''}{said}{once}: {line.reason}{took}"
+        # Tables are told where they are others than before: most of a story was mapped with the same.
+        looked = f"with {', '.join(line.tables)}" if line.tables and line.tables != tables else ""
+        tables = line.tables or tables
+        yield f"  {time_text(line.at)}", told(line), looked
+    if row.tables and row.tables != tables:
+        yield (f"  mapped with {', '.join(row.tables)}",)
     if row.status is Status.WAITING:
-        yield f"  {time_text(row.due_at)}  due again: {row.reason}"
-    elif row.finished_at is not None:
-        yield f"  {time_text(row.finished_at)}  {row.status.value}{f': {row.reason}' if row.reason else ''}"
+        yield f"  {time_text(row.due_at)}", f"due again: {row.reason}"
+    elif row.finished_at is not None and not (lines and lines[-1].kind == row.status.value):
+        said = bool(lines) and lines[-1].reason == row.reason
+        yield (
+            f"  {time_text(row.finished_at)}",
+            row.status.value if said or not row.reason else f"{row.status.value}: {row.reason}",
+        )
     for effect in effects:
         sends = "1 send" if effect.attempts == 1 else f"{effect.attempts} sends"
-        yield f"  effect {effect.system}.{effect.operation} once {effect.once}: {effect.state.value}, {sends}"
+        yield (f"  effect {effect.system}.{effect.operation} once {effect.once}: {effect.state.value}, {sends}",)
+
+
+def told(line: Line) -> str:
+    """`erp: call erp.create_order done (once 4711): answered 201, 12 ms`."""
+    # An end names its step in its reason, as it does in a list of events.
+    step = f"{line.step}: " if line.step and line.kind not in set(Status) else ""
+    said = " ".join(part for part in (line.kind, line.operation, line.verdict) if part)
+    once = f" (once {line.once})" if line.once else ""
+    took = f"{line.took_us / 1000:.0f} ms" if line.took_us else ""
+    why = ", ".join(part for part in (line.reason, took) if part)
+    return f"{step}{said}{once}{f': {why}' if why else ''}"
 
 
 def release(arguments: argparse.Namespace) -> int:
@@ -184,14 +214,27 @@ def release(arguments: argparse.Namespace) -> int:
 
 def redrive(arguments: argparse.Namespace) -> int:
     """Tries events again."""
-    if bool(arguments.event) == bool(arguments.status):
-        raise UserError("name events, or choose them all with --status")
-    numbers = [event_number(text) for text in arguments.event]
-    if arguments.status:
-        connection = open_reader(store_address(Path(arguments.workspace), arguments.store).path)
-        wanted = Filter(status=(arguments.status,), integration=arguments.integration)
-        numbers = [row.event for row in find_events(connection, wanted, None)]
-    return move(arguments, numbers, "redrive", latest=arguments.latest)
+    if bool(arguments.event) == bool(arguments.status or arguments.missing):
+        raise UserError("name events, or choose them all with --status or --missing")
+    if arguments.event:
+        return move(arguments, [event_number(text) for text in arguments.event], "redrive", latest=arguments.latest)
+    root = Path(arguments.workspace)
+    connection = open_reader(store_address(root, arguments.store).path)
+    statuses = (arguments.status,) if arguments.status else STUCK
+    wanted = Filter(status=statuses, integration=arguments.integration, missing=arguments.missing)
+    rows = list(find_events(connection, wanted, None))
+    waiting = 0
+    if arguments.missing:
+        from engine.cli.tallies import rows_of
+
+        there = rows_of(root)
+        ready = [row for row in rows if all(there.has(*missing) for missing in row.missing)]
+        rows, waiting = ready, len(rows) - len(ready)
+    done = move(arguments, [row.event for row in rows], "redrive", latest=arguments.latest)
+    if waiting:
+        verb = "waits" if waiting == 1 else "wait"
+        say(f"{plural(waiting, 'event')} still {verb} for rows: `waybill events --missing` lists them")
+    return done
 
 
 def move(arguments: argparse.Namespace, numbers: list[int], action: str, *, latest: bool) -> int:
@@ -206,8 +249,11 @@ def move(arguments: argparse.Namespace, numbers: list[int], action: str, *, late
             for row in read_events(connection, Filter(after=number - 1, limit=1))
         }
     wanted = [[number, action, arguments.by, arguments.reason, integrations.get(number)] for number in numbers]
-    answer = ask(socket_path(root), {"store": str(address.path), "moves": wanted})
-    said = answer["answers"] if answer and "answers" in answer else move_here(root, address, wanted)
+    said: list[str] = []
+    for at in range(0, len(wanted), MOVES_AT_ONCE):
+        some = wanted[at : at + MOVES_AT_ONCE]
+        answer = ask(socket_path(root), {"store": str(address.path), "moves": some})
+        said += answer["answers"] if answer and "answers" in answer else move_here(root, address, some)
     for number, text in zip(numbers, said, strict=True):
         say(f"evt-{number}: {text or DONE[action]}")
     if not numbers:

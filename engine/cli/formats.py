@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from engine.errors import Fault
+from engine.errors import Fault, pointed_at
 
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 GITHUB_WORDS = {"error": "error", "warning": "warning", "note": "notice"}
@@ -28,12 +28,14 @@ def render(format_: str, faults: Sequence[Fault], findings: Sequence[Fault], fil
 
 
 def text(faults: Sequence[Fault], findings: Sequence[Fault], files: Sequence[str]) -> str:
-    """For people: grouped by file, `file:line:column: code: message` with the mend below, and a line that counts."""
+    """For people: grouped by file, `file:line:column: code: message`, the expression with a caret and the mend
+    below, and a line that counts."""
     groups: dict[str, list[str]] = {}
     for fault in (*faults, *findings):
         mark = fault.mark
         kind = fault.code if fault.severity == "error" else f"{fault.code} ({fault.severity})"
         lines = [f"{shown(mark.file)}:{mark.line}:{mark.column}: {kind}: {shown(fault.message)}"]
+        lines += [f"    {shown(line)}" for line in pointed_at(fault.quoted, fault.offset)]
         lines += [f"    {shown(line)}" for line in fault.hint.splitlines()]
         groups.setdefault(mark.file, []).append("\n".join(lines))
     blocks = ["\n".join(group) for _, group in sorted(groups.items())]
@@ -78,6 +80,7 @@ def plain(fault: Fault) -> dict[str, str | int]:
         "path": fault.path,
         "message": fault.message,
         "hint": fault.hint,
+        **({"expression": fault.quoted, "offset": fault.offset} if fault.quoted else {}),
     }
 
 

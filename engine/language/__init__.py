@@ -7,7 +7,7 @@ Expressions
     lexer.py            text → tokens
     parser.py           tokens → tree; the mistakes newcomers make, each with its mend
     tree.py             the nodes
-    closures.py         tree → closures
+    generate/           trees → Python source → functions: expressions, templates, values and mappings
     expression.py       compile_expression and what it gives
     frame.py            what one evaluation carries, and its budget
     signature.py        how functions are declared and their arguments checked
@@ -18,12 +18,14 @@ Expressions
 Templates
     template_parser.py  Jinja's grammar, cut down → tree, or faults
     template_tree.py    the nodes
-    templates.py        tree → a function that makes text
+    templates.py        compile_template
 Values and mappings
     values.py           the value grammar of the dialect, as types
     convert.py          converters in their order
-    money.py units.py times.py tables.py
-    mapping.py          values and whole mappings → functions, all problems together
+    money.py units.py times.py
+    tables.py           cross-reference tables, indexed
+    lookups.py          converters that ask them
+    mapping.py          compile_value and compile_mapping: all problems together
 Below them
     data.py             JSON values: type, truth, equality, text, size
     exact.py            numbers

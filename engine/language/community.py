@@ -1,16 +1,27 @@
-"""The Community's functions (JEP-13 objects, JEP-14 texts, JEP-18 grouping), and our two.
+"""The Community's functions (JEP-13 objects, JEP-14 texts, JEP-18 grouping), and our three.
 
 Source: jmespath-community/jmespath.spec. Where its text and its implementations part, the text is followed:
-`find_last`'s third argument is the highest index at which the text may begin. Ours are `url_query` and `hash`.
+`find_last`'s third argument is the highest index at which the text may begin. Ours are `hash`, `normalize` and
+`url_query`.
 """
 
 import hashlib
+import unicodedata
+from typing import Literal
 from urllib.parse import unquote_plus
 
 from engine.language.data import type_name
 from engine.language.exact import Number
 from engine.language.frame import Applied, Frame
 from engine.language.signature import ArgumentError, ArgumentTypeError, Function, spend_text, whole
+
+_GROWTH_MAX = {"NFC": 3, "NFD": 4, "NFKC": 18, "NFKD": 18}
+"""Form of Unicode (UAX #15) → how many characters one may at most become."""
+_MARKS_MAX = 30
+"""How many marks may follow one character: UAX #15's Stream-Safe Text Format. No script comes near it, and Pythons of
+before June 2026 sort them in quadratic time (python/cpython#149079): half a megabyte of them takes over 30 seconds."""
+_MARKS_WITHIN = frozenset("\u0f73\u0f75\u0f81\uff9e\uff9f")
+"""The characters that are no marks themselves, and become nothing but marks when they are taken apart."""
 
 Json = object
 List = list[object]
@@ -98,17 +109,40 @@ def _find_last(_frame: Frame, subject: str, sub: str, position: Number | None = 
 def _url_query(frame: Frame, url: str) -> Json:
     """The query's parameters as an object of texts, decoded; of a name that stands twice the first value wins.
 
-    A name without `=` has the empty text. Bytes that are no UTF-8 become U+FFFD. Without `?` the object is empty.
+    As the URL Standard (WHATWG) reads forms: `&` alone separates, `+` is a space, what is no escape stays as it is, and
+    bytes that are no UTF-8 become U+FFFD. The URL may be relative; the fragment is no part of the query. A name without
+    `=` has the empty text. Without `?` the object is empty.
     """
     spend_text(frame, len(url))
     query = url.partition("#")[0].partition("?")[2]
-    pieces = [piece for piece in query.split("&") if piece]
-    frame.spend(len(pieces))
+    frame.spend(query.count("&") + 1)
     result: Object = {}
-    for piece in pieces:
-        name, _, value = piece.partition("=")
-        result.setdefault(unquote_plus(name), unquote_plus(value))
+    for piece in query.split("&"):
+        if piece:
+            name, _, value = piece.partition("=")
+            result.setdefault(unquote_plus(name), unquote_plus(value))
     return result
+
+
+def _normalize(frame: Frame, text: str, form: str = "NFC") -> Json:
+    """The text in a normal form of Unicode (UAX #15), so that equal texts are equal: é is one character and not two.
+
+    Full-width digits and ligatures become plain ones only with NFKC and NFKD. Letters keep their case.
+    """
+    if form not in _GROWTH_MAX:
+        raise ArgumentError("normalize() knows the forms NFC, NFD, NFKC and NFKD")
+    spend_text(frame, len(text))
+    if text.isascii():
+        return text
+    frame.spend(len(text))
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) or character in _MARKS_WITHIN else 0
+        if marks > _MARKS_MAX:
+            raise ArgumentError(f"normalize() takes at most {_MARKS_MAX} combining marks on one character")
+    spend_text(frame, len(text) * _GROWTH_MAX[form])
+    known: Literal["NFC", "NFD", "NFKC", "NFKD"] = form  # type: ignore[assignment]  # it was looked up above
+    return unicodedata.normalize(known, text)
 
 
 def _hash(frame: Frame, text: str) -> Json:
@@ -150,5 +184,6 @@ COMMUNITY = (
 
 OURS = (
     Function("hash", ("string",), _hash),
+    Function("normalize", ("string", "string"), _normalize, optional=1),
     Function("url_query", ("string",), _url_query),
 )

@@ -11,12 +11,11 @@ from decimal import Decimal
 
 from engine.language import money, times, units
 from engine.language.errors import ConversionError
-from engine.language.exact import bounded, integral, is_number, loose_number, number_text
+from engine.language.exact import Rounding, bounded, integral, is_number, loose_number, rounded, scaled
+from engine.language.lookups import look_up, packs
 from engine.language.tables import Table
 from engine.language.times import Zones
-from engine.language.values import UNSET, FromExpression
-
-_SHOWN_MAX = 100
+from engine.language.values import FromExpression
 
 Convert = Callable[[object, object], object]
 """(value, operand) → the converted value, or UNSET where the default is to stand. Raises ConversionError and
@@ -42,60 +41,37 @@ class Resources:
 
 def conversions(value: FromExpression, resources: Resources) -> tuple[Conversion, ...]:
     """The value's converters, in the order they run; a null, and UNSET of the one before, end them."""
-    found = () if value.table is None else (_table(value, resources.tables),)
-    converted = _converter(value, resources)
-    return found if converted is None else (*found, converted)
+    found = () if value.table is None else (Conversion(look_up(value, resources.tables)),)
+    return (*found, *_converters(value, resources))
 
 
-def _converter(value: FromExpression, resources: Resources) -> Conversion | None:
+def _converters(value: FromExpression, resources: Resources) -> tuple[Conversion, ...]:
+    how, digits = value.round, value.digits or 0
     if value.time is not None:
-        return _time(value, resources.zones)
+        return (_time(value, resources.zones),)
+    if value.packs is not None:
+        beside, count = packs(value, resources.tables)
+        return Conversion(beside, value.packs_of), Conversion(count, value.from_unit)
     if value.unit is not None:
         target = value.unit
-        return Conversion(lambda item, source: units.convert_unit(item, source, target), value.from_unit)
+        return (
+            Conversion(lambda item, source: units.convert_unit(item, source, target, how, digits), value.from_unit),
+        )
     if value.money is not None:
-        return Conversion(money.minor_units_given if value.minor else money.minor_units, value.money)
+        convert = money.minor_units_given if value.minor else money.minor_units
+        if how is None:
+            return (Conversion(convert, value.money),)
+        return (Conversion(lambda item, currency: convert(item, currency, how), value.money),)
     if value.decimal is not None:
-        return Conversion(money.decimal_text, value.decimal)
-    if value.number is not None:
-        wanted = _integer if value.number == "integer" else _decimal
-        return Conversion(lambda item, _operand: wanted(item))
-    return None
-
-
-def _table(value: FromExpression, tables: Mapping[str, Table]) -> Conversion:
-    name, on_missing = value.table, value.on_missing
-    assert name is not None
-
-    def look_up(item: object, _operand: object) -> object:
-        table = tables.get(name)
-        if table is None:
-            raise ConversionError("unknown-table", f"there is no table {name}", on_missing=on_missing)
-        by, give = value.by or table.columns[0], value.give or table.columns[min(1, len(table.columns) - 1)]
-        text = number_text(item) if is_number(item) else item
-        if not isinstance(text, str):
-            raise ConversionError("table", f"only a text or a number can be looked up in table {name}")
-        try:
-            found = table.find(by, give, text)
-        except KeyError:
-            raise ConversionError("unknown-column", f"table {name} has no columns {by} and {give}") from None
-        except LookupError:
-            message = f"{_shown(text)} stands in several rows of table {name} (column {by}), which differ"
-            raise ConversionError("ambiguous-row", message) from None
-        if found is None and on_missing != "default":
-            message = f"{_shown(text)} is not in table {name} (column {by})"
-            raise ConversionError("missing-row", message, on_missing=on_missing)
-        return UNSET if found is None else found
-
-    return Conversion(look_up)
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…")
+        return (Conversion(money.decimal_text, value.decimal),)
+    if value.number == "integer":
+        return (Conversion(lambda item, _operand: _integer(item, how)),)
+    if value.number == "decimal":
+        return (Conversion(lambda item, _operand: _decimal(item, how, digits)),)
+    return ()
 
 
 def _time(value: FromExpression, zones: Zones) -> Conversion:
-    write = times.utc_text if value.time == "utc" else times.date_text
     zone: tzinfo | None = None
     if value.zone is not None:
         zone = zones(value.zone)
@@ -106,21 +82,28 @@ def _time(value: FromExpression, zones: Zones) -> Conversion:
                 raise unknown
 
             return Conversion(refuse)
-    return Conversion(lambda item, _operand: write(item, zone))
+    if value.time == "date":
+        return Conversion(lambda item, _operand: times.date_text(item, zone))
+    disambiguation = value.disambiguation
+    return Conversion(lambda item, _operand: times.utc_text(item, zone, disambiguation))
 
 
-def _integer(value: object) -> int:
+def _integer(value: object, how: Rounding | None) -> int:
     number = loose_number(value) if isinstance(value, str) else value
     whole = integral(number) if is_number(number) else None
+    if whole is None and how is not None and is_number(number):
+        return rounded(number, 0, how)
     if whole is None:
         raise ConversionError("number", "this is no whole number")
     return whole
 
 
-def _decimal(value: object) -> Decimal:
+def _decimal(value: object, how: Rounding | None, digits: int) -> Decimal:
     number = loose_number(value) if isinstance(value, str) else value
     if not is_number(number):
         raise ConversionError("number", "this is no number")
-    exact = bounded(Decimal(number))
-    assert isinstance(exact, Decimal)
-    return exact
+    exact = Decimal(bounded(number))
+    exponent = exact.as_tuple().exponent
+    # What has no more digits than are wanted stays as it is written: rounding is no formatting.
+    has_more = how is not None and isinstance(exponent, int) and -exponent > digits
+    return scaled(rounded(number, digits, how), digits) if how is not None and has_more else exact

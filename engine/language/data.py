@@ -23,6 +23,11 @@ class NotJsonError(BoundsError):
         super().__init__("the value is not JSON: it holds something else than texts, exact numbers, lists and objects")
 
 
+class FloatMet(Exception):
+    """A binary float stands where a number is looked at. Documents of ours hold none; whoever takes somebody else's
+    reads it again without them."""
+
+
 class DepthError(BoundsError):
     """A value is nested deeper than 256 levels."""
 
@@ -48,7 +53,16 @@ def type_name(value: object) -> str:
         return "number"
     if isinstance(value, dict):
         return "object"
-    return "array" if isinstance(value, list) else "unknown"
+    if isinstance(value, list):
+        return "array"
+    refuse_float(value)
+    return "unknown"
+
+
+def refuse_float(value: object) -> None:
+    """Raises FloatMet."""
+    if isinstance(value, float):
+        raise FloatMet
 
 
 def is_false(value: object) -> bool:
@@ -81,8 +95,10 @@ def equal(left: object, right: object, budget: Budget) -> bool:
 
 
 def _equal_scalars(left: object, right: object) -> bool:
-    if is_number(left):
-        return is_number(right) and left == right
+    if is_number(left) and is_number(right):
+        return left == right
+    refuse_float(left)
+    refuse_float(right)
     return type(left) is type(right) and not isinstance(left, Decimal) and left == right  # a NaN equals nothing
 
 
@@ -125,6 +141,7 @@ def _write(value: object, append: _Append, budget: Budget, depth: int) -> None:
             _write(value[key], append, budget, depth + 1)
         append("}")
     else:
+        refuse_float(value)
         raise NotJsonError
 
 
@@ -153,6 +170,8 @@ def compare(left: object, right: object) -> int | None:
         return (left > right) - (left < right)
     if isinstance(left, str) and isinstance(right, str):
         return (left > right) - (left < right)
+    refuse_float(left)
+    refuse_float(right)
     return None
 
 
@@ -162,7 +181,26 @@ def without_floats(value: object) -> object:
     Documents of ours never hold one; somebody else's may, from `json.loads`. What is not a number (NaN, infinity)
     becomes null, which JSON has instead. Deeper than DEPTH_MAX the data is left as it is: no expression gets there.
     """
-    return _without_floats(value, DEPTH_MAX)
+    return _without_floats(value, DEPTH_MAX) if isinstance(value, float) or _holds_float(value) else value
+
+
+_PLAIN = frozenset((str, int, bool, type(None), Decimal))
+_NESTED = frozenset((dict, list))
+_PLAIN_OR_NESTED = _PLAIN | _NESTED
+
+
+def _holds_float(value: object) -> bool:
+    """Looked for before anything is made anew; a bag of types for each list and object, which is quick."""
+    nodes = [value] if isinstance(value, (dict, list)) else []
+    for node in nodes:  # grows while it is read: breadth first, without recursion
+        values = node.values() if isinstance(node, dict) else node
+        types = set(map(type, values))
+        if types <= _PLAIN:
+            continue
+        if not types <= _PLAIN_OR_NESTED:
+            return True
+        nodes.extend(each for each in values if type(each) in _NESTED)
+    return False
 
 
 def _without_floats(value: object, depth: int) -> object:

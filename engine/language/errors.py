@@ -35,22 +35,45 @@ class Problem:
     hint: str = ""
 
 
+Missing = tuple[str, str, str]
+"""A row that a table does not have: the table, the column, and the text that was looked up there."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
     """One field that could not be made.
 
     `path` is the way to the field in the target (`lines[2].sku`, empty for a value that is not inside fields);
-    `on_missing` is what the field says of a row missing from its table (`quarantine`, `hold`, `fail`), None for any
-    other problem.
+    `on_missing` is what the field says of a row missing from its table (`quarantine`, `hold`, `fail`), and `missing`
+    what that row would be, so that it can be counted: (table, column, the text looked up); both None for any other
+    problem. `expression` is the expression or template that makes the field, `offset` the place in it, None where no
+    place can be named, `where` the file and line it is written in, empty where it stands in no file.
     """
 
     path: str
     code: str
     message: str
     on_missing: str | None = None
+    missing: Missing | None = None
+    expression: str = ""
+    offset: int | None = None
+    where: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
+
+    @property
+    def told(self) -> str:
+        """The problem in a line, with where the mapping makes the field; a missing row is mended in its table alone."""
+        if self.missing is not None or not self.where:
+            return str(self)
+        if self.offset is None:
+            return f"{self} ({self.where})"
+        text = self.expression if len(self.expression) <= _SHOWN_MAX else f"{self.expression[:_SHOWN_MAX]}…"
+        return f"{self} ({self.where}, character {self.offset + 1} of `{' '.join(text.split())}`)"
+
+
+_SHOWN_MAX = 80
 
 
 class LanguageError(ValueError):
@@ -89,12 +112,20 @@ class TemplateError(LanguageError):
 
 
 class ConversionError(LanguageError):
-    """One value cannot be converted. `code` and `on_missing` become those of the field's `FieldProblem`."""
+    """One value cannot be converted. `code`, `on_missing` and `missing` become those of the field's `FieldProblem`."""
 
-    def __init__(self, code: str, message: str, hint: str = "", on_missing: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        on_missing: str | None = None,
+        missing: Missing | None = None,
+    ) -> None:
         super().__init__(message, hint)
         self.code = code
         self.on_missing = on_missing
+        self.missing = missing
 
 
 class MappingError(LanguageError):

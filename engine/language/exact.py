@@ -1,20 +1,24 @@
 """Numbers, exactly: int of any size and Decimal, from text, to text, and added, subtracted and multiplied.
 
-Nothing here rounds, except `average`, whose 34 digits are those of IEEE 754 decimal128. Python's own Decimal operators
-are avoided on purpose: they round to the 28 digits of a context that belongs to the thread. Every number is bounded,
-because `1e1000000` is nine characters long and takes seconds to write out. A float is no number here.
+Nothing here rounds, except `rounded`, which is told how, and `average`, whose 34 digits are those of IEEE 754
+decimal128. Python's own Decimal operators are avoided on purpose: they round to the 28 digits of a context that belongs
+to the thread. Every number is bounded, because `1e1000000` is nine characters long and takes seconds to write out. A
+float is no number here.
 """
 
 import decimal
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from decimal import Decimal
-from typing import TypeGuard
+from fractions import Fraction
+from typing import Literal, TypeGuard
 
 DIGITS_MAX = 1_000
 EXPONENT_MAX = 400
 AVERAGE_DIGITS = 34
+PLACES_MAX = 30
+"""How many digits behind the point may be kept where something is rounded; no partner takes more."""
 
 # Digits of the longest sum of two bounded numbers: from 1e400 down to the last digit of one 1000 digits below 1e-400.
 _EXACT = decimal.Context(
@@ -25,11 +29,19 @@ _EXACT = decimal.Context(
 )
 _AVERAGE = decimal.Context(prec=AVERAGE_DIGITS, rounding=decimal.ROUND_HALF_EVEN, traps=[decimal.InvalidOperation])
 _INT_LIMIT = 10**DIGITS_MAX
+_PLAIN = 10**18
+"""An int nearer to zero needs no further look: sums and products of any number that fits in memory are far from the
+limit. Nearly every int is."""
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _LOOSE_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _TEXT_MAX = DIGITS_MAX + 20
 
 Number = int | Decimal
+
+Rounding = Literal["half_up", "half_even", "half_down", "up", "down", "ceiling", "floor"]
+"""How what lies between two numbers becomes one of them. `up` is away from zero and `down` towards it, as in the
+decimal arithmetic of IEEE 754 and in Java; `ceiling` and `floor` are towards the larger and the smaller number. The
+`half_` ones take the nearer number, and say what becomes of a tie."""
 
 
 class BoundsError(Exception):
@@ -122,6 +134,8 @@ def absolute(number: Number) -> Number:
 
 def add(left: Number, right: Number) -> Number:
     """Exactly; raises NumberSizeError."""
+    if type(left) is int and type(right) is int and -_PLAIN < left < _PLAIN and -_PLAIN < right < _PLAIN:
+        return left + right
     left, right = bounded(left), bounded(right)
     if type(left) is int and type(right) is int:
         return bounded(left + right)
@@ -130,6 +144,8 @@ def add(left: Number, right: Number) -> Number:
 
 def subtract(left: Number, right: Number) -> Number:
     """Exactly; raises NumberSizeError."""
+    if type(left) is int and type(right) is int and -_PLAIN < left < _PLAIN and -_PLAIN < right < _PLAIN:
+        return left - right
     left, right = bounded(left), bounded(right)
     if type(left) is int and type(right) is int:
         return bounded(left - right)
@@ -138,18 +154,61 @@ def subtract(left: Number, right: Number) -> Number:
 
 def multiply(left: Number, right: Number) -> Number:
     """Exactly; raises NumberSizeError."""
+    if type(left) is int and type(right) is int and -_PLAIN < left < _PLAIN and -_PLAIN < right < _PLAIN:
+        return left * right
     left, right = bounded(left), bounded(right)
     if type(left) is int and type(right) is int:
         return bounded(left * right)
     return bounded(_EXACT.multiply(Decimal(left), Decimal(right)))
 
 
-def total(numbers: Iterable[Number]) -> Number:
+def total(numbers: Collection[Number]) -> Number:
     """Their sum, exactly, 0 for none; raises NumberSizeError."""
+    if numbers and {*map(type, numbers)} == {int} and min(numbers) > -_PLAIN and max(numbers) < _PLAIN:
+        return sum(numbers)
     result: Number = 0
     for number in numbers:
         result = add(result, number)
     return result
+
+
+def rounded(number: Number | Fraction, places: int, how: Rounding) -> int:
+    """The number in units of its digit `places` behind the point, rounded to a whole one: 1.005 to 2 places is 101
+    `half_up` and 100 `half_even`. Raises NumberSizeError.
+    """
+    numerator, denominator = (number if isinstance(number, Fraction) else bounded(number)).as_integer_ratio()
+    shift: int = 10**places
+    whole, rest = divmod(abs(numerator) * shift, denominator)
+    if rest and _away_from_zero(how, whole, 2 * rest - denominator, negative=numerator < 0):
+        whole += 1
+    whole = -whole if numerator < 0 else whole
+    if not -_INT_LIMIT < whole < _INT_LIMIT:
+        raise NumberSizeError
+    return whole
+
+
+def _away_from_zero(how: Rounding, whole: int, past_half: int, *, negative: bool) -> bool:
+    """Whether what lies between `whole` and the next number away from zero becomes that one."""
+    match how:
+        case "up":
+            return True
+        case "down":
+            return False
+        case "ceiling":
+            return not negative
+        case "floor":
+            return negative
+        case "half_up":
+            return past_half >= 0
+        case "half_down":
+            return past_half > 0
+        case "half_even":
+            return past_half > 0 or (past_half == 0 and whole % 2 == 1)
+
+
+def scaled(units: int, places: int) -> Decimal:
+    """The decimal of so many units of its last digit, `places` behind the point: 1990 to 2 places is 19.90."""
+    return _EXACT.scaleb(units, -places)
 
 
 def average(numbers: list[Number]) -> Number | None:

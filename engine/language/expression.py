@@ -3,18 +3,22 @@
 Pure and total: whatever the text and the document, it ends soon, or raises ExpressionError.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from engine.language.closures import compile_node
-from engine.language.data import measure, without_floats
-from engine.language.errors import ExpressionError
-from engine.language.exact import BoundsError
-from engine.language.frame import Frame, may_grow
+from engine.language.data import FloatMet, without_floats
+from engine.language.generate.expressions import Scope, evaluate
+from engine.language.generate.runtime import RUNTIME
+from engine.language.generate.source import Code, Made, Module
 from engine.language.parser import parse
 from engine.language.tree import Node
 
-_NO_VARIABLES: Mapping[str, object] = MappingProxyType({})
+NO_VARIABLES: Mapping[str, object] = MappingProxyType({})
+HANDLER = (
+    "except BoundsError as error:",
+    "raise out_of_bounds(error) from None",
+)
+_CLEAN = frozenset((str, int, bool, type(None)))
 
 
 class Expression:
@@ -25,33 +29,36 @@ class Expression:
     `undefined-variable` for a `$name` that is neither, of kind `budget` past a million steps.
     """
 
-    __slots__ = ("_evaluator", "_grows", "text", "tree")
+    __slots__ = ("evaluate", "text", "tree")
+
+    evaluate: Callable[[object, Mapping[str, object]], object]
+    """(document, variables) → value; variables are named without their `$`. Documents hold no binary floats."""
 
     def __init__(self, text: str, tree: Node) -> None:
         self.text = text
         self.tree = tree
-        self._evaluator = compile_node(tree)
-        self._grows = may_grow(tree)
+        self.evaluate = generate(tree)
 
     def __call__(self, document: object) -> object:
         """The value over a document of anybody's: binary floats in it are taken as the decimals they are written as."""
-        return self.evaluate(without_floats(document), _NO_VARIABLES)
-
-    def evaluate(self, document: object, variables: Mapping[str, object]) -> object:
-        """The expression's value over the document, with variables, named without their `$`."""
-        frame = Frame(document, variables)
         try:
-            result = self._evaluator(document, frame)
-            if self._grows:
-                measure(result, frame)
-        except BoundsError as error:
-            raise ExpressionError(error.kind, str(error)) from None
-        except RecursionError:  # only a caller that is itself near the interpreter's limit can get here
-            raise ExpressionError("budget", "there is no room left to evaluate the expression in") from None
-        return result
+            result = self.evaluate(document, NO_VARIABLES)
+        except FloatMet:  # rare, and the only case in which a whole document has to be read for them
+            result = self.evaluate(without_floats(document), NO_VARIABLES)
+        return result if type(result) in _CLEAN else without_floats(result)
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
+
+
+def generate(tree: Node) -> Callable[[object, Mapping[str, object]], object]:
+    """The tree as a function of (document, variables)."""
+    module = Module(RUNTIME)
+    code = Code(module, "evaluate", ("document", "variables"), "Frame(document, variables)")
+    made = evaluate(code, tree, Scope(Made("document", is_given=True), dynamic=True))
+    code.line(f"return {made.text}")
+    code.finish((*HANDLER,))
+    return module.function("evaluate")
 
 
 def compile_expression(text: str) -> Expression:

@@ -6,6 +6,9 @@ price of counting off the plain paths that most expressions are.
 """
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from msgspec import Struct
 
 from engine.language import tree
 from engine.language.errors import ExpressionError
@@ -17,42 +20,44 @@ WRAPPERS_FREE = 32  # nor one wrapped in at most this many levels
 _UNBOUNDED = 1_000_000
 
 
-class Frame:
+class Frame(Struct):
     """One evaluation over a document. `$name` is a variable, else a field of `$root`, which is the document itself
-    unless it is among the variables."""
+    unless it is among the variables. `left` counts the steps down.
 
-    __slots__ = ("document", "left", "variables")
+    A struct, since one is made for every evaluation, and this way in C.
+    """
 
-    def __init__(self, document: object, variables: Mapping[str, object]) -> None:
-        self.document = document
-        self.variables = variables
-        self.left = STEPS_MAX
+    steps_max: ClassVar[int] = STEPS_MAX
+
+    document: object
+    variables: Mapping[str, object]
+    left: int = STEPS_MAX
 
     def spend(self, steps: int) -> None:
         """Takes steps off the budget; raises ExpressionError of kind `budget` when none are left."""
         self.left -= steps
         if self.left < 0:
             hint = "filter before you combine, or split the work into steps"
-            raise ExpressionError("budget", f"the expression takes more than {STEPS_MAX} steps here", None, hint)
-
-
-Evaluator = Callable[[object, Frame], object]
-"""A compiled node: (current value, frame) → value."""
+            raise ExpressionError("budget", f"the expression takes more than {self.steps_max} steps here", None, hint)
 
 
 class Applied:
-    """`&body` at run time: called with one element, it gives the body's value for it."""
+    """`&body` at run time: called with one element, it gives the body's value for it.
 
-    __slots__ = ("_body", "_frame", "_weight")
+    `body` is a function of (current value, frame, *names): `names` holds the variables that it reads.
+    """
 
-    def __init__(self, body: Evaluator, weight: int, frame: Frame) -> None:
+    __slots__ = ("_body", "_frame", "_names", "_weight")
+
+    def __init__(self, body: Callable[..., object], weight: int, frame: Frame, names: tuple[object, ...]) -> None:
         self._body = body
         self._weight = weight
         self._frame = frame
+        self._names = names
 
     def __call__(self, element: object) -> object:
         self._frame.spend(self._weight)
-        return self._body(element, self._frame)
+        return self._body(element, self._frame, *self._names)
 
 
 def weight(node: Node) -> int:

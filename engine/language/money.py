@@ -1,14 +1,15 @@
-"""Amounts of money as integers of the currency's minor unit, and back; never rounded.
+"""Amounts of money as integers of the currency's minor unit, and back; rounded only where a mapping says how.
 
 The exponents are those of ISO 4217 (list one, active codes, with the amendments up to 2026), not those of a payment
-provider's own table. Codes without a minor unit (XAU, XDR, XXX, …) are no money here.
+provider's own table. So MGA and MRU have two digits, as the list says, though their fifths are no hundredths. Codes
+without a minor unit (XAU, XDR, XXX, …) are no money here.
 """
 
 import re
 from decimal import Decimal
 
 from engine.language.errors import ConversionError
-from engine.language.exact import Number, integral, is_number, loose_number, multiply, number_text
+from engine.language.exact import Number, Rounding, integral, is_number, loose_number, multiply, rounded
 
 _TWO = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU
@@ -29,7 +30,6 @@ EXPONENTS: dict[str, int] = {
     for code in codes.split()
 }
 _AMOUNT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
-_PLAIN = re.compile(r"([+-]?[0-9]+)(?:\.([0-9]+))?")
 _PLAIN_MAX = 100
 
 
@@ -42,34 +42,46 @@ def exponent_of(currency: object) -> int:
     raise ConversionError("currency", f"the currency is {what}", hint)
 
 
-def minor_units(value: object, currency: object) -> int:
+def minor_units(value: object, currency: object, how: Rounding | None = None) -> int:
     """An amount in the currency's main unit as an integer of its minor unit: "19.90" EUR is 1990.
 
-    `value` is a text, an int or a Decimal. More digits behind the point than the currency has are an error unless
-    they are zeros.
+    `value` is a text, an int or a Decimal. More digits behind the point than the currency has are rounded as `how`
+    says; without it they are an error unless they are zeros.
     """
-    exponent = exponent_of(currency)
-    plain = _PLAIN.fullmatch(value) if isinstance(value, str) and len(value) <= _PLAIN_MAX else None
-    if plain is not None:
-        # What nearly every amount looks like: its digits are the answer, without a Decimal in between.
-        whole, fraction = plain.groups("")
-        if not fraction[exponent:].strip("0"):
-            return int(whole + fraction[:exponent].ljust(exponent, "0"))
-    units = integral(multiply(_amount(value), 10**exponent))
+    try:
+        exponent = EXPONENTS[currency]  # type: ignore[index]  # whatever it is; what cannot be a key is no currency
+    except (KeyError, TypeError):
+        exponent = exponent_of(currency)
+    text = value if type(value) is str else str(value) if type(value) is Decimal else ""
+    if len(text) <= _PLAIN_MAX:
+        # What nearly every amount looks like: its digits are the answer, without arithmetic or a pattern in between.
+        whole, point, fraction = text.partition(".")
+        digits = whole + fraction
+        if whole and len(fraction) <= exponent and digits.isdigit() and digits.isascii() and (fraction or not point):
+            return int(digits) if len(fraction) == exponent else int(digits) * 10 ** (exponent - len(fraction))
+    amount = _amount(value)
+    units = integral(multiply(amount, 10**exponent))
+    if units is None and how is not None:
+        return rounded(amount, exponent, how)
     if units is None:
-        raise ConversionError(
-            "money", f"the amount has more than the {exponent} digits its currency has behind the point"
-        )
+        message = f"the amount has more than the {exponent} digits its currency has behind the point"
+        raise ConversionError("money", message)
     return units
 
 
-def minor_units_given(value: object, currency: object) -> int:
-    """An amount that is in minor units already, as an int; anything but a whole number is an error.
+def minor_units_given(value: object, currency: object, how: Rounding | None = None) -> int:
+    """An amount that is in minor units already, as an int; what is no whole number is rounded as `how` says, or an
+    error.
 
-    So is a text with a point: somebody who writes "10.00" means ten of the main unit, and would get ten cents.
+    A text with a point always is one: somebody who writes "10.00" means ten of the main unit, and would get ten cents.
     """
     exponent_of(currency)
-    units = None if isinstance(value, str) and "." in value else integral(_amount(value))
+    if isinstance(value, str) and "." in value:
+        raise ConversionError("money", "an amount in minor units is a whole number")
+    amount = _amount(value)
+    units = integral(amount)
+    if units is None and how is not None:
+        return rounded(amount, 0, how)
     if units is None:
         raise ConversionError("money", "an amount in minor units is a whole number")
     return units
@@ -79,7 +91,10 @@ def decimal_text(value: object, currency: object) -> str:
     """Minor units as text in the main unit, with every digit the currency has: 1990 EUR is "19.90", 5 JPY is "5"."""
     exponent = exponent_of(currency)
     units = minor_units_given(value, currency)
-    return number_text(multiply(units, Decimal((0, (1,), -exponent))))
+    if not exponent:
+        return str(units)
+    digits = str(abs(units)).rjust(exponent + 1, "0")
+    return f"{'-' if units < 0 else ''}{digits[:-exponent]}.{digits[-exponent:]}"
 
 
 def _amount(value: object) -> Number:

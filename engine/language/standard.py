@@ -119,7 +119,10 @@ def _to_number(_frame: Frame, value: Json) -> Json:
             return exact.json_number(value)
         except NumberSizeError:
             return None
-    return value if exact.is_number(value) else None
+    if exact.is_number(value):
+        return value
+    data.refuse_float(value)
+    return None
 
 
 def to_string(frame: Frame, value: Json) -> Json:

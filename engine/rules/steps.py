@@ -5,18 +5,25 @@ the world answered is stored. Nothing here sends, waits or writes, and no error 
 becomes an end that a person can read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from engine.contract.body import BodyError, decode_body, sorted_json
+from engine.contract.drift import missing_fields
 from engine.language.errors import FieldProblem, LanguageError, MappingError
-from engine.model import Delivery, Effect, Request, Status
+from engine.language.tables import Table
+from engine.model import Delivery, Effect, Request, Sighted, Sighting, Status
 from engine.spec.plan import CallStep, HoldStep, MapStep, Plan
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROBLEMS_SHOWN = 5
+ROWS_COUNTED_MAX = 50
+"""Missing rows counted of one event."""
+TEXT_CHARS_MAX = 200
+"""Of a missing text; no SKU is longer, and a whole document may be looked up by mistake."""
+VERSION_CHARS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +47,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The event ends here, or stands still for a person: done, ignored, quarantined, held, dead."""
+    """The event ends here, or stands still for a person: done, ignored, quarantined, held, dead. `sightings` are what
+    is to be counted with it, `unknown` the fields that its contract does not know."""
 
     status: Status
     reason: str = ""
     step: str = ""
     queue: str = ""
+    sightings: tuple[Sighting, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 Need = Call | Ask | End
@@ -77,7 +87,12 @@ def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
                 f"{violation.path or 'the body'}: {violation.message}" for violation in violations[:PROBLEMS_SHOWN]
             )
             more = f" (and {len(violations) - PROBLEMS_SHOWN} more)" if len(violations) > PROBLEMS_SHOWN else ""
-            return End(Status.QUARANTINED, f"the body breaks {receive.contract.name}: {shown}{more}")
+            reason = f"the body breaks {receive.contract.name}: {shown}{more}"
+            name = receive.contract.name
+            missing = tuple(Sighting(Sighted.MISSING_FIELD, name, path) for path in missing_fields(violations))
+            # A field that did not come and one that nobody knows may be the same one, under its new name.
+            unknown = receive.unknown(body) if receive.unknown else ()
+            return End(Status.QUARANTINED, reason, sightings=missing, unknown=unknown)
     event = {
         "id": delivery.id,
         "key": delivery.key,
@@ -94,8 +109,11 @@ def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
     }
 
 
-def advance(plan: Plan, scope: dict[str, object], ended: Mapping[str, object]) -> Need:
-    """Walks the steps; `scope` grows by each step's result, `ended` holds the results that are stored."""
+def advance(
+    plan: Plan, scope: dict[str, object], ended: Mapping[str, object], tables: dict[str, None] | None = None
+) -> Need:
+    """Walks the steps; `scope` grows by each step's result, `ended` holds the results that are stored, and `tables`
+    grows by those that were looked up in, as `name@version`: tables are live, and may have changed since."""
     for step in plan.steps:
         if step.id in scope:
             continue
@@ -107,6 +125,8 @@ def advance(plan: Plan, scope: dict[str, object], ended: Mapping[str, object]) -
             if step.when is not None and not truth(step.when(scope)):
                 scope[step.id] = None
                 continue
+            if tables is not None and not isinstance(step, HoldStep):
+                tables.update(dict.fromkeys(versions(plan, step.tables)))
             if isinstance(step, MapStep):
                 where = f"map {step.id}"
                 result = step.mapping(step.source(scope))
@@ -129,6 +149,15 @@ def advance(plan: Plan, scope: dict[str, object], ended: Mapping[str, object]) -
         except LanguageError as error:
             return End(Status.QUARANTINED, f"step {step.id}: {where}: {error.message}", step.id)
     return End(Status.DONE)
+
+
+def versions(plan: Plan, names: tuple[str, ...]) -> Iterator[str]:
+    """Tables as they are at this moment, as `sku-registry@1a2b3c4d5e6f`."""
+    return (version_text(name, plan.tables[name]) for name in names if name in plan.tables)
+
+
+def version_text(name: str, table: Table) -> str:
+    return f"{name}@{table.version[:VERSION_CHARS]}"
 
 
 def make_call(step: CallStep, scope: Mapping[str, object]) -> Need:
@@ -154,17 +183,28 @@ def mapping_end(step: str, problems: tuple[FieldProblem, ...]) -> End:
     """All problems of a mapping in one reason. What a table row's absence asks for counts; anything else
     quarantines."""
     asked = {problem.on_missing for problem in problems}
-    shown = "; ".join(
-        f"{problem.path}: {problem.message}" if problem.path else problem.message
-        for problem in problems[:PROBLEMS_SHOWN]
-    )
+    shown = "; ".join(problem.told for problem in problems[:PROBLEMS_SHOWN])
     more = f" (and {len(problems) - PROBLEMS_SHOWN} more)" if len(problems) > PROBLEMS_SHOWN else ""
     reason = f"step {step}: {shown}{more}"
+    status, queue = Status.QUARANTINED, ""
     if "fail" in asked:
-        return End(Status.DEAD, reason, step)
-    if asked == {"hold"}:
-        return End(Status.HELD, reason, step, queue="missing-rows")
-    return End(Status.QUARANTINED, reason, step)
+        status = Status.DEAD
+    elif asked == {"hold"}:
+        status, queue = Status.HELD, "missing-rows"
+    return End(status, reason, step, queue, missing_rows(problems))
+
+
+def missing_rows(problems: tuple[FieldProblem, ...]) -> tuple[Sighting, ...]:
+    """The rows that tables lack, each once."""
+    rows = dict.fromkeys(problem.missing for problem in problems if problem.missing is not None)
+    return tuple(
+        Sighting(Sighted.MISSING_ROW, table, shortened(text), shortened(column))
+        for table, column, text in [*rows][:ROWS_COUNTED_MAX]
+    )
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= TEXT_CHARS_MAX else text[: TEXT_CHARS_MAX - 1] + "…"
 
 
 def identity_text(value: object) -> str | None:

@@ -1,7 +1,8 @@
 """Opens, joins and drains everything under one TaskGroup: the only place that knows all the parts.
 
 Start: lock the store, check it, keep the plans, give back a dead engine's leases, listen. Stop (SIGTERM): answer 503,
-let what is under way end, close. Reload (SIGHUP): a workspace with faults is refused and the old one runs on.
+let what is under way end, close. Reload (SIGHUP): a workspace with faults is refused and the old one runs on; tables
+alone are taken as they change.
 """
 
 import asyncio
@@ -13,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from engine.clock import SystemChance, SystemClock
-from engine.errors import FaultyWorkspace, UserError, WaybillError
-from engine.model import Fact, Outcome, Request
+from engine.errors import FaultyWorkspace, StoreFull, UserError, WaybillError
+from engine.model import Fact, Outcome, Request, Sighted
 from engine.rules.signature import SECRET_BYTES_STRONG
 from engine.run.deliver import Deliverer
 from engine.run.intake import Intake
 from engine.run.live import Live
 from engine.run.load import Loaded, load
 from engine.run.observe import Log, Metrics
+from engine.run.sightings import Sightings, times_by_place
 from engine.run.start import addresses, addresses_and_routes, changed_versions
+from engine.run.tables import TableWatch, find_marks
 from engine.run.walk import Ports
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
@@ -38,6 +41,7 @@ from engine.wire.http_server import IntakeServer, ServerLimits, admin_server
 DRAIN_S = 30.0
 DISK_RESERVE_BYTES = 32 << 20
 DISK_LOOK_EVERY_S = 1.0
+SIGHTINGS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Engine:
 
     async def run(self) -> None:
         settings = self.settings
+        marks = find_marks(settings.root)
         loaded = load(settings.root, settings.environment)
         self.address = store_address(settings.root, settings.store)
         found, inbound_routes = addresses_and_routes(loaded)
@@ -122,8 +127,19 @@ class Engine:
             self.committer = ThreadCommitter(connection, self.address.path, self.fail, log_bytes_max)
             self.http = ClientInUse(client)
             self.loaded = loaded
+            self.tables = TableWatch(settings.root, marks, lambda: self.loaded, self.fact)
             self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
-            ports = Ports(self.store, self.committer, self.http, self.live, self.clock, SystemChance(), self.observe)
+            self.sightings = Sightings()
+            ports = Ports(
+                self.store,
+                self.committer,
+                self.http,
+                self.live,
+                self.clock,
+                SystemChance(),
+                self.observe,
+                self.sightings,
+            )
             self.deliverer = Deliverer(ports, settings.workers)
             self.intake = Intake(
                 self.store, self.committer, self.clock, self.observe, self.deliverer.wake, inbound_routes
@@ -165,7 +181,8 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 delivering = group.create_task(self.deliverer.run())
-                watching = group.create_task(self.watch_disk())
+                watches = (self.watch_disk(), self.tables.run(), self.write_sightings())
+                watching = [group.create_task(watch) for watch in watches]
                 group.create_task(self.stop_when_told(server, delivering, watching))
         except* WaybillError as errors:
             self.failure = self.failure or errors.exceptions[0]
@@ -184,20 +201,23 @@ class Engine:
                 )
 
     async def stop_when_told(
-        self, server: IntakeServer, delivering: "asyncio.Task[None]", watching: "asyncio.Task[None]"
+        self, server: IntakeServer, delivering: "asyncio.Task[None]", watching: "list[asyncio.Task[None]]"
     ) -> None:
         await self.stopping.wait()
         self.fact("stopping")
         self.ready = self.intake.open = False
         await server.stop(DRAIN_S)
         self.deliverer.drain()
-        watching.cancel()
+        for watch in watching:
+            watch.cancel()
         try:
             async with asyncio.timeout(DRAIN_S):
                 await asyncio.shield(delivering)
         except TimeoutError:
             # What is still out is an intent on disk: it is `unknown` to the next start, and settled there.
             delivering.cancel()
+        if self.failure is None:
+            await self.flush_sightings()
 
     # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -236,11 +256,32 @@ class Engine:
             return
         await self.keep_plans(loaded)
         self.loaded = loaded
+        self.tables.forget()
         self.live.replace(loaded.plans, loaded.systems)
         self.intake.routes = inbound_routes
         await self.http.replace(client)
         self.fact("reloaded", integrations=len(loaded.plans))
         self.deliverer.wake()
+
+    # ── what was seen ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def write_sightings(self) -> None:
+        while True:
+            await asyncio.sleep(SIGHTINGS_EVERY_S)
+            await self.flush_sightings()
+
+    async def flush_sightings(self) -> None:
+        """Writes what was counted in memory; a full store puts it off."""
+        tallies = self.sightings.take()
+        if not tallies:
+            return
+        try:
+            await self.committer.submit(self.store.tally, tallies)
+        except StoreFull:
+            self.sightings.give_back(tallies)
+            return
+        for contract, times in times_by_place(tallies).items():
+            self.fact("sighted", kind=Sighted.UNKNOWN_FIELD.value, place=contract, times=times)
 
     # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -251,7 +292,9 @@ class Engine:
         """
         if request["store"] != str(self.address.path):
             return {"elsewhere": str(self.address.path)}
-        answers = [await self.move(*move) for move in request["moves"]]
+        if any(action != "reject" for _, action, *_ in request["moves"]):
+            await self.tables.settle()  # whoever has just added a row means the table with it
+        answers = await asyncio.gather(*(self.move(*move) for move in request["moves"]))
         self.deliverer.wake()
         return {"answers": answers}
 

@@ -54,12 +54,19 @@ class Loaded:
 
 def check(files: Mapping[str, bytes]) -> Checked:
     """Every fault and finding of a workspace's files, in the order of the files."""
-    workspace, faults = read_workspace(files)
-    faults += resolve(workspace, find_zone)
-    proof = prove(workspace, faults)
-    faults += proof.faults
-    findings = [*examine(workspace), *proof.findings]
-    return Checked(workspace, in_order(faults), in_order(findings))
+    return check_read(*read_workspace(files))
+
+
+def check_read(workspace: Workspace, faults: list[Fault]) -> Checked:
+    """The same of a workspace that was read with these faults."""
+    known = [*faults, *resolve(workspace, find_zone)]
+    proof = prove(workspace, known)
+    return Checked(workspace, in_order([*known, *proof.faults]), in_order([*examine(workspace), *proof.findings]))
+
+
+def grave(checked: Checked) -> tuple[Fault, ...]:
+    """What forbids a workspace to run: its faults, or else the findings that are errors."""
+    return checked.faults or tuple(finding for finding in checked.findings if finding.severity == "error")
 
 
 def in_order(faults: list[Fault]) -> tuple[Fault, ...]:
@@ -71,9 +78,8 @@ def in_order(faults: list[Fault]) -> tuple[Fault, ...]:
 def load(root: Path, environment: str) -> Loaded:
     """Reads, checks and compiles. Raises FaultyWorkspace with every fault, or with the findings that forbid a start."""
     checked = check(read_files(root))
-    grave = checked.faults or tuple(finding for finding in checked.findings if finding.severity == "error")
-    if grave:
-        raise FaultyWorkspace(grave)
+    if grave(checked):
+        raise FaultyWorkspace(grave(checked))
     workspace = checked.workspace
     assert workspace.charter is not None
     environments = workspace.charter.content.environments
@@ -81,6 +87,7 @@ def load(root: Path, environment: str) -> Loaded:
         raise UserError(
             f"there is no environment `{environment}` in charter/charter.yaml; known: {', '.join(environments)}"
         )
+    # One dictionary, which every plan looks its tables up in: `tables.py` changes it in place while they run.
     resources = Resources(tables=workspace.tables, zones=find_zone)
     systems = {name: document.content for name, document in workspace.systems.items()}
     return Loaded(

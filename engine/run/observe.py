@@ -10,7 +10,7 @@ from typing import TextIO
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from engine.model import Fact
+from engine.model import Fact, Sighted
 from engine.rules.steps import time_text
 from engine.store import Gauges
 
@@ -32,6 +32,8 @@ LOGGED = frozenset(
         "released",
         "weak_secret",
         "refresh_failed",
+        "tables_taken",
+        "tables_refused",
     )
 )
 LOGGED_STATUSES = frozenset(("held", "quarantined", "dead", "discarded"))
@@ -94,6 +96,18 @@ class Metrics:
             "waybill_effects_known", "Calls spared because the effect was there", ["operation"], registry=self.registry
         )
 
+        self.sighted = {
+            Sighted.UNKNOWN_FIELD: Counter(
+                "waybill_unknown_fields", "Fields that no contract knows", ["contract"], registry=self.registry
+            ),
+            Sighted.MISSING_FIELD: Counter(
+                "waybill_missing_fields", "Required fields that did not come", ["contract"], registry=self.registry
+            ),
+            Sighted.MISSING_ROW: Counter(
+                "waybill_missing_rows", "Texts that stand in no row of a table", ["table"], registry=self.registry
+            ),
+        }
+
     def __call__(self, fact: Fact) -> None:
         data = fact.data
         integration = str(data.get("integration", ""))
@@ -111,6 +125,8 @@ class Metrics:
             self.call_seconds.labels(str(data["operation"])).observe(int(data["took_us"] or 0) / 1e6)
         elif fact.name == "effect_known":
             self.effects_known.labels(str(data["operation"])).inc()
+        elif fact.name == "sighted":
+            self.sighted[Sighted(str(data["kind"]))].labels(str(data["place"])).inc(int(data["times"] or 0))
 
     def page(self, gauges: Gauges, now: int) -> bytes:
         """The text for /metrics, with the store's counts of the moment."""

@@ -5,19 +5,21 @@ at any line resumes at the next claim.
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
 
 from msgspec.structs import replace
 
 from engine.errors import Gone, LeaseLost, StoreFull
 from engine.language import LanguageError
-from engine.model import Allowed, Delivery, EffectState, Fact, Outcome, Sent, Status, Verdict, effect_digest
+from engine.model import Allowed, Delivery, EffectState, Fact, Outcome, Sent, Sighting, Status, Verdict, effect_digest
 from engine.ports import Chance, Clock, Committer, HttpOut, Item, Observer, Result, Verb
 from engine.rules import decide, steps
 from engine.rules.classify import answer_scope, classify, is_found, result_of
 from engine.rules.decide import Action, Decision, Known
 from engine.run.live import Live
+from engine.run.sightings import Sightings
 from engine.spec.plan import CallStep, OperationPlan, Plan
 from engine.store import Answered, Intent, Leave, Line, Record, Settled, Store
 
@@ -40,6 +42,7 @@ class Ports:
     clock: Clock
     chance: Chance
     observe: Observer
+    sightings: Sightings = field(default_factory=Sightings)
 
 
 class Where(TypedDict, total=False):
@@ -50,10 +53,23 @@ class Where(TypedDict, total=False):
     queue: str
     reason: str
     on_release: str
+    sightings: tuple[Sighting, ...]
+
+
+class More(TypedDict, total=False):
+    """What a line of a story says beside its step and kind, in the fields of `Line`."""
+
+    operation: str
+    once: str
+    verdict: str
+    status: int
+    took_us: int
+    reason: str
 
 
 class Walk:
-    """One claim of one event. `scope` and `ended` grow with each step; `lines` and `settled` are yet to be written."""
+    """One claim of one event. `scope` and `ended` grow with each step, `tables` with each that is looked up in; `lines`
+    and `settled` are yet to be written."""
 
     def __init__(self, ports: Ports, delivery: Delivery) -> None:
         self.ports = ports
@@ -62,6 +78,7 @@ class Walk:
         self.again = delivery.again
         self.scope: dict[str, object] = {}
         self.ended: dict[str, object] = {}
+        self.tables: dict[str, None] = {}
         self.lines: list[Line] = []
         self.settled: Settled | None = None
 
@@ -80,6 +97,7 @@ class Walk:
     async def walk(self, plan: Plan) -> None:
         """Thinks, then does the one thing that is needed, until the event ends or waits."""
         opened = steps.open_event(plan, self.delivery)
+        self.count_unknown(plan, opened)
         if isinstance(opened, steps.End):
             await self.finish(opened)
             return
@@ -88,15 +106,23 @@ class Walk:
         while await self.go_on(plan):
             pass
 
+    def count_unknown(self, plan: Plan, opened: dict[str, object] | steps.End) -> None:
+        """Counts the fields that the contract does not know; at the first claim only, since retries see them again."""
+        receive = plan.receive
+        if self.delivery.token != 1 or receive.contract is None or receive.unknown is None:
+            return
+        unknown = opened.unknown if isinstance(opened, steps.End) else receive.unknown(opened["body"])
+        if unknown:
+            self.ports.sightings.add(receive.contract.name, unknown, self.delivery.event, self.ports.clock.now())
+
     async def go_on(self, plan: Plan) -> bool:
         """Thinks, then does the one thing that is needed; true while the delivery goes on at once."""
-        need = steps.advance(plan, self.scope, self.ended)
+        need = steps.advance(plan, self.scope, self.ended, self.tables)
         if isinstance(need, steps.End):
             await self.finish(need)
             return False
         if isinstance(need, steps.Ask):
-            now = self.ports.clock.now()
-            self.lines.append(Line(step=need.step.id, kind="hold", at=now, reason=need.reason))
+            self.tell(need.step.id, "hold", reason=need.reason)
             await self.record(
                 Status.HELD, step=need.step.id, queue=need.step.queue, reason=need.reason, on_release="end"
             )
@@ -105,7 +131,19 @@ class Walk:
 
     async def finish(self, end: steps.End) -> None:
         on_release = "send" if end.status is Status.HELD else ""
-        await self.record(end.status, step=end.step, queue=end.queue, reason=end.reason, on_release=on_release)
+        if end.reason and end.status is not Status.IGNORED:
+            # A person will move it, and the reason with it: the story keeps it, and what was looked up in.
+            self.tell(end.step, end.status.value, reason=end.reason)
+        await self.record(
+            end.status,
+            step=end.step,
+            queue=end.queue,
+            reason=end.reason,
+            on_release=on_release,
+            sightings=end.sightings,
+        )
+        for (kind, place), times in Counter((seen.kind, seen.place) for seen in end.sightings).items():
+            self.fact("sighted", kind=kind.value, place=place, times=times)
 
     # ── one call ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -159,6 +197,7 @@ class Walk:
             request_digest=b"",
             at=now,
             lease_until=now + timeout_us + LEASE_MARGIN_US,
+            tables=tuple(self.tables),
         )
 
     async def send(self, call: steps.Call, answered: Answered, *, refreshed: bool) -> Decision:
@@ -229,18 +268,15 @@ class Walk:
         )
 
     def note(self, call: steps.Call, kind: str, outcome: Outcome, verdict: str, why: str) -> None:
-        self.lines.append(
-            Line(
-                step=call.step.id,
-                kind=kind,
-                at=self.ports.clock.now(),
-                operation=call.step.operation.full_name,
-                once=call.once or "",
-                verdict=verdict,
-                status=outcome.status if outcome.sent is Sent.ANSWERED else 0,
-                took_us=outcome.took_us,
-                reason=why,
-            )
+        self.tell(
+            call.step.id,
+            kind,
+            operation=call.step.operation.full_name,
+            once=call.once or "",
+            verdict=verdict,
+            status=outcome.status if outcome.sent is Sent.ANSWERED else 0,
+            took_us=outcome.took_us,
+            reason=why,
         )
         self.fact(
             "call",
@@ -304,16 +340,7 @@ class Walk:
         if answered.leave is Leave.KNOWN:
             differs = ", with another request" if answered.differs else ""
             why = f"the effect is there already: evt-{answered.event}{differs}"
-            self.lines.append(
-                Line(
-                    step=step.id,
-                    kind="known",
-                    at=self.ports.clock.now(),
-                    operation=operation.full_name,
-                    once=call.once or "",
-                    reason=why,
-                )
-            )
+            self.tell(step.id, "known", operation=operation.full_name, once=call.once or "", reason=why)
             self.fact("effect_known", operation=operation.full_name)
             self.end_step(step, answered.result)
             return True
@@ -324,6 +351,11 @@ class Walk:
         reason = f"step {step.id}: the request differs from the one that was sent for the same effect"
         await self.record(Status.HELD, step=step.id, queue="changed-requests", reason=reason, on_release="send")
         return False
+
+    def tell(self, step: str, kind: str, **more: Unpack[More]) -> None:
+        """Adds a line to the event's story, with the tables that were looked up in."""
+        now = self.ports.clock.now()
+        self.lines.append(Line(step=step, kind=kind, at=now, tables=tuple(self.tables), **more))
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -339,6 +371,7 @@ class Walk:
             again=self.again if status.active else Allowed.NOTHING,
             lines=tuple(self.lines),
             settled=self.settled,
+            tables=tuple(self.tables),
             **where,
         )
 

@@ -5,12 +5,13 @@ gathered as plain data, hashed and kept by the store; `compile_content` makes th
 the files have changed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from engine.contract.body import decode_body, encode_json, sorted_json
+from engine.contract.drift import compile_drift
 from engine.contract.extract import compile_extractor
 from engine.contract.schema import Contract, compile_contract
 from engine.errors import Gone
@@ -19,7 +20,7 @@ from engine.model import Effect, Request, Verdict, effect_digest
 from engine.spec import shape, yaml
 from engine.spec.plan import Bound, CallStep, HoldStep, LookupPlan, MapStep, OperationPlan, Plan, ReceivePlan, StepPlan
 from engine.spec.read import INVALID, Reader
-from engine.spec.value import to_value
+from engine.spec.value import expressions_of, to_value
 from engine.spec.workspace import Workspace
 
 NO_VARIABLES: Mapping[str, object] = {}
@@ -117,6 +118,18 @@ class Compiler:
 
         return make
 
+    def tables(self, step: shape.Step) -> tuple[str, ...]:
+        """The tables that a step may look something up in: its mapping's, or those of the request it makes."""
+        found: list[shape.Value | None] = [step.from_, step.input, step.once]
+        if step.map is not None:
+            mapping = self.parts.mappings[step.map]
+            found += [*mapping.let.values(), *mapping.fields.values()]
+        if step.call is not None:
+            system, _, name = step.call.partition(".")
+            request = self.parts.systems[system].operations[name].request
+            found += [request.body, *request.query.values(), *request.headers.values()]
+        return tables_named(found)
+
     def mapping(self, name: str) -> tuple[Callable[[object], object], Contract]:
         shaped = self.parts.mappings[name]
         fields = {key: to_value(value) for key, value in shaped.fields.items()}
@@ -128,7 +141,7 @@ class Compiler:
         if step.map is not None:
             run, contract = self.mapping(step.map)
             source = self.optional(step.from_) or body_of
-            return MapStep(step.id, when, source, run, contract)
+            return MapStep(step.id, when, source, run, contract, self.tables(step))
         if step.call is not None:
             operation = self.operation(step.call)
             on_unknown = step.on_unknown or DEFAULT_ON_UNKNOWN[operation.effect]
@@ -142,6 +155,7 @@ class Compiler:
                 on_unknown,
                 step.on_failure,
                 default,
+                self.tables(step),
             )
         assert step.hold is not None
         reason = compile_template(step.hold.reason.text)
@@ -153,11 +167,25 @@ class Compiler:
             system=receive.webhook.system,
             when=None if receive.when is None else expression(receive.when),
             contract=None if receive.contract is None else self.contract(receive.contract),
+            unknown=None if receive.contract is None else compile_drift(self.parts.models[receive.contract]),
             id=self.value(receive.id),
             key=self.value(receive.key),
             extract=body_extractor(receive.id, receive.key),
             dedupe_for_s=max(1, receive.dedupe_for.microseconds // 1_000_000),
         )
+
+
+def tables_named(values: Iterable[shape.Value | None]) -> tuple[str, ...]:
+    """The tables that values, and those inside them, name; sorted."""
+    found: set[str] = set()
+    waiting = [*values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, shape.Converted):
+            found |= {name for name in (value.table, value.packs) if name is not None}
+        elif isinstance(value, shape.Object | shape.Items):
+            waiting += value.fields.values()
+    return tuple(sorted(found))
 
 
 def body_of(scope: Mapping[str, object]) -> object:
@@ -189,11 +217,13 @@ def body_extractor(*named: shape.Value) -> Callable[[bytes], object] | None:
     """A decoder of only the paths that `id` and `key` read below `body`; None where all of it is needed."""
     paths: set[tuple[str, ...]] = set()
     for value in named:
-        text = value.from_ if isinstance(value, shape.Converted) else value
-        used = paths_used(text.text) if isinstance(text, shape.Expression) else None
-        if used is None:
+        if not isinstance(value, shape.Expression | shape.Converted):
             return None
-        paths |= {path[1:] for path in used if path and path[0] == "body"}
+        for text in expressions_of(value):
+            used = paths_used(text.text)
+            if used is None:
+                return None
+            paths |= {path[1:] for path in used if path and path[0] == "body"}
     if () in paths:
         return None
     return compile_extractor(frozenset(paths))
@@ -211,6 +241,7 @@ def compile_plan(parts: Parts, content: dict[str, Any], environment: str, resour
         environment=environment,
         receive=compiler.receive(spec.receive),
         steps=tuple(compiler.step(step) for step in spec.steps),
+        tables=resources.tables,
     )
 
 

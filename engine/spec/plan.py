@@ -7,7 +7,9 @@ looked up by system name when a call is made (`Live`). Functions take the scope 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from engine.contract.drift import UnknownFields
 from engine.contract.schema import Contract
+from engine.language.tables import Table
 from engine.model import Effect, Request, Verdict
 
 Bound = Callable[[Mapping[str, object]], object]
@@ -50,18 +52,20 @@ class OperationPlan:
 
 @dataclass(frozen=True, slots=True)
 class MapStep:
-    """A mapping and the contract its result must hold."""
+    """A mapping and the contract its result must hold. `tables` names those that it may look something up in."""
 
     id: str
     when: Bound | None
     source: Bound
     mapping: Callable[[object], object]
     contract: Contract
+    tables: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CallStep:
-    """A call, the identity of its effect, and what to do when it fails or nobody knows."""
+    """A call, the identity of its effect, and what to do when it fails or nobody knows. `tables` names those that its
+    request may look something up in."""
 
     id: str
     when: Bound | None
@@ -71,6 +75,7 @@ class CallStep:
     on_unknown: str
     on_failure: str
     default: object
+    tables: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,14 @@ StepPlan = MapStep | CallStep | HoldStep
 
 @dataclass(frozen=True, slots=True)
 class ReceivePlan:
-    """What comes in: where, from whom, how it is named. `extract` decodes only what `id` and `key` read, None: all."""
+    """What comes in: where, from whom, how it is named. `extract` decodes only what `id` and `key` read, None: all.
+    `unknown` gives the fields of a body that the contract does not know."""
 
     path: str
     system: str
     when: Bound | None
     contract: Contract | None
+    unknown: UnknownFields | None
     id: Bound
     key: Bound
     extract: Callable[[bytes], object] | None
@@ -103,7 +110,8 @@ class ReceivePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One version of one integration, ready to run. `content` is what the store keeps: enough to compile it again."""
+    """One version of one integration, ready to run. `content` is what the store keeps: enough to compile it again.
+    `tables` are no part of it: they are those of the moment, the ones its mappings look things up in."""
 
     hash: str
     content: bytes
@@ -112,3 +120,4 @@ class Plan:
     environment: str
     receive: ReceivePlan
     steps: tuple[StepPlan, ...]
+    tables: Mapping[str, Table]

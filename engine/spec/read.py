@@ -175,14 +175,21 @@ class Reader:
             if isinstance(mark, shape.Pattern):
                 return self.name(node, mark, path, details)
             if isinstance(mark, shape.AtLeast):
-                number = read_int(self, node, path)
-                if number is INVALID or number >= mark.least:
-                    return number
-                hint = f"write {mark.least} or more"
-                return self.fault(
-                    "wrong-type", node.mark, path, f"{named(path)}{number} is less than {mark.least}", hint
-                )
+                return self.number(node, mark, path)
         return self.part(node, inner, path, details)
+
+    def number(self, node: Node, mark: Any, path: str) -> Any:
+        """A whole number, which `mark`, an AtLeast, bounds."""
+        number = read_int(self, node, path)
+        if number is INVALID:
+            return INVALID
+        if number < mark.least:
+            hint = f"write {mark.least} or more"
+            return self.fault("wrong-type", node.mark, path, f"{named(path)}{number} is less than {mark.least}", hint)
+        if mark.most is not None and number > mark.most:
+            hint = f"write {mark.most} or less"
+            return self.fault("wrong-type", node.mark, path, f"{named(path)}{number} is more than {mark.most}", hint)
+        return number
 
     def name(self, node: Node, mark: Any, path: str, details: Details) -> Any:
         """A name, whose spelling `mark`, a Pattern, prescribes."""

@@ -102,7 +102,7 @@ class _Writer:
             if isinstance(mark, shape.Pattern):
                 schema |= {"pattern": f"^(?:{mark.regex})$"}
             elif isinstance(mark, shape.AtLeast):
-                schema |= {"minimum": mark.least}
+                schema |= {"minimum": mark.least, **({} if mark.most is None else {"maximum": mark.most})}
         return schema
 
     def value(self) -> Schema:

@@ -32,9 +32,10 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """Marks a number with a smallest allowed value."""
+    """Marks a number with a smallest allowed value, and perhaps a largest one."""
 
     least: int
+    most: int | None = None
 
 
 KebabName = Annotated[str, Pattern(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a kebab-case name", "shopify-orders")]
@@ -47,6 +48,7 @@ Variable = Annotated[
     str, Pattern(r"[A-Za-z][A-Za-z0-9_-]{0,127}", "a name of letters, digits, `_` and `-`", "ERP_TOKEN")
 ]
 PositiveInt = Annotated[int, AtLeast(1)]
+Digits = Annotated[int, AtLeast(0, 30)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +155,37 @@ class Converted:
     table: KebabName | None = entry("cross-reference table of charter/tables", None)
     by: str | None = entry("the table's column to look in (default: its first)", None)
     give: str | None = entry("the table's column to give (default: its second)", None)
+    ignore: tuple[Literal["case", "space"], ...] = entry(
+        "what does not count when a text is looked up: upper or lower case, white space around and the amount within",
+        tuple,
+        sample="[case, space]",
+    )
     on_missing: Literal["quarantine", "hold", "default", "fail"] = entry(
         "what happens when the table has no such row", "quarantine"
     )
     time: Literal["utc", "date"] | None = entry("instant in UTC, or a calendar date", None)
     zone: str | None = entry("time zone of stamps that carry none, such as Europe/Berlin", None)
+    disambiguation: Literal["earlier", "later", "compatible"] | None = entry(
+        "what a local time is that the zone has twice or never: the earlier or the later instant, or `compatible`, the"
+        " earlier of a repeated and the later of a skipped one; without it such a time is an error",
+        None,
+    )
     unit: str | None = entry("the unit wanted, such as `g`", None)
     from_unit: Expression | None = entry("JMESPath giving the unit the number is in", None)
+    packs: KebabName | None = entry(
+        "table of how many pieces a pack holds: the article, and an integer column for each pack, such as `case`", None
+    )
+    packs_of: Expression | None = entry("JMESPath giving the article that `packs` is asked for", None)
     money: Expression | None = entry("JMESPath giving the ISO 4217 currency; gives integer minor units", None)
     minor: bool = entry("the amount is in minor units already", False)
     decimal: Expression | None = entry("JMESPath giving the ISO 4217 currency; minor units to decimal text", None)
     number: Literal["integer", "decimal"] | None = entry("text or number to an exact number", None)
+    round: Literal["half_up", "half_even", "half_down", "up", "down", "ceiling", "floor"] | None = entry(
+        "how more digits than the currency, the integer or `digits` has are rounded (`up` is away from zero); without"
+        " it they are an error",
+        None,
+    )
+    digits: Digits | None = entry("digits kept behind the point by `round` (default: 0)", None)
     default: Plain | None = entry("literal used for null", None)
     optional: bool = entry("null leaves the field out", False)
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from engine.model import Allowed, Arrival, Delivery, EffectState, Receipt, Status
+from engine.model import Allowed, Arrival, Delivery, EffectState, Receipt, Sighting, Status
 
 
 class ClaimRequest(Struct, frozen=True):
@@ -63,7 +63,8 @@ class Settled(Struct, frozen=True):
 class Line(Struct, frozen=True):
     """One line of an event's story: a call, a look-up, a hold, a release, a redrive, or a remark.
 
-    `ended` says that the step is over and `result` is its result.
+    `ended` says that the step is over and `result` is its result; `tables` are those that were looked up for it,
+    `name@version`.
     """
 
     step: str
@@ -77,6 +78,7 @@ class Line(Struct, frozen=True):
     reason: str = ""
     ended: bool = False
     result: object = None
+    tables: tuple[str, ...] = ()
 
 
 class Record(Struct, frozen=True):
@@ -84,7 +86,9 @@ class Record(Struct, frozen=True):
 
     `status` running keeps the lease (extended to `lease_until`). `attempts` replaces the count of the step it stands at.
     `on_release` says what a person's release does to a held event: `end` its step, or `send`: settle the doubt and go
-    on. `again` keeps what a person allowed while the event waits.
+    on. `again` keeps what a person allowed while the event waits. `tables` are those that this claim looked up (none:
+    the earlier ones stay). `sightings` are counted with it; missing rows among them are also kept as what the event
+    waits for.
     """
 
     event: int
@@ -101,12 +105,14 @@ class Record(Struct, frozen=True):
     reason: str = ""
     lines: tuple[Line, ...] = ()
     settled: Settled | None = None
+    tables: tuple[str, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
 
 
 class Intent(Struct, frozen=True):
     """A call about to be sent. `once` is None for operations without effect; `again` is the decision to send once more
     although an earlier send has no outcome. `record` is what ended just before: it is written first, in the same item,
-    so that an outcome and the intent that follows it cannot come apart."""
+    so that an outcome and the intent that follows it cannot come apart. `tables` as in Record."""
 
     event: int
     token: int
@@ -119,6 +125,17 @@ class Intent(Struct, frozen=True):
     lease_until: int
     again: bool = False
     record: Record | None = None
+    tables: tuple[str, ...] = ()
+
+
+class Tally(Struct, frozen=True):
+    """How often something was seen, when first and last, and the newest event it was seen in."""
+
+    sighting: Sighting
+    count: int
+    first_at: int
+    last_at: int
+    event: int
 
 
 class Move(Struct, frozen=True):
@@ -133,7 +150,8 @@ class Move(Struct, frozen=True):
 
 
 class EventRow(Struct, frozen=True):
-    """One event as readers see it; times in microseconds, texts as stored. `attempts` counts all its calls so far."""
+    """One event as readers see it; times in microseconds, texts as stored. `attempts` counts all its calls so far;
+    `missing` are the rows it waits for: (table, column, text)."""
 
     event: int
     integration: str
@@ -149,16 +167,20 @@ class EventRow(Struct, frozen=True):
     step: str
     queue: str
     reason: str
+    tables: tuple[str, ...] = ()
+    missing: tuple[tuple[str, str, str], ...] = ()
 
 
 class Filter(Struct, frozen=True):
-    """Which events a reader wants, newest last; `after` is an event number to go on from."""
+    """Which events a reader wants, newest last; `missing`: those that wait for rows of tables; `after` is an event
+    number to go on from."""
 
     status: tuple[str, ...] = ()
     integration: str | None = None
     queue: str | None = None
     id: str | None = None
     key: str | None = None
+    missing: bool = False
     after: int = 0
     limit: int = 1000
 
@@ -200,6 +222,10 @@ class Store(Protocol):
 
     def move(self, connection: Any, moves: Sequence[Move]) -> Sequence[str]:
         """Carries out people's decisions; an empty text, or why it cannot be done."""
+
+    def tally(self, connection: Any, batches: Sequence[Sequence[Tally]]) -> Sequence[None]:
+        """Adds to the counts of what was seen. Counts are bounded: of each table or contract, and of all, those seen
+        longest ago are forgotten first."""
 
     def keep_plans(self, connection: Any, plans: Sequence[tuple[str, str, int, bytes, int]]) -> Sequence[None]:
         """Keeps plans by hash: (hash, integration, version, content, now)."""

@@ -26,7 +26,7 @@ GROUP_MAX = 512
 CHECKPOINT_EVERY_S = 0.02
 WAL_RESTART_BYTES = 16 << 20
 
-RANKS = ("record", "begin", "move", "keep_plans", "recover", "accept", "claim")
+RANKS = ("record", "begin", "move", "tally", "keep_plans", "recover", "accept", "claim")
 """Within a group outcomes go first and claims last, so that a claim sees all that the group made due."""
 
 

@@ -10,8 +10,9 @@ import msgspec
 
 from engine.contract.body import encode_json
 from engine.model import Allowed, Delivery, EffectState, Status, Step, effect_digest
-from engine.store import Answered, Claimed, ClaimRequest, Intent, Leave, Record
+from engine.store import Answered, Claimed, ClaimRequest, Intent, Leave, Record, Tally
 from engine.store.rows import Row, decode_stored, marks, promote, write_lines
+from engine.store.tallies import add_tallies, rows_waited_for
 
 
 def claim_one(connection: apsw.Connection, request: ClaimRequest) -> Claimed:
@@ -194,8 +195,8 @@ def is_open(connection: apsw.Connection, event: int) -> bool:
 
 def count_attempt(connection: apsw.Connection, intent: Intent) -> None:
     connection.execute(
-        "UPDATE delivery SET attempts = attempts + 1, calls = calls + 1, lease_until = ? WHERE event = ?",
-        (intent.lease_until, intent.event),
+        "UPDATE delivery SET attempts = attempts + 1, calls = calls + 1, lease_until = ?, tables = coalesce(?, tables) WHERE event = ?",
+        (intent.lease_until, " ".join(intent.tables) or None, intent.event),
     )
 
 
@@ -204,7 +205,8 @@ def record_one(connection: apsw.Connection, record: Record) -> bool:
     finished_at = None if status.active else record.at
     row = connection.execute(
         "UPDATE delivery SET status = ?, ready = ?, due_at = ?, lease_until = ?, attempts = ?, number = number + ?, step = ?,"
-        " on_release = ?, again = ?, queue = ?, reason = ?, finished_at = ? WHERE event = ? AND token = ? AND status = 'running' RETURNING key_digest, number",
+        " on_release = ?, again = ?, queue = ?, reason = ?, finished_at = ?, tables = coalesce(?, tables), missing = ?"
+        " WHERE event = ? AND token = ? AND status = 'running' RETURNING key_digest, number",
         (
             status.value,
             int(status is Status.WAITING),
@@ -218,6 +220,8 @@ def record_one(connection: apsw.Connection, record: Record) -> bool:
             record.queue,
             record.reason,
             finished_at,
+            " ".join(record.tables) or None,
+            rows_waited_for(record.sightings) if record.sightings else None,
             record.event,
             record.token,
         ),
@@ -233,6 +237,8 @@ def record_one(connection: apsw.Connection, record: Record) -> bool:
             "UPDATE effect SET state = ?, result = ? WHERE digest = ?",
             (settled.state.value, result, settled.digest),
         )
+    if record.sightings:
+        add_tallies(connection, [Tally(seen, 1, record.at, record.at, record.event) for seen in record.sightings])
     if not status.active:
         promote(connection, key_digest)
     return True

@@ -15,7 +15,7 @@ import apsw
 
 from engine.errors import StoreBroken, UserError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The number of the newest migration; kept in the file as `user_version`."""
 
 RESET_DEFECT = ((3, 7, 0), (3, 51, 2))

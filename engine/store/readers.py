@@ -6,14 +6,17 @@ Any connection will do; commands use a read-only one beside the running engine.
 from collections.abc import Iterator
 
 import apsw
+import msgspec
 
-from engine.model import EffectState, Status, effect_digest
-from engine.store import Effect, EventRow, Filter, Gauges, Line
+from engine.model import EffectState, Sighted, Sighting, Status, effect_digest
+from engine.store import Effect, EventRow, Filter, Gauges, Line, Tally
 from engine.store.rows import ACTIVE, decode_stored, marks
+
+decode_rows = msgspec.json.Decoder(tuple[tuple[str, str, str], ...]).decode
 
 COLUMNS = (
     "d.event, d.integration, e.id, e.key, d.status, d.calls, e.received_at, d.finished_at, d.due_at, d.plan, p.version,"
-    " d.step, d.queue, d.reason"
+    " d.step, d.queue, d.reason, d.tables, d.missing"
 )
 
 
@@ -32,6 +35,8 @@ def read_events(connection: apsw.Connection, wanted: Filter) -> Iterator[EventRo
         if value is not None:
             where.append(f"{column} = ?")
             values.append(value)  # type: ignore[arg-type]
+    if wanted.missing:
+        where.append("d.missing IS NOT NULL")
     for row in connection.execute(
         f"SELECT {COLUMNS} FROM delivery d JOIN event e ON e.event = d.event LEFT JOIN plan p ON p.hash = d.plan"
         f" WHERE {' AND '.join(where)} ORDER BY d.event LIMIT ?",
@@ -52,6 +57,8 @@ def read_events(connection: apsw.Connection, wanted: Filter) -> Iterator[EventRo
             step,
             queue,
             reason,
+            tables,
+            missing,
         ) = row
         yield EventRow(
             event=event,
@@ -68,7 +75,21 @@ def read_events(connection: apsw.Connection, wanted: Filter) -> Iterator[EventRo
             step=step,
             queue=queue,
             reason=reason,
+            tables=tuple(tables.split()),
+            missing=() if missing is None else decode_rows(missing),
         )
+
+
+def read_tallies(connection: apsw.Connection, *kinds: Sighted) -> list[Tally]:
+    """The counts of these kinds, the most frequent first."""
+    return [
+        Tally(Sighting(Sighted(kind), place, name, part), count, first_at, last_at, event)
+        for kind, place, part, name, count, first_at, last_at, event in connection.execute(
+            f"SELECT kind, place, part, name, count, first_at, last_at, event FROM tally WHERE kind IN ({marks(len(kinds))})"
+            " ORDER BY count DESC, last_at DESC, place, part, name",
+            tuple(kind.value for kind in kinds),
+        )
+    ]
 
 
 def read_lines(connection: apsw.Connection, event: int) -> list[Line]:
@@ -86,9 +107,10 @@ def read_lines(connection: apsw.Connection, event: int) -> list[Line]:
             reason=reason,
             ended=bool(ended),
             result=None if result is None else decode_stored(result),
+            tables=tuple(tables.split()),
         )
-        for step, kind, at, operation, once, verdict, status, took_us, reason, ended, result in connection.execute(
-            "SELECT step, kind, at, operation, once, verdict, status, took_us, reason, ended, result FROM line WHERE event = ?"
+        for step, kind, at, operation, once, verdict, status, took_us, reason, ended, result, tables in connection.execute(
+            "SELECT step, kind, at, operation, once, verdict, status, took_us, reason, ended, result, tables FROM line WHERE event = ?"
             " ORDER BY number",
             (event,),
         )

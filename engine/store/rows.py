@@ -34,7 +34,7 @@ def insert(connection: apsw.Connection, statement: str, rows: Sequence[Row]) -> 
 def write_lines(connection: apsw.Connection, event: int, number: int, lines: Iterable[Line]) -> None:
     insert(
         connection,
-        "INSERT INTO line (event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result) VALUES",
+        "INSERT INTO line (event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result, tables) VALUES",
         [
             (
                 event,
@@ -50,6 +50,7 @@ def write_lines(connection: apsw.Connection, event: int, number: int, lines: Ite
                 line.reason,
                 int(line.ended),
                 encode_json(line.result) if line.ended else None,
+                " ".join(line.tables),
             )
             for place, line in enumerate(lines, number)
         ],

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import apsw
 
 from engine.model import Allowed, Arrival, Receipt, Status
-from engine.store import Answered, Claimed, ClaimRequest, Intent, Line, Move, Record
+from engine.store import Answered, Claimed, ClaimRequest, Intent, Line, Move, Record, Tally
 from engine.store.arrivals import Room, accept
 from engine.store.deliveries import begin_one, claim_one, record_one
 from engine.store.rows import promote, write_lines
+from engine.store.tallies import add_tallies
 
 MOVES = {
     "release": ("held", "quarantined"),
@@ -47,6 +48,11 @@ class SqliteStore:
         """See `Store.record`."""
         return [record_one(connection, record) for record in records]
 
+    def tally(self, connection: apsw.Connection, batches: Sequence[Sequence[Tally]]) -> Sequence[None]:
+        """See `Store.tally`."""
+        add_tallies(connection, [tally for batch in batches for tally in batch])
+        return [None] * len(batches)
+
     def move(self, connection: apsw.Connection, moves: Sequence[Move]) -> Sequence[str]:
         """See `Store.move`."""
         return [self.move_one(connection, move) for move in moves]
@@ -68,7 +74,7 @@ class SqliteStore:
                 # The newer plan's steps are other steps: they run afresh, and the effect ledger knows what was done.
                 connection.execute("UPDATE line SET ended = 0 WHERE event = ?", (move.event,))
         ends = move.action == "release" and on_release == "end"
-        said = f"{move.by}: {move.reason}" if move.by else move.reason
+        said = ": ".join(part for part in (move.by, move.reason) if part)
         result = {"by": move.by, "reason": move.reason}
         line = Line(step=step, kind=move.action, at=move.at, reason=said, ended=ends, result=result)
         write_lines(connection, move.event, number, [line])
@@ -76,7 +82,7 @@ class SqliteStore:
         if move.action == "reject":
             status, reason, finished_at = Status.DISCARDED, f"rejected by {said}", move.at
         connection.execute(
-            "UPDATE delivery SET status = ?, ready = 0, due_at = ?, attempts = 0, number = number + 1, plan = ?, queue = '', reason = ?,"
+            "UPDATE delivery SET status = ?, ready = 0, due_at = ?, attempts = 0, number = number + 1, plan = ?, queue = '', reason = ?, missing = NULL,"
             " on_release = '', again = ?, token = token + 1, finished_at = ? WHERE event = ?",
             (
                 status.value,

@@ -3,6 +3,7 @@
 It refuses to follow a link out of the workspace, and to read more of a file than people write.
 """
 
+from collections.abc import Iterator
 from datetime import tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,14 +22,8 @@ def read_files(root: Path) -> dict[str, bytes]:
     if not root.is_dir():
         raise UserError(f"there is no folder {root}")
     files: dict[str, bytes] = {}
-    top = root.resolve()
     for folder in FOLDERS:
-        for path in sorted((root / folder).rglob("*")):
-            if not path.is_file() or path.suffix not in SUFFIXES or path.name.startswith("."):
-                continue
-            if not path.resolve().is_relative_to(top):
-                raise UserError(f"{path} leads out of the workspace; copy the file instead of linking it")
-            name = path.relative_to(root).as_posix()
+        for name, path in find_files(root, folder):
             files[name] = b"" if folder == "recordings" else read_bounded(path)
             if len(files) > FILES_MAX:
                 raise UserError(f"more than {FILES_MAX} files in {root}; is it a workspace?")
@@ -37,6 +32,17 @@ def read_files(root: Path) -> dict[str, bytes]:
             f"{root} is not a workspace: it has none of the folders {', '.join(FOLDERS)}; `waybill init DIR` makes one"
         )
     return files
+
+
+def find_files(root: Path, folder: str) -> Iterator[tuple[str, Path]]:
+    """The files below one folder of a workspace: path relative to its root, and where it is."""
+    top = root.resolve()
+    for path in sorted((root / folder).rglob("*")):
+        if not path.is_file() or path.suffix not in SUFFIXES or path.name.startswith("."):
+            continue
+        if not path.resolve().is_relative_to(top):
+            raise UserError(f"{path} leads out of the workspace; copy the file instead of linking it")
+        yield path.relative_to(root).as_posix(), path
 
 
 def read_bounded(path: Path) -> bytes:

@@ -152,14 +152,17 @@ def test_explain_says_what_a_code_means_why_and_how_to_mend_it(capsys: Captured)
 
 def test_explain_without_a_code_lists_those_that_check_can_report(capsys: Captured) -> None:
     assert main(["explain"]) == 0
-    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line}
     assert {code for _, _, _, code, _ in PLANTED} <= listed
     assert len(listed) > 80
 
 
 def test_an_unknown_code_is_answered_with_the_nearest_one(capsys: Captured) -> None:
     assert main(["explain", "bear-number"]) == 2
-    assert capsys.readouterr() == ("", "waybill: there is no code `bear-number`; did you mean `bare-number`?\n")
+    assert capsys.readouterr() == (
+        "",
+        "waybill: there is no code or function `bear-number`; did you mean `bare-number`?\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -181,3 +181,26 @@ def test_what_try_cannot_find_is_named_with_what_there_is(
 def test_try_on_a_workspace_with_faults_shows_all_of_them(broken: Path, capsys: Captured) -> None:
     assert main(["try", "orders", str(broken / "recordings/order.json"), "--workspace", str(broken)]) == 2
     assert len(re.findall(r"\.yaml:\d+:\d+: ", capsys.readouterr().err)) == 10
+
+
+def test_a_trace_tells_each_field_of_the_mapping(shop: Path, capsys: Captured) -> None:
+    spec, event = str(shop / "specs/shopify-orders-to-erp.yaml"), str(shop / "recordings/shopify/order-paid.json")
+    assert main(["try", spec, event, "--trace", "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    fields = {field["field"]: field for field in told["trace"]["order"]}
+    assert fields["total"]["output"] == told["steps"]["order"]["total"]
+    assert fields["lines[1].sku"]["output"] == told["steps"]["order"]["lines"][1]["sku"]
+    assert fields["total"]["inputs"].keys() == {"total_price", "currency"}
+    assert all(field["took_us"] >= 0 for field in fields.values())
+    assert main(["try", spec, event, "--trace"]) == 0
+    out = capsys.readouterr().out
+    assert "trace of step order:\n  let.shop   'shopify'\n      out  \"shopify\"" in out
+
+
+def test_a_trace_shows_the_field_at_which_a_mapping_stopped(shop: Path, capsys: Captured) -> None:
+    spec, event = (
+        str(shop / "specs/shopify-orders-to-erp.yaml"),
+        str(shop / "recordings/shopify/order-unknown-sku.json"),
+    )
+    assert main(["try", spec, event, "--trace"]) == 0
+    assert "fails 'NW-HAMMOCK-XL' is not in table sku-registry (column sku)" in capsys.readouterr().out

@@ -2,76 +2,28 @@
 
 Known differences, kept out of what is generated or looked over where they show:
 - jmespath.py breaks with a TypeError where it orders a text against a number, looks for a number in a text, or compares
-  keys of several types in max_by and min_by; ours gives null, false and `invalid-type`.
+  keys of several types in max_by and min_by; ours gives null, false and `invalid-type`, as the specification says.
 - jmespath.py finds 1 and true equal inside lists and objects; so 0 and 1 are not generated.
-- jmespath.py's numbers are floats; so fractions are quarters, and means are compared nearly.
-- texts of numbers and objects, `to_number` of texts that are no JSON numbers: see test_expressions.
+- jmespath.py's numbers are floats, ours exact decimals; so fractions are quarters, and means are compared nearly.
+- jmespath.py makes no projection of a slice that follows an index (`a[*][0][1:].b`), though the specification makes one
+  of every slice; such texts are passed over, and the first of them is a case of its own below.
+- `to_string(null)` is null here; texts of numbers and objects, `to_number` of texts that are no JSON numbers: see
+  test_expressions.
 """
 
+import re
 from decimal import Decimal
 
 import jmespath
 import jmespath.exceptions
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
+from expressions_at_random import Draw
 
 from engine.language import ExpressionError, compile_expression
 
-NAMES = st.sampled_from(["a", "b", "c", "d"])
-QUARTERS = st.integers(-9, 9).map(lambda whole: Decimal(4 * whole + 1) / 4)
-SCALARS = st.none() | st.booleans() | st.integers(2, 9) | QUARTERS | st.sampled_from(["", "a", "b", "xy", "a b"])
-VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=14
-)
-ITEMS = st.lists(st.dictionaries(NAMES, SCALARS, max_size=4), max_size=4)
-DOCUMENTS = st.fixed_dictionaries({"a": VALUES, "b": ITEMS, "c": VALUES, "d": st.lists(st.integers(2, 9), max_size=4)})
-LITERALS = st.sampled_from(["`2`", "`-3`", "`2.25`", "`null`", "`true`", "`[2, 3]`", "'a'", "''", '`{"a": 2}`'])
-INDEXES = st.sampled_from(["[0]", "[-1]", "[1:]", "[::-1]", "[:2]", "[*]", "[]"])
-ONE = st.sampled_from(
-    [
-        "length",
-        "keys",
-        "values",
-        "sort",
-        "sum",
-        "avg",
-        "max",
-        "min",
-        "reverse",
-        "not_null",
-        "to_array",
-        "type",
-        "abs",
-        "ceil",
-        "floor",
-        "merge",
-    ]
-)
-BY = st.sampled_from(["sort_by", "max_by", "min_by"])
-COMPARED = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
-
-
-def larger(inner):
-    return st.one_of(
-        st.tuples(inner, NAMES).map(".".join),
-        st.tuples(inner, INDEXES).map("".join),
-        st.tuples(inner, NAMES).map(lambda each: f"{each[0]}[*].{each[1]}"),
-        st.tuples(inner, inner).map(lambda each: f"{each[0]}[?{each[1]}]"),
-        st.tuples(inner, COMPARED, inner).map(lambda each: f"({each[0]} {each[1]} {each[2]})"),
-        st.tuples(inner, st.sampled_from(["||", "&&", "|"]), inner).map(lambda each: f"({' '.join(each)})"),
-        inner.map(lambda each: f"!{each}"),
-        st.tuples(inner, inner).map(lambda each: f"[{each[0]}, {each[1]}]"),
-        st.tuples(inner, inner).map(lambda each: f"{{a: {each[0]}, b: {each[1]}}}"),
-        st.tuples(ONE, inner).map(lambda each: f"{each[0]}({each[1]})"),
-        st.tuples(BY, inner, inner).map(lambda each: f"{each[0]}({each[1]}, &{each[2]})"),
-        st.tuples(inner, inner).map(lambda each: f"map(&{each[0]}, {each[1]})"),
-        st.tuples(inner, inner).map(lambda each: f"contains({each[0]}, {each[1]})"),
-        st.tuples(inner).map(lambda each: f"join('-', {each[0]})"),
-        st.tuples(inner).map(lambda each: f"{each[0]}.*"),
-    )
-
-
-EXPRESSIONS = st.recursive(NAMES | LITERALS | st.just("@"), larger, max_leaves=6)
+EXPRESSIONS, DOCUMENTS = 12_500, 8
+PAIRS = EXPRESSIONS * DOCUMENTS
+SLICE_OF_AN_ITEM = re.compile(r"\[-?[0-9]+\]\[[-0-9]*:")
 KINDS = {
     jmespath.exceptions.JMESPathTypeError: "invalid-type",
     jmespath.exceptions.ArityError: "invalid-arity",
@@ -80,22 +32,51 @@ KINDS = {
 }
 
 
-@settings(max_examples=250, derandomize=True, deadline=None, database=None)
-@given(EXPRESSIONS, DOCUMENTS)
-def test_a_generated_expression_gives_what_the_library_gives(text, document):
+@pytest.mark.slow
+def test_a_hundred_thousand_pairs_give_what_the_library_gives():
+    draw, compared, wrong, told = Draw(20261125), 0, [], {"result": 0, "error": 0}
+    documents = [draw.document() for _ in range(400)]
+    theirs = [floats(document) for document in documents]
+    for number in range(EXPRESSIONS):
+        text = draw.expression(1 + number % 4)
+        if SLICE_OF_AN_ITEM.search(text):
+            text = draw.random.choice(("a", "b", "c", "d"))
+        ours, library = compile_expression(text), jmespath.compile(text)
+        for place in range(DOCUMENTS):
+            index = (number * DOCUMENTS + place) % len(documents)
+            expected = of_library(library, theirs[index])
+            compared += 1
+            if expected is None:
+                continue
+            told[expected[0]] += 1
+            found = of_ours(ours, documents[index])
+            if found[0] != expected[0] or not same(found[1], expected[1]):
+                wrong.append((text, documents[index], expected, found))
+    assert not wrong[:3]
+    assert compared == PAIRS == 100_000
+    assert min(told.values()) > PAIRS // 20, "both results and errors must be among them"
+
+
+def test_a_slice_of_an_item_is_a_projection():
+    text, document = "a.*[0][:1].b", {"a": {"x": [[{"b": 2}]]}}
+    assert compile_expression(text)(document) == [[2]]
+    assert jmespath.search(text, document) is None, "the library has mended it: compare such texts again"
+
+
+def of_library(compiled, document):
     try:
-        expected = ("result", jmespath.search(text, floats(document)))
+        return ("result", compiled.search(document))
     except jmespath.exceptions.JMESPathError as error:
-        expected = ("error", KINDS[type(error)])
+        return ("error", KINDS[type(error)])
     except TypeError:
-        expected = None
+        return None
+
+
+def of_ours(compiled, document):
     try:
-        outcome = ("result", compile_expression(text)(document))
+        return ("result", compiled(document))
     except ExpressionError as error:
-        outcome = ("error", error.kind)
-    if expected is not None:
-        assert outcome[0] == expected[0]
-        assert same(outcome[1], expected[1])
+        return ("error", error.kind)
 
 
 def floats(value):

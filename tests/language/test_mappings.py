@@ -223,3 +223,23 @@ def test_problems_are_bounded():
 def test_a_text_that_cannot_be_compiled_is_refused_at_once(value, error):
     with pytest.raises(error):
         compile_mapping({"a": Fields({"b": value})}, {}, RESOURCES)
+
+
+def test_a_problem_tells_where_its_field_is_written():
+    fields = {
+        "a": of("x", money="'EUR'", where="mappings/order.yaml:7"),
+        "b": Each("l", {"c": of("abs(y)", where="mappings/order.yaml:9")}, where="mappings/order.yaml:8"),
+        "d": Text("{{ z }}", "mappings/order.yaml:10"),
+        "e": of("s", table="sku-registry", where="mappings/order.yaml:11"),
+        "f": of("gone"),
+    }
+    with pytest.raises(MappingError) as caught:
+        compile_mapping(fields, {}, RESOURCES)({"x": "1.999", "l": [{"y": "t"}], "s": "0815"})
+    assert [problem.told for problem in caught.value.problems] == [
+        "a: the amount has more than the 2 digits its currency has behind the point (mappings/order.yaml:7)",
+        "b[0].c: abs() takes a number as its first argument, not string"
+        " (mappings/order.yaml:9, character 1 of `abs(y)`)",
+        "d: z is missing: use `| default('…')` where it may be (mappings/order.yaml:10, character 4 of `{{ z }}`)",
+        "e: '0815' is not in table sku-registry (column sku)",
+        "f: `gone` is null in the source document",
+    ]

@@ -101,7 +101,7 @@ PLANTED: Mapping[str, tuple[str, str, str, str, tuple[str, ...]]] = {
         (
             (
                 "recordings/shopify/order-paid.json: status is quarantined, not done (step order: total: the amount has "
-                "more than the 0 digits its currency has behind the point)"
+                "more than the 0 digits its currency has behind the point (mappings/shopify-order.yaml:27))"
             ),
             "recordings/shopify/order-paid.json: calls are [], not [erp.create_order]",
         ),

@@ -12,16 +12,18 @@ from typing import Any
 from blackbox.rig import FILES, order_body
 
 from engine.language import Resources
-from engine.model import Delivery, Outcome, Request, Sent
+from engine.model import Delivery, Fact, Outcome, Request, Sent, Sighted
 from engine.run.intake import name
 from engine.run.live import Live, live_systems
 from engine.run.load import check
+from engine.run.tables import put_in
 from engine.run.walk import Ports, Walk
 from engine.spec.compile import compile_workspace
-from engine.store import ClaimRequest, EventRow, Filter, Line, Move
+from engine.spec.table import read_table
+from engine.store import ClaimRequest, EventRow, Filter, Line, Move, Tally
 from engine.store.committer import InlineCommitter
 from engine.store.files import open_memory
-from engine.store.readers import read_events, read_lines
+from engine.store.readers import read_events, read_lines, read_tallies
 from engine.store.sqlite import SqliteStore
 from engine.wire.answers import Inbound
 
@@ -55,11 +57,13 @@ class Stage:
         checked = check({path: text.lstrip().encode() for path, text in (files or FILES).items()})
         assert checked.faults == ()
         workspace = checked.workspace
+        self.tables = workspace.tables
         self.plans = compile_workspace(workspace, "local", Resources(tables=workspace.tables, zones=lambda _: None))
         systems = live_systems({key: document.content for key, document in workspace.systems.items()})
         live = Live(self.plans, systems, lambda _: None, self.refreshed.append)
         self.live = live
-        self.ports = Ports(self.store, self.committer, self, live, self, self, lambda _: None)
+        self.facts: list[Fact] = []
+        self.ports = Ports(self.store, self.committer, self, live, self, self, self.facts.append)
 
     # ── the ports ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -136,6 +140,15 @@ class Stage:
 
     def lines(self, event: int = 1) -> list[Line]:
         return read_lines(self.connection, event)
+
+    def tallies(self) -> list[Tally]:
+        return read_tallies(self.connection, *Sighted)
+
+    def change_table(self, name: str, text: str) -> None:
+        """The table is another one from now on, as the engine's own watch would make it."""
+        table, faults = read_table(text.encode(), f"charter/tables/{name}.csv")
+        assert table is not None, faults
+        put_in(self.tables, {**self.tables, name: table})
 
     def story(self, event: int = 1) -> list[str]:
         """What is written of an event: `call done`, `look-up not found`, …"""

@@ -9,7 +9,7 @@ from engine.errors import Gone
 from engine.language import Resources
 from engine.run.load import check
 from engine.spec.compile import compile_content, compile_workspace
-from engine.spec.plan import CallStep, MapStep, Plan
+from engine.spec.plan import CallStep, HoldStep, MapStep, Plan
 
 RESOURCES = Resources(tables={}, zones=lambda _: None)
 
@@ -88,3 +88,46 @@ def test_content_that_this_release_cannot_read_is_gone_and_no_crash() -> None:
     content = compiled(FILES).content.replace(b'"on_unknown":"lookup"', b'"on_unknown":"guess"')
     with pytest.raises(Gone, match="older release"):
         compile_content(content, "local", RESOURCES)
+
+
+def test_steps_name_the_tables_they_may_look_something_up_in_and_the_plan_has_those_of_the_moment() -> None:
+    files = {
+        **edited(
+            "mappings/order.yaml",
+            "fields:\n",
+            "let:\n  shop: {from: shop, table: shops, optional: true}\nfields:\n"
+            "  lines: {each: lines, fields: {sku: {from: sku, table: skus}, deep: {fields: {x: {from: y, table: skus}}}}}\n",
+        ),
+        "charter/models/shop/order@1.yaml": FILES["charter/models/shop/order@1.yaml"] + "additionalProperties: true\n",
+        "charter/systems/erp.yaml": FILES["charter/systems/erp.yaml"].replace(
+            "query: {external_id: input.external_id}", "query: {external_id: {from: input.external_id, table: ids}}"
+        ),
+        "specs/shop-orders.yaml": FILES["specs/shop-orders.yaml"].replace(
+            "    input: order\n", "    input: {fields: {id: {from: order.id, table: inputs}}}\n"
+        ),
+        **{f"charter/tables/{name}.csv": "a,b\n1,2\n" for name in ("shops", "skus", "ids", "inputs")},
+    }
+    plan = compiled(files)
+    assert [step.tables for step in plan.steps if not isinstance(step, HoldStep)] == [("shops", "skus"), ("inputs",)]
+    again = compile_content(plan.content, "local", RESOURCES)
+    assert [step.tables for step in again.steps if not isinstance(step, HoldStep)] == [("shops", "skus"), ("inputs",)]
+    assert plan.tables is again.tables is RESOURCES.tables
+
+
+def test_a_plan_tells_the_fields_that_its_contract_does_not_know() -> None:
+    plan = compiled(FILES)
+    assert plan.receive.unknown is not None
+    assert plan.receive.unknown({"id": "1", "duties": 1}) == ("duties",)
+    without = compiled(edited("specs/shop-orders.yaml", "  contract: shop/order@1\n", ""))
+    assert without.receive.unknown is None
+
+
+def test_what_names_an_event_is_read_whole_with_the_operands_of_its_converters() -> None:
+    """Before the answer only what `id` and `key` read is decoded: the currency of an amount is among it."""
+    files = edited("specs/shop-orders.yaml", "  key: ", "  key: {from: body.total, money: body.currency}  #")
+    plan = compiled(files)
+    assert plan.receive.extract is not None
+    scope = {"headers": {}, "query": {}, "environment": "local"}
+    body = plan.receive.extract(b'{"id": "1", "total": "1.50", "currency": "EUR", "more": 1}')
+    assert body == {"total": "1.50", "currency": "EUR"}
+    assert plan.receive.key({**scope, "body": body}) == 150

@@ -63,6 +63,21 @@ def test_the_minimal_workspace_holds_its_schemas(kind: Kind, file: str) -> None:
     assert not errors
 
 
+CONVERTERS = (
+    "table: statuses, ignore: [case, space]",
+    "number: decimal, round: half_even, digits: 30",
+    "time: utc, zone: Europe/Berlin, disambiguation: compatible",
+    "unit: each, from_unit: uom, packs: statuses, packs_of: sku",
+)
+
+
+@pytest.mark.parametrize("keys", CONVERTERS)
+def test_the_keys_of_converters_hold_the_schema(keys: str) -> None:
+    files = edited((MAPPING, "total_price, money: currency", f"total_price, {keys}"))
+    errors = [error.message for error in validator("mapping").iter_errors(data(files[MAPPING]))]
+    assert not errors
+
+
 MISTAKES = [
     pytest.param("spec", SPEC, "owner: orders", "ownr: orders", id="an unknown key"),
     pytest.param("spec", SPEC, "owner: orders\n", "", id="a missing key"),
@@ -82,6 +97,9 @@ MISTAKES = [
     pytest.param(
         "mapping", MAPPING, "total_price, money: currency", "total_price, monee: currency", id="an unknown converter"
     ),
+    pytest.param("mapping", MAPPING, "money: currency", "money: currency, round: halfup", id="a way to round"),
+    pytest.param("mapping", MAPPING, "money: currency", "number: decimal, digits: 31", id="a number too large"),
+    pytest.param("mapping", MAPPING, "table: statuses", "table: statuses, ignore: [caps]", id="a word of a list"),
     pytest.param("charter", CHARTER, "contact:", "contakt:", id="an unknown key of a team"),
 ]
 

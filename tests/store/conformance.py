@@ -1,6 +1,6 @@
 """What any store must do: one suite, run by every store's own test file.
 
-A driver gives `commit(verb, items)` (one transaction) and `count(...)` of events by status. Each case says in its name
+A driver gives `commit(verb, items)` (one transaction), and what readers see. Each case says in its name
 what is promised; it knows nothing of SQL.
 """
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from engine.errors import StoreFull
 from engine.model import Arrival, Delivery, EffectState, Status, effect_digest
-from engine.store import ClaimRequest, EventRow, Intent, Leave, Line, Move, Record, Settled, Store
+from engine.store import ClaimRequest, EventRow, Intent, Leave, Line, Move, Record, Settled, Store, Tally
 
 T0 = 1_800_000_000_000_000
 HOUR = 3_600_000_000
@@ -24,6 +24,10 @@ class Driver(Protocol):
     def commit(self, verb: Callable[..., Sequence[Any]], *items: Any) -> list[Any]: ...
 
     def rows(self) -> list[EventRow]: ...
+
+    def lines(self, event: int) -> list[Line]: ...
+
+    def tallies(self) -> list[Tally]: ...
 
 
 def arrival(

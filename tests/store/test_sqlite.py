@@ -2,19 +2,21 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 from conformance import BoundedConformance, Conformance, arrival, claim, record
+from conformance_counting import BoundedCountingConformance, CountingConformance
 
 from engine.errors import StoreBroken, UserError
-from engine.model import Status
-from engine.store import EventRow, Filter
+from engine.model import Sighted, Status
+from engine.store import EventRow, Filter, Line, Tally
 from engine.store.committer import run_group
 from engine.store.files import Lock, StoreAddress, is_defective, open_memory, open_reader, open_writer, parse_store_url
-from engine.store.readers import read_events
+from engine.store.readers import read_events, read_lines, read_tallies
 from engine.store.sqlite import SqliteStore
 
 
@@ -35,14 +37,20 @@ class SqliteDriver:
     def rows(self) -> list[EventRow]:
         return list(read_events(self.connection, Filter()))
 
+    def lines(self, event: int) -> list[Line]:
+        return read_lines(self.connection, event)
 
-class TestSqlite(Conformance):
+    def tallies(self) -> list[Tally]:
+        return read_tallies(self.connection, *Sighted)
+
+
+class TestSqlite(Conformance, CountingConformance):
     @pytest.fixture
     def driver(self) -> SqliteDriver:
         return SqliteDriver(open_memory())
 
 
-class TestBoundedSqlite(BoundedConformance):
+class TestBoundedSqlite(BoundedConformance, BoundedCountingConformance):
     @pytest.fixture
     def bounded(self, tmp_path: Path) -> Iterator[SqliteDriver]:
         connection = open_writer(StoreAddress(tmp_path / "events.db", 1 << 20))
@@ -96,6 +104,27 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "events.db").write_bytes(b"not a database at all, but long enough to look at" * 100)
     with pytest.raises(StoreBroken, match="not a sound store"):
         open_writer(StoreAddress(tmp_path / "events.db", None))
+
+
+def test_a_file_of_the_first_schema_is_migrated_with_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    old = apsw.Connection(str(path))
+    old.execute(files("engine.store").joinpath("migrations", "0001.sql").read_text())
+    old.pragma("user_version", 1)
+    old.execute("INSERT INTO event (event, integration, received_at) VALUES (1, 'shop', 5)")
+    old.execute(
+        "INSERT INTO delivery (event, integration, plan, key_digest, status, ready, due_at) VALUES (1, 'shop', 'p', x'00', 'held', 0, 0)"
+    )
+    old.execute("INSERT INTO line VALUES (1, 0, 'review', 'hold', 5, '', '', '', 0, 0, 'why', 0, NULL)")
+    old.close()
+    with pytest.raises(UserError, match="start the engine once to migrate it"):
+        open_reader(path)
+    open_writer(StoreAddress(path, None)).close()
+    driver = SqliteDriver(open_reader(path))
+    (row,) = driver.rows()
+    assert (row.status, row.tables, row.missing) == (Status.HELD, (), ())
+    assert [(line.reason, line.tables) for line in driver.lines(1)] == [("why", ())]
+    assert driver.tallies() == []
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:

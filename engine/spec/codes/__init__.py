@@ -1,4 +1,5 @@
-"""CODE → EXPLANATION: the book of every fault and finding, for `waybill explain`, SARIF and the documentation.
+"""CODE → EXPLANATION: the book of every fault and finding, for `waybill explain`, SARIF and the documentation; and
+FUNCTION → PAGE, for the functions of expressions.
 
 A code is a promise: it keeps its meaning once released, for people search for it and pipelines allow it. A test holds
 the book against the sources: no code without a page, no page without a code.
@@ -8,10 +9,11 @@ from engine.spec.codes.dialect import DIALECT
 from engine.spec.codes.explanation import Explanation
 from engine.spec.codes.files import FILES
 from engine.spec.codes.findings import FINDINGS
+from engine.spec.codes.functions import PAGES, FunctionPage
 from engine.spec.codes.language import LANGUAGE
 from engine.spec.codes.proof import PROOF
 
-__all__ = ["Explanation", "all_codes", "explain"]
+__all__ = ["Explanation", "FunctionPage", "all_codes", "all_functions", "explain", "explain_function"]
 
 BOOK = {page.code: page for page in (*FILES, *DIALECT, *LANGUAGE, *PROOF, *FINDINGS)}
 
@@ -24,3 +26,13 @@ def explain(code: str) -> Explanation | None:
 def all_codes() -> tuple[str, ...]:
     """Every code, in alphabetical order."""
     return tuple(sorted(BOOK))
+
+
+def explain_function(name: str) -> FunctionPage | None:
+    """What a function of expressions does; None where there is none of that name."""
+    return PAGES.get(name)
+
+
+def all_functions() -> tuple[str, ...]:
+    """Every function, in alphabetical order."""
+    return tuple(sorted(PAGES))

@@ -103,7 +103,8 @@ DIALECT = (
         "converters",
         "The converters of a value exclude or need one another.",
         "A value is converted once: a table first, then one of time, unit, money, decimal and number, then the default."
-        " `zone` without `time`, or `optional` with a `default`, would do nothing.",
+        " `zone` without `time`, `round` where nothing has more digits than are wanted, or `optional` with a `default`"
+        " would do nothing.",
         "Keep those that belong together; two conversions are two steps of a mapping's `let`.",
         "total: {from: total_price, minor: true}",
         "total: {from: total_price, money: currency, minor: true}",
@@ -159,6 +160,23 @@ DIALECT = (
         "The table has no column of this name.",
         "`by` and `give` name columns of the header; every look-up would miss.",
         "Correct it; the message lists the columns.",
+    ),
+    Explanation(
+        "ambiguous-row",
+        "A look-up in a table can have two answers.",
+        "Rows are told apart by the first column alone. With `by:` another column is asked, with `ignore:` texts that"
+        " are not the same count as one; where such rows differ in what they give, no answer would be right.",
+        "Remove one of the rows whose lines are named, look in a column that tells them apart, or ignore less.",
+        "sku: {from: erp_sku, table: sku-registry, by: name, give: sku}",
+        "sku: {from: erp_sku, table: sku-registry, by: erp_sku, give: sku}",
+    ),
+    Explanation(
+        "pack-table",
+        "A table that `packs` names does not say how many pieces a pack holds.",
+        "Its first column is the article. Every other column that is typed `integer` is a pack, under the name that"
+        " `from_unit` gives or that its UN/CEFACT code stands for (CS is `case`, CT `carton`, PK `pack`, PX `pallet`);"
+        " an empty cell says that the article has no such pack.",
+        "Give the table a header such as `sku,case:integer,pallet:integer`, and sizes of at least 1.",
     ),
     Explanation(
         "unknown-zone",

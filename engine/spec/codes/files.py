@@ -52,9 +52,11 @@ FILES = (
         "table",
         "A cross-reference table cannot be read as it stands.",
         "A reader that forgives swallows rows: after an unclosed quote the rest of the file is one cell. A text that"
-        " stands twice in the first column would have two answers.",
+        " stands twice in the first column would have two answers. A header's cell may say what its column holds, as"
+        " `pack_size:integer` does, and then every cell is held to it.",
         "Save it as UTF-8 CSV: a header with at least two names, then rows with as many cells. Quote a cell that holds"
-        " a comma or a line break, and double a quote inside it.",
+        " a comma or a line break, and double a quote inside it. Types are text, integer, decimal, boolean and date;"
+        " leave a cell empty where there is no value.",
     ),
     Explanation(
         "contract-schema",

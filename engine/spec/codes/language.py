@@ -84,8 +84,8 @@ LANGUAGE = (
     Explanation(
         "unknown-function",
         "There is no function of this name.",
-        "The functions are JMESPath's own, the Community's (`lower`, `trim`, `split`, `group_by`, …), `url_query` and"
-        " `hash`.",
+        "The functions are JMESPath's own, the Community's (`lower`, `trim`, `split`, `group_by`, …), `hash`,"
+        " `normalize` and `url_query`.",
         "Correct it; the message lists all of them.",
         "email: lowercase(email)",
         "email: lower(email)",

@@ -5,7 +5,7 @@ money, decimal, number. A key of a value that this file does not know makes it a
 """
 
 from dataclasses import fields
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from engine.contract.kind import (
     BOOLEAN,
@@ -20,24 +20,29 @@ from engine.contract.kind import (
     text_of,
     words_of,
 )
-from engine.contract.value_kind import kind_of_value
-from engine.language import TextTable
 from engine.language.money import EXPONENTS
-from engine.language.tables import Table
+from engine.language.tables import Answer, Table, look_up_columns
 from engine.spec import shape
 from engine.spec.invalid import INVALID
 from engine.spec.proof.prover import Prover, Within
 from engine.spec.proof.words import describe, listed
 from engine.spec.workspace import Document, closest
 
-CELL: Final = Kind(TEXT | NUMBER | BOOLEAN)
-SAMPLED_MAX: Final = 20
-"""How many rows are looked up to see that a table gives its cells as they stand."""
-
-KEYS: Final = ("from_", "table", "by", "give", "on_missing", "time", "zone", "unit", "from_unit", "money", "minor")
-MORE_KEYS: Final = ("decimal", "number", "default", "optional")
-HARMLESS: Final = ("round", "digits", "disambiguation", "packs", "packs_of", "ignore")
-"""Keys that change which value a converter gives, and not its kind."""
+KEYS: Final = frozenset(
+    (
+        *("from_", "table", "by", "give", "ignore", "on_missing", "default", "optional"),
+        *("time", "zone", "disambiguation", "unit", "from_unit", "packs", "packs_of"),
+        *("money", "minor", "decimal", "number", "round", "digits"),
+    )
+)
+"""The keys that are reckoned with here."""
+_OF_COLUMN: Final = {
+    "text": Kind(TEXT),
+    "date": Kind(TEXT, format="date"),
+    "integer": Kind(INTEGER),
+    "decimal": Kind(NUMBER),
+    "boolean": Kind(BOOLEAN),
+}
 
 
 class Step(NamedTuple):
@@ -67,15 +72,20 @@ class Made(NamedTuple):
 def convert(prover: Prover, document: Document, value: shape.Converted, path: str, within: Within) -> Made:
     """The kind of a converted value; faults of its parts are told on the way."""
     kind = prover.expression(value.from_, within)
-    operands = {word: prover.expression(getattr(value, word), within) for word in ("money", "decimal", "from_unit")}
+    words = ("money", "decimal", "from_unit", "packs_of")
+    operands = {word: prover.expression(getattr(value, word), within) for word in words}
     if unfamiliar(value) or at_fault(prover, document, value, path):
         return Made(UNTOLD)
     given: frozenset[str] | None = None
-    if value.table is not None:
-        if not takes(prover, value, kind, TEXT | NUMBER, f"table {value.table}"):
+    table = prover.workspace.tables.get(value.table or "")
+    if table is not None:
+        by, give = look_up_columns(table, value.by, value.give)
+        asked = TEXT | NUMBER | (BOOLEAN if table.kind(by) == "boolean" else 0)
+        if not takes(prover, value, kind, asked, f"table {value.table}"):
             return Made(UNTOLD)
-        kind = looked_up(prover, document, value, path, kind)
-        given = kind.texts
+        uncovered(prover, document, value, path, kind)
+        kind = passed(kind, asked, column(prover, value, table))
+        given = kind.texts if table.kind(give) == "text" else None
     for word, step in STEPS.items():
         if getattr(value, word) is None:
             continue
@@ -89,8 +99,9 @@ def convert(prover: Prover, document: Document, value: shape.Converted, path: st
 
 
 def at_fault(prover: Prover, document: Document, value: shape.Converted, path: str) -> bool:
-    """Whether a part of the value could not be read, or has a fault."""
-    return any(
+    """Whether a part of the value could not be read, or has a fault; a table counts that could not be."""
+    unread = value.table in prover.workspace.tables_unread or INVALID in value.ignore
+    return unread or any(
         getattr(value, each.name) is INVALID or (document.file, f"{path}.{each.name.rstrip('_')}") in prover.told
         for each in fields(value)
     )
@@ -98,10 +109,8 @@ def at_fault(prover: Prover, document: Document, value: shape.Converted, path: s
 
 def unfamiliar(value: shape.Converted) -> bool:
     """Whether the value has a key that is not reckoned with here."""
-    for each in fields(value):
-        if each.name not in (*KEYS, *MORE_KEYS, *HARMLESS) and getattr(value, each.name) not in (each.default, INVALID):
-            return True
-    return False
+    others = (each for each in fields(value) if each.name not in KEYS)
+    return any(getattr(value, each.name) not in (each.default, INVALID) for each in others)
 
 
 def takes(prover: Prover, value: shape.Converted, kind: Kind, types: int, what: str) -> bool:
@@ -114,14 +123,8 @@ def takes(prover: Prover, value: shape.Converted, kind: Kind, types: int, what: 
     elif what == "`time`" and value.time == "utc" and rest == TEXT and kind.format == "date":
         message, hint = "`time: utc` makes an instant, and this is a date without time of day", "write `time: date`"
     if message:
-        text = value.from_
-        prover.fault("type-cannot-fit", text.at(start(text)), text.path, message, hint)
+        prover.fault_at(value.from_, "type-cannot-fit", message, hint)
     return not message
-
-
-def start(text: shape.Expression) -> int:
-    """Where the expression itself begins in its text."""
-    return len(text.text) - len(text.text.lstrip())
 
 
 def operand(prover: Prover, text: shape.Expression, kind: Kind, word: str) -> None:
@@ -129,14 +132,12 @@ def operand(prover: Prover, text: shape.Expression, kind: Kind, word: str) -> No
     what = "unit" if word == "from_unit" else "currency"
     if kind.types and not kind.types & TEXT:
         message = f"the {what} is a text, and this is {describe(kind)}"
-        hint = (
-            "a text in single quotes, such as 'kg'" if word == "from_unit" else "a text such as 'EUR', or a field of it"
-        )
-        prover.fault("type-cannot-fit", text.at(start(text)), text.path, message, hint)
+        hint = f"name a field that is one, or write a text in single quotes: '{'kg' if what == 'unit' else 'EUR'}'"
+        prover.fault_at(text, "type-cannot-fit", message, hint)
     elif what == "currency" and kind.types == TEXT and kind.texts is not None and not kind.texts & EXPONENTS.keys():
         message = f"{listed(kind.texts)} is no currency of ISO 4217"
         hint = closest(min(kind.texts).upper(), EXPONENTS, "currencies")
-        prover.fault("type-cannot-fit", text.at(start(text)), text.path, message, hint)
+        prover.fault_at(text, "type-cannot-fit", message, hint)
 
 
 def passed(kind: Kind, types: int, result: Kind) -> Kind:
@@ -156,48 +157,26 @@ def gives(value: shape.Converted, word: str, step: Step) -> Kind:
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def looked_up(prover: Prover, document: Document, value: shape.Converted, path: str, kind: Kind) -> Kind:
-    """What the table can give for a value of this kind. Texts of an enumeration that it does not hold are a finding."""
-    table = prover.workspace.tables.get(value.table or "")
-    if table is None or not {value.by, value.give} - {None} <= {*table.columns}:
-        return UNTOLD
-    by, give = value.by or table.columns[0], value.give or table.columns[min(1, len(table.columns) - 1)]
-    missing = [] if value.on_missing == "default" or getattr(value, "ignore", None) else absent(table, by, give, kind)
+def uncovered(prover: Prover, document: Document, value: shape.Converted, path: str, kind: Kind) -> None:
+    """A finding where the contract allows texts for which the table has no row."""
+    table = prover.workspace.tables[value.table or ""]
+    index = table.index(*look_up_columns(table, value.by, value.give), value.ignore)
+    texts = kind.texts or () if kind.types & TEXT and value.on_missing != "default" else ()
+    missing = [text for text in texts if index.key(text) not in index.entries]
     if missing:
         message = f"table {value.table} has no row for {listed(missing)}, which the contract allows here"
         hint = "add the rows, or say with `on_missing: default` what stands for all others"
         prover.finding("enum-partly-covered", document.mark(f"{path}.table"), f"{path}.table", message, hint)
-    known = (value.table or "", by, give)
+
+
+def column(prover: Prover, value: shape.Converted, table: Table) -> Kind:
+    """What a look-up can give: of a column of text the very texts, where they are few."""
+    by, give = look_up_columns(table, value.by, value.give)
+    known = (value.table, by, give, value.ignore)
     if known not in prover.columns:
-        prover.columns[known] = column(table, by, give)
-    return passed(kind, TEXT | NUMBER, prover.columns[known])
-
-
-def absent(table: Table, by: str, give: str, kind: Kind) -> list[str]:
-    """Those of the few texts that can be asked for that the table does not know."""
-    missing: list[str] = []
-    for text in kind.texts or () if kind.types & TEXT else ():
-        try:
-            if table.find(by, give, text) is None:
-                missing.append(text)
-        except LookupError:
-            pass
-    return missing
-
-
-def column(table: Table, by: str, give: str) -> Kind:
-    """What a column can give."""
-    if not isinstance(table, TextTable):
-        return CELL
-    key, place = table.columns.index(by), table.columns.index(give)
-    rows: tuple[tuple[Any, ...], ...] = table.rows
-    for row in rows[:SAMPLED_MAX]:
-        try:
-            if not isinstance(row[key], str) or table.find(by, give, row[key]) != row[place]:
-                return CELL
-        except LookupError:
-            continue
-    cells: set[Any] = {row[place] for row in rows}
-    if all(type(cell) is str for cell in cells):
-        return text_of(cells)
-    return join(kind_of_value(cell) for cell in cells) if len(cells) <= SAMPLED_MAX else CELL
+        cells = {*table.index(by, give, value.ignore).entries.values()} - {Answer.AMBIGUOUS}
+        kind = text_of(cell for cell in cells if isinstance(cell, str))
+        if table.kind(give) != "text":
+            kind = _OF_COLUMN[table.kind(give)]
+        prover.columns[known] = join((kind, Kind(NULL))) if None in cells else kind
+    return prover.columns[known]

@@ -250,5 +250,6 @@ RESULTS: Final[Mapping[str, Callable[..., Kind]]] = {
     "zip": _zip,
     # ours
     "hash": _always(ANY_TEXT),
+    "normalize": _always(ANY_TEXT),
     "url_query": _always(a_dictionary(ANY_TEXT)),
 }

@@ -24,7 +24,7 @@ from engine.spec import shape
 from engine.spec.invalid import INVALID
 from engine.spec.proof.fit import misfit
 from engine.spec.proof.functions import ANY_TEXT, NOTHING
-from engine.spec.proof.mapping import Values, begin
+from engine.spec.proof.mapping import Values
 from engine.spec.proof.prover import Prover, Within, scope
 from engine.spec.proof.words import describe
 from engine.spec.workspace import Document
@@ -81,7 +81,6 @@ def identity(values: Values, value: shape.Value | None, path: str, within: Withi
     kind = values.value(value, path, within, nullable=True)
     if kind.types and not kind.types & IDENTITY:
         text = value.from_ if isinstance(value, shape.Converted) else value
-        mark = begin(text, values.document, path) if isinstance(text, shape.Expression) else values.document.mark(path)
         message = f"an identity is a text or a whole number, and this is {describe(kind)}"
         hint = "name a field that is one; several are joined with join(':', [a, b])"
-        values.prover.fault("type-cannot-fit", mark, path, message, hint)
+        values.fault("type-cannot-fit", text if isinstance(text, shape.Expression) else None, path, message, hint)

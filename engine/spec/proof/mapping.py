@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 from engine.contract.kind import LIST, NULL, OBJECT, UNTOLD, Kind, item_of, join, list_of, without
 from engine.contract.value_kind import Refusal, kind_of_value, refusal, refused
-from engine.errors import Mark
 from engine.spec import shape
-from engine.spec.proof.convert import convert, start
+from engine.spec.proof.convert import convert
 from engine.spec.proof.fit import OTHERWISE, misfit, uncovered
 from engine.spec.proof.functions import an_object
-from engine.spec.proof.prover import Prover, Within
+from engine.spec.proof.prover import Prover, Text, Within, begin
 from engine.spec.proof.words import describe, file_of, listed, owner
 from engine.spec.workspace import Document, closest
 
@@ -61,6 +60,7 @@ class Values:
             return UNTOLD
         if (self.document.file, path) in self.prover.doubtful:
             within, asked = Within(UNTOLD, within.variables), UNTOLD
+        text: Text | None
         match value:
             case shape.Constant():
                 return self.literal(value.value, f"{path}.value", asked, label)
@@ -69,30 +69,36 @@ class Values:
             case shape.Items():
                 return self.items(value, path, within, asked, label)
             case shape.Filled():
-                kind, mark = self.prover.template(value.template, within), self.document.mark(f"{path}.template")
+                kind, text = self.prover.template(value.template, within), value.template
             case shape.Converted():
-                kind, mark = self.converted(value, path, within, asked, label), begin(value.from_, self.document, path)
+                kind, text = self.converted(value, path, within, asked, label), value.from_
                 nullable = nullable or value.optional or value.default is not None
             case _:
-                kind, mark = self.prover.expression(value, within), begin(value, self.document, path)
+                kind, text = self.prover.expression(value, within), value
         if kind.types == NULL and not nullable:
             message = f"{named(label)}this is always null, and a value is needed"
-            self.prover.fault(
-                "type-cannot-fit", mark, path, message, "read another field, or mend its type in the contract"
-            )
+            self.fault("type-cannot-fit", text, path, message, "read another field, or mend its type in the contract")
             return UNTOLD
-        self.fits(without(kind, NULL), asked, mark, path, label)
+        self.fits(without(kind, NULL), asked, text, path, label)
         return kind if nullable else without(kind, NULL)
 
-    def fits(self, kind: Kind, asked: Kind, mark: Mark, path: str, label: str) -> None:
+    def fits(self, kind: Kind, asked: Kind, text: Text | None, path: str, label: str) -> None:
         """Tells of a value that never is what is asked, and of texts among it that are not allowed."""
         if found := misfit(kind, asked):
             where = f"{label}{'' if found.path.startswith('[') else '.'}{found.path}" if found.path else label
-            self.prover.fault(found.code, mark, path, f"{named(where)}{found.message}", found.hint)
+            self.fault(found.code, text, path, f"{named(where)}{found.message}", found.hint)
         elif texts := uncovered(kind, asked):
+            mark = text.at(begin(text)) if text else self.document.mark(path)
             message = f"{named(label)}{listed(texts)} can come, and the contract does not allow it"
             hint = f"it allows {listed(asked.texts or frozenset())}; a table makes one word of another"
             self.prover.finding("enum-partly-covered", mark, path, message, hint)
+
+    def fault(self, code: str, text: Text | None, path: str, message: str, hint: str) -> None:
+        """A fault of a text, or of the value at `path` where the text could not be read."""
+        if text:
+            self.prover.fault_at(text, code, message, hint)
+        else:
+            self.prover.fault(code, self.document.mark(path), path, message, hint)
 
     # ── the kinds of values ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,7 +141,7 @@ class Values:
         if kind.types and not kind.types & LIST:
             message = f"{named(label)}`each` takes a list, and this is {describe(kind)}"
             hint = "name a list, or mend its type in the contract; [x] makes a list of one item"
-            self.prover.fault("type-cannot-fit", begin(value.each, self.document, path), path, message, hint)
+            self.fault("type-cannot-fit", value.each, path, message, hint)
             item = UNTOLD
         if asked.types and not asked.types & LIST:
             message = f"{named(label)}{describe(asked)} is asked for, and `each` makes a list"
@@ -210,8 +216,3 @@ class Values:
 def named(label: str) -> str:
     """The field of the target that a message is about, before it."""
     return f"`{label}`: " if label else ""
-
-
-def begin(text: shape.Expression | None, document: Document, path: str) -> Mark:
-    """Where an expression begins; the value, where it could not be read."""
-    return text.at(start(text)) if text else document.mark(path)

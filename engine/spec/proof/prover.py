@@ -18,6 +18,7 @@ from engine.spec import shape
 from engine.spec.proof.expression import Inference, Steps
 from engine.spec.proof.functions import ANY_TEXT
 from engine.spec.proof.template import Holes
+from engine.spec.scopes import fault_in
 from engine.spec.workspace import Workspace
 
 FAULTS_MAX = 500
@@ -27,6 +28,7 @@ parsed = lru_cache(maxsize=512)(parse)
 """Trees never change, and `currency` stands in every field of money."""
 
 Variables = Mapping[str, Kind]
+Text = shape.Expression | shape.Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Prover:
     findings: list[Fault] = field(default_factory=list)
     kinds: dict[str, Kind] = field(default_factory=dict)
     made: dict[str, Kind] = field(default_factory=dict)
-    columns: dict[tuple[str, str, str], Kind] = field(default_factory=dict)
+    columns: dict[tuple[object, ...], Kind] = field(default_factory=dict)
     steps: Steps = field(default_factory=Steps)
 
     def fault(self, code: str, mark: Mark, path: str, message: str, hint: str = "") -> None:
@@ -104,6 +106,17 @@ class Prover:
                 self.problems(text, inference.problems)
         return ANY_TEXT
 
-    def problems(self, text: shape.Written, problems: Iterable[Problem]) -> None:
-        for problem in dict.fromkeys(problems):
-            self.fault(problem.code, text.at(problem.offset), text.path, problem.message, problem.hint)
+    def problems(self, text: Text, problems: Iterable[Problem]) -> None:
+        self.faults += [
+            fault_in(text, problem.offset, problem.code, problem.message, problem.hint)
+            for problem in dict.fromkeys(problems)
+        ]
+
+    def fault_at(self, text: Text, code: str, message: str, hint: str) -> None:
+        """A fault of a whole text."""
+        self.faults.append(fault_in(text, begin(text), code, message, hint))
+
+
+def begin(text: Text) -> int:
+    """Where what is written begins in a text."""
+    return len(text.text) - len(text.text.lstrip())

@@ -135,6 +135,7 @@ ONE = [
     "max",
     "merge",
     "min",
+    "normalize",
     "not_null",
     "reverse",
     "sort",

@@ -1,0 +1,74 @@
+"""Fields that no contract knows: counted in memory, written down every few seconds.
+
+Partners' additions come with every event. A row written for each would double what an event costs the store, so the
+counts of a few seconds are added up here and written as one item, beside whatever else is being committed. A crash
+loses the counts of those seconds, never an event. What ends an event (missing rows, missing fields) does not come this
+way: it is counted in the record that ends it.
+"""
+
+from collections.abc import Iterable
+
+from engine.model import Sighted, Sighting
+from engine.store import Tally
+
+PATHS_MAX = 1_000
+"""Distinct paths of one contract between two writings; more are counted as `*` below the field they were found in."""
+
+
+class Count:
+    """How often a path was seen, first and last when, and in which event."""
+
+    __slots__ = ("count", "event", "first_at", "last_at")
+
+    def __init__(self, count: int, first_at: int, last_at: int, event: int) -> None:
+        self.count, self.first_at, self.last_at, self.event = count, first_at, last_at, event
+
+
+class Sightings:
+    """What was seen since it was last taken: contract → path → Count."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, dict[str, Count]] = {}
+
+    def add(self, contract: str, paths: Iterable[str], event: int, now: int) -> None:
+        """Counts the unknown fields of one event."""
+        counts = self.seen.setdefault(contract, {})
+        for path in paths:
+            self.count(counts, path, 1, now, now, event)
+
+    def count(self, counts: dict[str, Count], path: str, times: int, first_at: int, last_at: int, event: int) -> None:
+        found = counts.get(path)
+        if found is None and len(counts) >= PATHS_MAX:
+            above, _, _ = path.rpartition(".")
+            path = f"{above}.*" if above else "*"
+            found = counts.get(path)
+        if found is None:
+            counts[path] = Count(times, first_at, last_at, event)
+        else:
+            found.count += times
+            found.last_at, found.event = last_at, event
+
+    def take(self) -> tuple[Tally, ...]:
+        """All of it; counting begins anew."""
+        taken = [
+            Tally(Sighting(Sighted.UNKNOWN_FIELD, contract, path), each.count, each.first_at, each.last_at, each.event)
+            for contract, counts in self.seen.items()
+            for path, each in counts.items()
+        ]
+        self.seen = {}
+        return tuple(taken)
+
+    def give_back(self, tallies: Iterable[Tally]) -> None:
+        """Puts back what could not be written, before what was seen since."""
+        since = self.take()
+        for tally in (*tallies, *since):
+            counts = self.seen.setdefault(tally.sighting.place, {})
+            self.count(counts, tally.sighting.name, tally.count, tally.first_at, tally.last_at, tally.event)
+
+
+def times_by_place(tallies: Iterable[Tally]) -> dict[str, int]:
+    """How much was counted of each contract."""
+    times: dict[str, int] = {}
+    for tally in tallies:
+        times[tally.sighting.place] = times.get(tally.sighting.place, 0) + tally.count
+    return times
