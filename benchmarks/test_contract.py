@@ -17,7 +17,7 @@ from benchmarks.orders import INTEGRATION, reference
 from benchmarks.report import Topic
 from benchmarks.rig import make_payloads
 from engine.contract.body import decode_body
-from engine.contract.dialect import LINEAR
+from engine.contract.dialect import OPTIONS
 
 RAW = make_payloads(1)[0][0]
 ORDER = decode_body(RAW)
@@ -63,9 +63,7 @@ def test_checks_a_contract(clocked: Clocked) -> None:
 
 
 def test_checks_with_the_fast_library(clocked: Clocked) -> None:
-    validator = jsonschema_rs.Draft202012Validator(
-        SCHEMA, validate_formats=True, ignore_unknown_formats=False, pattern_options=LINEAR, offline=True
-    )
+    validator = jsonschema_rs.Draft202012Validator(SCHEMA, **OPTIONS)
     assert validator.is_valid(ORDER)
     clocked.call("contract", validator.is_valid, ORDER)
     clocked.put(CHECKING, "jsonschema-rs, is_valid")

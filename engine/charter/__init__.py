@@ -10,7 +10,7 @@ or a note.
     intake.py     identity, order, contract and answer of what comes in
     effects.py    each effect once
     windows.py    windows of time that must outlast one another, by the sums of ladders.py
-    upkeep.py     examples, references
+    upkeep.py     examples, references, versions
     look.py       what the rules look at
 
 A new rule is a function in the family's file, a line in RULES, an explanation, and a failing and a passing case.
@@ -52,6 +52,7 @@ RULES: tuple[Rule, ...] = (
     windows.dedupe_outlived,
     upkeep.examples_missing,
     upkeep.record_out_of_reach,
+    upkeep.contract_outgrown,
     upkeep.unused,
 )
 """Every rule, in the order of a reading: who, whom, what comes in, what goes out, how long, and the rest."""

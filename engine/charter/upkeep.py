@@ -1,10 +1,13 @@
 """What a workspace owes whoever comes after: examples where it matters, a system to ask, nothing that lies about."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from engine.charter.look import charters, finding, integrations, system_of, values
+from engine.contract.compatibility import Change, compare
 from engine.errors import Fault, Mark
 from engine.spec import shape
+from engine.spec.uses import users
 from engine.spec.workspace import TABLES, Document, Workspace
 
 
@@ -52,6 +55,36 @@ def unused(workspace: Workspace) -> Iterator[Fault]:
         if ("table", name) not in used:
             mark = Mark(f"{TABLES}{name}.csv", 1, 1)
             yield Fault("unused", mark, "", f"nothing refers to table `{name}`", "remove the file, or use it", "note")
+
+
+def contract_outgrown(workspace: Workspace) -> Iterator[Fault]:
+    """Two versions of one contract stand side by side, the newer takes less, and somebody still uses the older."""
+    versions: dict[str, list[str]] = {}
+    for name, document in workspace.models.items():
+        if document.content is not None:
+            versions.setdefault(name.rpartition("@")[0], []).append(name)
+    for names in versions.values():
+        *older, newest = sorted(names, key=version_order)
+        for name in older:
+            used = list(users(workspace, name))
+            broken = [each for each in changes(workspace, name, newest) if not each.backward] if used else []
+            for document, key in used if broken else ():
+                more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
+                where = f"`{broken[0].path}`: " if broken[0].path else ""
+                message = f"`{newest}` is there, and does not take every `{name}`: {where}{broken[0].change}{more}"
+                hint = f"`waybill contract diff {name} {newest}` tells what changed and which lines it reaches"
+                yield finding("contract-outgrown", document, key, message, hint, "note")
+
+
+def changes(workspace: Workspace, old: str, new: str) -> tuple[Change, ...]:
+    """What changed between two contracts that could be read."""
+    return compare(workspace.models[old].content, workspace.models[new].content).changes
+
+
+def version_order(name: str) -> list[tuple[int, int, str]]:
+    """Sorts versions as people number them: 2 before 10, 2023-10-16 before 2024-10."""
+    runs = re.findall(r"\d+|\D+", name.rpartition("@")[2])
+    return [(0, len(run.lstrip("0")), run.lstrip("0")) if run.isdecimal() else (1, 0, run) for run in runs]
 
 
 def references(workspace: Workspace) -> set[tuple[str, str]]:

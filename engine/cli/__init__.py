@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     add_event(commands)
     add_release(commands)
     add_redrive(commands)
+    add_contract(commands)
     for entry in entry_points(group="waybill.commands"):
         entry.load()(commands)
     return top
@@ -204,6 +205,36 @@ def add_redrive(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     added.add_argument("--reason", default="", metavar="TEXT", help="why; kept with the event")
     add_workspace(added, positional=False)
     add_store(added)
+
+
+def add_contract(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    help_ = "the registry of message contracts: list them, show one, compare two"
+    group = commands.add_parser("contract", help=help_, description=f"{help_[0].upper()}{help_[1:]}.")
+    verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listed = command(verbs, "list", "list the contracts of a workspace and what uses each", "contract:list_")
+    add_workspace(listed)
+    told = command(verbs, "show", "what a contract asks for, field by field, and what uses it", "contract:show")
+    told.add_argument("contract", metavar="NAME", help="such as canonical/order@1")
+    add_workspace(told, positional=False)
+    compared = command(
+        verbs,
+        "diff",
+        "what changed between two contracts, for whom, and which lines it reaches",
+        "contract:diff",
+        "Backward: NEW takes every document of OLD, so its readers can be deployed first. Forward: OLD takes every"
+        " document of NEW, so its writers can. What cannot be shown counts as broken. Ends with 1 where the required"
+        " compatibility does not hold.",
+    )
+    for side, what in (("old", "OLD"), ("new", "NEW")):
+        compared.add_argument(side, metavar=what, help="a contract of the workspace, or a .yaml or .json file")
+    add_workspace(compared, positional=False)
+    compared.add_argument(
+        "--require",
+        choices=("backward", "forward", "full"),
+        default="backward",
+        help="what must hold (default: backward)",
+    )
+    add_format(compared, "text", "json")
 
 
 def port(text: str) -> int:

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
-from urllib.parse import unquote
+from typing import Any, Final
 
 import jsonschema_rs
+
+from engine.contract.references import Place, References, Step
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_DEPTH_MAX: Final = 64
@@ -45,26 +46,13 @@ FORMATS: Final = frozenset(
 LINEAR: Final = jsonschema_rs.RegexOptions()
 """Patterns run in time linear in the text, or not at all."""
 
-_ONE_BELOW = frozenset(
-    (
-        "additionalProperties",
-        "contains",
-        "contentSchema",
-        "else",
-        "if",
-        "items",
-        "not",
-        "propertyNames",
-        "then",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-    )
-)
-_LIST_BELOW = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
-_NAMED_BELOW = frozenset(("$defs", "definitions", "dependentSchemas", "patternProperties", "properties"))
-
-_Part = str | int
-_Subschema = tuple[tuple[_Part, ...], dict[str, object]]
+OPTIONS: Final[dict[str, Any]] = {
+    "validate_formats": True,
+    "ignore_unknown_formats": False,
+    "pattern_options": LINEAR,
+    "offline": True,
+}
+"""How the checker is made, wherever it is: formats are rules, patterns linear, and nothing is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +66,7 @@ class SchemaProblem:
         return f"{self.path or 'the schema'}: {self.message}"
 
 
-def place(parts: Iterable[_Part]) -> str:
+def place(parts: Iterable[Step]) -> str:
     """The way to a node of a schema as faults write it: `properties.lines.prefixItems[0].pattern`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
 
@@ -102,20 +90,28 @@ def shape_problem(schema: object) -> SchemaProblem | None:
 
 def dialect_problems(schema: object) -> tuple[SchemaProblem, ...]:
     """What breaks the rules of this file, in the order of the schema, which `shape_problem` has passed."""
-    subschemas = list(_subschemas(schema))
-    # An `$id` inside moves what "#/…" starts from; then the compiler alone can say whether a reference leads somewhere.
-    root = schema if not any(path and "$id" in node for path, node in subschemas) else None
+    references = References(schema)
+    endless = {found.steps for found in references.endless()}
     return tuple(
-        SchemaProblem(place((*path, *where)), message)
-        for path, node in subschemas
-        for where, message in (*_dialect(node), *_references(node, root), *_patterns(node), *_formats(node))
+        SchemaProblem(place((*found.steps, *where)), message)
+        for found, node in _objects(references)
+        for where, message in (
+            *_dialect(node),
+            *_references(found, node, references),
+            *(_ENDLESS if found.steps in endless else ()),
+            *_patterns(node),
+            *_formats(node),
+        )
     )
+
+
+_ENDLESS = ((("$ref",), "leads back to itself without going into the document, so it says nothing"),)
 
 
 def written_names(schema: object) -> frozenset[str]:
     """Every name of a field that the schema itself writes; these may be shown to people."""
     names: set[str] = set()
-    for _, node in _subschemas(schema):
+    for _, node in _objects(References(schema)):
         for keyword in ("properties", "dependentSchemas", "dependentRequired"):
             named = node.get(keyword)
             if isinstance(named, dict):
@@ -126,27 +122,15 @@ def written_names(schema: object) -> frozenset[str]:
     return frozenset(names)
 
 
+def _objects(references: References) -> Iterator[tuple[Place, dict[str, object]]]:
+    return ((found, found.schema) for found in references.places if isinstance(found.schema, dict))
+
+
 def _values(value: object) -> tuple[object, ...]:
     return tuple(value.values()) if isinstance(value, dict) else ()
 
 
-def _subschemas(schema: object, path: tuple[_Part, ...] = ()) -> Iterator[_Subschema]:
-    """Every object that stands where a schema stands. A `$ref` inside `const` or `default` is data and not found."""
-    if not isinstance(schema, dict):
-        return
-    yield path, schema
-    for keyword, value in schema.items():
-        if keyword in _ONE_BELOW:
-            yield from _subschemas(value, (*path, keyword))
-        elif keyword in _LIST_BELOW and isinstance(value, list):
-            for number, item in enumerate(value):
-                yield from _subschemas(item, (*path, keyword, number))
-        elif keyword in _NAMED_BELOW and isinstance(value, dict):
-            for name, item in value.items():
-                yield from _subschemas(item, (*path, keyword, name))
-
-
-_Found = Iterator[tuple[tuple[_Part, ...], str]]
+_Found = Iterator[tuple[tuple[Step, ...], str]]
 
 
 def _dialect(node: dict[str, object]) -> _Found:
@@ -155,30 +139,18 @@ def _dialect(node: dict[str, object]) -> _Found:
         yield ("$schema",), f"{dialect!r} is another dialect; contracts are JSON Schema 2020-12: {DIALECT!r}"
 
 
-def _references(node: dict[str, object], root: object) -> _Found:
+def _references(found: Place, node: dict[str, object], references: References) -> _Found:
     for keyword in ("$ref", "$dynamicRef"):
         reference = node.get(keyword)
         if not isinstance(reference, str):
             continue
-        if not reference.startswith("#"):
+        if references.leaves(found, reference):
             yield (
                 (keyword,),
                 f"{reference!r} leaves this document; copy what it names into `$defs` and refer to `#/$defs/…`",
             )
-        elif root is not None and reference.startswith("#/") and not _leads_somewhere(root, unquote(reference)):
+        elif not references.is_built_in(found, reference) and references.find(found, reference) is None:
             yield (keyword,), f"{reference!r} leads nowhere in this document"
-
-
-def _leads_somewhere(node: object, fragment: str) -> bool:
-    for part in fragment.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, dict) and name in node:
-            node = node[name]
-        elif isinstance(node, list) and name.isdecimal() and int(name) < len(node):
-            node = node[int(name)]
-        else:
-            return False
-    return True
 
 
 def _patterns(node: dict[str, object]) -> _Found:
@@ -192,11 +164,21 @@ def _patterns(node: dict[str, object]) -> _Found:
                 yield ("patternProperties", name), reason
 
 
+def matches(pattern: str, text: str) -> bool:
+    """Whether a pattern that contracts may hold matches somewhere in a text."""
+    return _pattern_check(pattern).is_valid(text)
+
+
+@lru_cache(maxsize=256)
+def _pattern_check(pattern: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern}, **OPTIONS)
+
+
 @lru_cache(maxsize=256)
 def _pattern_problem(pattern: str) -> str | None:
     """Why the linear-time engine does not run a pattern, in words; asked by compiling it there."""
     try:
-        jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=LINEAR, offline=True)
+        _pattern_check(pattern)
     except ValueError:
         escaped = re.sub(r"\\[^1-9k]", "", pattern)
         if re.search(r"\(\?<?[=!]", escaped):

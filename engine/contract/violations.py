@@ -42,11 +42,12 @@ class Violation:
         return f"{self.path or 'the document'}: {self.message}"
 
 
-def violation(error: ValidationError, names: frozenset[str]) -> Violation:
-    """The violation that an error of the checker tells; `names` are those that the schema writes and may be shown."""
+def violation(error: ValidationError, names: frozenset[str], above: tuple[str | int, ...] = ()) -> Violation:
+    """The violation that an error of the checker tells; `names` are those that the schema writes and may be shown,
+    `above` is the way to what was checked."""
     keyword, value = _broken(error)
     message = _sentence(error, keyword, value, names)
-    return Violation(path_text(error.instance_path, names), rule_text(keyword, value), message)
+    return Violation(path_text((*above, *error.instance_path), names), rule_text(keyword, value), message)
 
 
 def path_text(parts: Iterable[str | int], names: frozenset[str] | None = None) -> str:

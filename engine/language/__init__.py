@@ -15,6 +15,7 @@ Expressions
     community.py        the Community's functions and ours
     functions.py        the table of them all
     scope.py            names and faults of an expression or a template, without running it
+    places.py           which places of a document they read, without running them
 Templates
     template_parser.py  Jinja's grammar, cut down → tree, or faults
     template_tree.py    the nodes

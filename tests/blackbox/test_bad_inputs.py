@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from contract.bad_bodies import BAD
 
 from blackbox.rig import FILES, SECRET, Rig, order_body, rig_at, settle
 from engine.run.load import check
+from engine.wire.http_server import ServerLimits
 
 pytestmark = pytest.mark.slow
 STRIPE_SECRET = b"whsec-of-decent-length"
@@ -226,6 +228,19 @@ def test_authentic_but_odd_bodies_are_202_and_stand_where_a_person_finds_them(ri
         assert odd.words in (event["reason"] or ""), (odd.name, event)
     booked = {effect["order"] for effect in rig.effects()}
     assert {"shop-fourteen", "shop-123456789012345678901234567890"} <= booked
+
+
+def test_every_bad_body_is_answered_and_stands_where_a_person_finds_it(rig: Rig) -> None:
+    """The table of the reader, over the wire: what is too large is refused unread, all else is stored and told."""
+    names = {f"bad-{number}": name for number, name in enumerate(BAD)}
+    for event, name in names.items():
+        raw = BAD[name].make()
+        status = exchange(rig.port, from_shop(event, raw))
+        assert status == (413 if len(raw) > ServerLimits().bytes_max else 202), name
+    events = {event["id"]: event for event in asyncio.run(settle(rig)) if event["id"] in names}
+    assert len(events) == sum(len(bad.make()) <= ServerLimits().bytes_max for bad in BAD.values()) > 80
+    for event in events.values():
+        assert (event["status"], bool(event["reason"])) == ("quarantined", True), names[event["id"]]
 
 
 def test_an_id_that_cannot_be_read_is_stored_and_its_redelivery_is_a_duplicate(rig: Rig) -> None:

@@ -34,7 +34,7 @@ def test_the_rule_leaves_alone(edits: tuple[Edit, ...], code: str) -> None:
 
 def test_every_rule_has_a_case_it_finds_and_one_it_leaves_alone() -> None:
     codes = {page.code for page in FINDINGS}
-    assert {case.values[1] for case in FOUND} | {"unused"} == codes  # type: ignore[attr-defined]
+    assert {case.values[1] for case in FOUND} | {"contract-outgrown", "unused"} == codes  # type: ignore[attr-defined]
     assert {case.values[1] for case in LEFT_ALONE} == codes  # type: ignore[attr-defined]
     assert len(codes) == len(RULES)
 
@@ -52,6 +52,37 @@ def test_a_file_that_nothing_refers_to_is_a_note(file: str, content: str) -> Non
     workspace, faults = read({**MINIMAL, file: content})
     assert not faults, told(faults)
     assert [(found.code, found.severity, found.mark.file) for found in examine(workspace)] == [("unused", "note", file)]
+
+
+NEWER = {
+    "a narrower type": ("2", "properties: {id: {type: string, minLength: 1}}\n", True),
+    "a version that is newer by date": ("2024-10", "required: [id]\n", True),
+    "ten after one": ("10", "required: [id]\n", True),
+    "a wider one": ("2", "properties: {id: {type: [string, integer]}}\n", False),
+    "the same": ("2", "type: object\nproperties: {id: {type: string}}\n", False),
+    "a version before the one in use": ("0", "required: [id]\n", False),
+    "one with faults of its own": ("2", "type: strin\n", False),
+}
+
+
+@pytest.mark.parametrize(("version", "content", "is_found"), NEWER.values(), ids=NEWER)
+def test_a_use_of_an_older_version_is_noted_where_the_newest_takes_less(
+    version: str, content: str, is_found: bool
+) -> None:
+    files = {**MINIMAL, f"charter/models/canonical/order@{version}.yaml": content}
+    workspace, _ = read(files)
+    found = [each for each in examine(workspace) if each.code == "contract-outgrown"]
+    assert [(each.severity, text_at(files, each)) for each in found] == [("note", "canonical/order@1")] * is_found
+    for each in found:
+        assert f"`canonical/order@{version}` is there, and does not take every `canonical/order@1`" in each.message
+        assert f"waybill contract diff canonical/order@1 canonical/order@{version}" in each.hint
+
+
+def test_an_older_version_that_nothing_uses_is_only_unused() -> None:
+    content = "type: object\nrequired: [x]\n"
+    files = {**MINIMAL, "charter/models/canonical/order@1.yaml": content, "charter/models/shop/order@0.yaml": content}
+    workspace, _ = read(files)
+    assert "contract-outgrown" not in {each.code for each in examine(workspace)}
 
 
 def test_nothing_is_called_unused_while_a_spec_cannot_be_read() -> None:

@@ -22,7 +22,9 @@ from spec.test_ten_faults import PLANTED
 from engine.cli import main, parser
 
 Captured = pytest.CaptureFixture[str]
-COMMANDS = ("init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "try", "demo")
+COMMANDS = (
+    "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "contract", "try", "demo"
+)  # fmt: skip
 
 
 # ── init, check ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -205,6 +207,9 @@ REFUSED: Mapping[tuple[str, ...], str] = {
     ("run", "--workers", "٣"): "`٣` is not a number from 1 to 1000000",
     ("redrive", "--status", "done"): "invalid choice: 'done'",
     ("try", "spec"): "the following arguments are required: EVENT",
+    ("contract",): "the following arguments are required: COMMAND",
+    ("contract", "diff", "a/b@1"): "the following arguments are required: NEW",
+    ("contract", "diff", "a/b@1", "a/b@2", "--require", "most"): "invalid choice: 'most'",
 }
 
 
@@ -245,6 +250,7 @@ SAYS = {
     "event": "the story of one event",
     "release": "or reject them",
     "redrive": "the effect ledger answers it",
+    "contract": "compare two",
     "try": "what their operations' `answer` say",
     "demo": "the partners' own books",
 }

@@ -1,9 +1,12 @@
 """A few fields of a body: exactly those, as strictly as a whole body, and a BodyError where the shape differs."""
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from contract.bad_bodies import BAD, HEAVY, Bad
+from contract.test_body import peak_of
 from hypothesis import given
 from hypothesis import strategies as st
 from real import real_data
@@ -80,6 +83,24 @@ REFUSED = {
 def test_it_refuses(raw: bytes) -> None:
     with pytest.raises(BodyError):
         compile_extractor(frozenset({("id",), ("customer", "id")}))(raw)
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_a_bad_body_is_refused_or_is_bad_only_where_nothing_is_taken(bad: Bad) -> None:
+    """Before the ack only `id` is named; what is wrong elsewhere is found after it, and never taken for something."""
+    take, raw = compile_extractor(frozenset({("id",)})), bad.make()
+    try:
+        taken = take(raw)
+    except BodyError:
+        return
+    assert bad.code in ("duplicate-key", "surrogate", "nul", "number", "nodes", "depth")
+    assert taken == {} or bad.code == "duplicate-key"
+
+
+@pytest.mark.parametrize("make", [*(bad.make for bad in BAD.values()), *HEAVY.values()], ids=[*BAD, *HEAVY])
+def test_taking_a_field_costs_no_more_than_the_body_has(make: Callable[[], bytes]) -> None:
+    raw = make()
+    assert peak_of(compile_extractor(frozenset({("id",), ("customer", "id")})), raw) < 4 * len(raw) + 64 * 1024
 
 
 def test_its_errors_show_nothing_of_the_body() -> None:

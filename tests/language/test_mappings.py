@@ -237,8 +237,10 @@ def test_a_problem_tells_where_its_field_is_written():
         compile_mapping(fields, {}, RESOURCES)({"x": "1.999", "l": [{"y": "t"}], "s": "0815"})
     assert [problem.told for problem in caught.value.problems] == [
         "a: the amount has more than the 2 digits its currency has behind the point (mappings/order.yaml:7)",
-        "b[0].c: abs() takes a number as its first argument, not string"
-        " (mappings/order.yaml:9, character 1 of `abs(y)`)",
+        (
+            "b[0].c: abs() takes a number as its first argument, not string"
+            " (mappings/order.yaml:9, character 1 of `abs(y)`)"
+        ),
         "d: z is missing: use `| default('…')` where it may be (mappings/order.yaml:10, character 4 of `{{ z }}`)",
         "e: '0815' is not in table sku-registry (column sku)",
         "f: `gone` is null in the source document",

@@ -207,6 +207,16 @@ FINDINGS = (
         "Add an operation with `effect: none` to its file.",
     ),
     Explanation(
+        "contract-outgrown",
+        "A mapping or a spec uses an older version of a contract, and the newest one does not take all its documents.",
+        "What is written by the old one will be quarantined by whoever has moved on. Two versions side by side are how"
+        " one moves; this is the list of what has not.",
+        "Nothing must be mended today. `waybill contract diff OLD NEW` tells what changed and which lines it reaches;"
+        " move them, or make the newest version take what the old one did.",
+        "to: canonical/order@1",
+        "to: canonical/order@2",
+    ),
+    Explanation(
         "unused",
         "Nothing refers to a system, mapping, contract or table.",
         "It looks as if it mattered; somebody will keep it up to date.",

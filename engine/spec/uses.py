@@ -1,0 +1,228 @@
+"""A CONTRACT → WHERE A WORKSPACE USES IT: which places of its documents are read and written, and by which line.
+
+A mapping reads the documents of its `from` and writes those of its `to`; a spec reads what it receives under `body`,
+and what its mappings made under the ids of their steps. This file refuses to judge a change; `reached` only says which
+uses one touches. Documents with faults are left out: what they say is not known.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.contract.compatibility import Change, Comparison, Each, Others, Path, written
+from engine.errors import Mark
+from engine.language import LanguageError
+from engine.language.places import NOWHERE, Every, Origin, Origins, Read, elements, expression_places, template_places
+from engine.spec import shape
+from engine.spec.workspace import Document, Workspace
+
+ROOT: Origins = frozenset((Origin(()),))
+Variables = Mapping[str, Origins]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One line that depends on a place of a contract's documents; `whole`: and on all below it.
+
+    A field of a target that is made of other fields is not written `whole`: these are uses of their own.
+    """
+
+    mark: Mark
+    kind: Literal["reads", "writes", "checks"]
+    steps: Path
+    whole: bool
+
+
+def users(workspace: Workspace, contract: str) -> Iterator[tuple[Document, str]]:
+    """The documents that name a contract, and under which key: `from`, `to`, `receive.contract`."""
+    for document in workspace.mappings.values():
+        if document.content is not None:
+            named = (("from", document.content.from_), ("to", document.content.to))
+            yield from ((document, key) for key, name in named if name == contract)
+    for document in workspace.integrations.values():
+        if document.content is not None and document.content.receive.contract == contract:
+            yield document, "receive.contract"
+
+
+def uses(workspace: Workspace, contract: str) -> Iterator[Use]:
+    """Every use of a contract, file by file."""
+    for document in workspace.mappings.values():
+        if document.content is not None and document.content.from_ == contract:
+            yield from _mapping_reads(document.content)
+        if document.content is not None and document.content.to == contract:
+            yield from _written(document, document.content.fields, "fields", ())
+    for document in workspace.integrations.values():
+        if document.content is not None:
+            yield from _spec_reads(workspace, document, contract)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One line that a change reaches: `reads`, `writes` or `checks` what changed, or `lacks` what is asked for now.
+
+    `holds`: whether what the line relies on is still so. Who reads by OLD relies on what comes next still being what
+    OLD says (forward), and who writes by it on that still being taken (backward); who uses NEW, the other way round.
+    """
+
+    mark: Mark
+    kind: str
+    path: str
+    holds: bool
+
+
+def reach(workspace: Workspace, old: str | None, new: str | None, comparison: Comparison) -> list[Reach]:
+    """All lines that changes between two contracts reach, in the order of the files; None for one without a name."""
+    found: dict[Reach, None] = {}
+    for contract, uses_old in dict.fromkeys(((old, True), (new, old == new))):
+        used = list(uses(workspace, contract)) if contract is not None else []
+        for use, changes in reached(comparison, used):
+            by_forward = (use.kind == "writes") != uses_old
+            holds = all(change.forward if by_forward else change.backward for change in changes)
+            lacking = [change.path for change in changes if len(change.steps) > len(use.steps)]
+            if use.kind == "writes" and not use.whole and lacking:
+                found |= dict.fromkeys(Reach(use.mark, "lacks", path, holds) for path in lacking)
+            else:
+                found[Reach(use.mark, use.kind, written(use.steps), holds)] = None
+    return sorted(found, key=lambda each: (each.mark.file, each.mark.line, each.mark.column, each.kind, each.path))
+
+
+def reached(comparison: Comparison, used: Sequence[Use]) -> Iterator[tuple[Use, tuple[Change, ...]]]:
+    """The uses that changes touch, each with those: at the place, above it, and below where all of it is used."""
+    found = {use: [change for change in comparison.changes if _touches(change, use, comparison)] for use in used}
+    written_ = [use for use in used if use.kind == "writes"]
+    for change in comparison.changes:
+        # A field that NEW requires and nothing writes is told where it would have to be written.
+        around = [use for use in written_ if not use.whole and _begins(change.steps, use.steps)]
+        asked = change.rule == "required" and not change.backward
+        if asked and around and not any(change in found[use] for use in written_):
+            found[max(around, key=lambda use: len(use.steps))].append(change)
+    yield from ((use, tuple(changes)) for use, changes in found.items() if changes)
+
+
+def _touches(change: Change, use: Use, comparison: Comparison) -> bool:
+    steps = _once(use.steps, comparison)
+    return _begins(steps, change.steps) or (use.whole and _begins(change.steps, steps))
+
+
+def _once(steps: Path, comparison: Comparison) -> Path:
+    """A place as a schema that refers to itself names it the first time."""
+    for _ in steps:
+        shorter = ((*first, *steps[len(again) :]) for again, first in comparison.again if _begins(steps, again))
+        steps = next(shorter, steps)
+    return steps
+
+
+def _begins(steps: Path, start: Path) -> bool:
+    """Whether a place is another one or lies below it; a step that stands for many is each of them."""
+    return len(steps) >= len(start) and all(map(_meets, steps, start))
+
+
+def _meets(one: str | int | Each | Others, other: str | int | Each | Others) -> bool:
+    for many, step in ((one, other), (other, one)):
+        if isinstance(many, Others):
+            return not isinstance(step, int) and step is not Each.ITEM and step not in many.named
+        if isinstance(many, Each):
+            return step is many or isinstance(step, int if many is Each.ITEM else str)
+    return one == other
+
+
+# ── reads ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _mapping_reads(mapping: shape.Mapping) -> Iterator[Use]:
+    variables: Variables = {"root": ROOT}
+    for name, value in mapping.let.items():
+        reads, origins = _value(value, ROOT, variables)
+        yield from _uses(reads)
+        variables = {**variables, name: origins}
+    for value in mapping.fields.values():
+        yield from _uses(_value(value, ROOT, variables)[0])
+
+
+def _spec_reads(workspace: Workspace, document: Document, contract: str) -> Iterator[Use]:
+    """What a spec reads of documents of a contract, wherever a name stands for one."""
+    spec: shape.Integration = document.content
+    names = {"body", "envelope"} if spec.receive.contract == contract else set()
+    if names:
+        yield Use(document.mark("receive.contract"), "checks", (), whole=True)
+    for step in spec.steps:
+        mapping = workspace.mappings.get(step.map) if step.map else None
+        if mapping is not None and mapping.content is not None and mapping.content.to == contract:
+            names.add(step.id)
+    for text in _texts_of(spec):
+        for use in _uses(_value(text, ROOT, {"root": ROOT})[0]):
+            if use.steps and use.steps[0] in names:
+                yield Use(use.mark, use.kind, use.steps[1:], use.whole)
+
+
+def _texts_of(spec: shape.Integration) -> Iterator[shape.Value]:
+    """Every value of a spec that reads its scope."""
+    receive = spec.receive
+    yield from (value for value in (receive.when, receive.id, receive.key) if value is not None)
+    for step in spec.steps:
+        yield from (value for value in (step.when, step.from_, step.input, step.once) if value is not None)
+        if step.hold is not None:
+            yield shape.Filled(template=step.hold.reason)
+
+
+_Reads = list[tuple[shape.Written, Read]]
+
+
+def _value(value: shape.Value, current: Origins, variables: Variables) -> tuple[_Reads, Origins]:
+    """What a value reads, and where it comes from itself as far as it is not made anew."""
+    if isinstance(value, shape.Expression):
+        return _text(value, current, variables)
+    if isinstance(value, shape.Converted):
+        reads, origins = _text(value.from_, current, variables)
+        for text in (value.money, value.decimal, value.from_unit):
+            reads += _text(text, current, variables)[0] if text is not None else []
+        return reads, origins
+    if isinstance(value, shape.Filled):
+        return _text(value.template, current, variables)
+    if isinstance(value, shape.Items):
+        reads, origins = _text(value.each, current, variables)
+        # That there is a list is read; of its items only what the fields read.
+        reads = [(text, Read(read.offset, read.steps, whole=False)) for text, read in reads]
+        variables = {"root": ROOT, **variables, "parent": current, "index": NOWHERE}
+        return reads + _fields(value.fields, elements(origins), variables), NOWHERE
+    return _fields(value.fields, current, variables) if isinstance(value, shape.Object) else [], NOWHERE
+
+
+def _fields(fields: Mapping[str, shape.Value], current: Origins, variables: Variables) -> _Reads:
+    return [read for value in fields.values() for read in _value(value, current, variables)[0]]
+
+
+def _text(text: shape.Written, current: Origins, variables: Variables) -> tuple[_Reads, Origins]:
+    try:
+        if isinstance(text, shape.Template):
+            return [(text, read) for read in template_places(text.text, current, variables)], NOWHERE
+        reads, origins = expression_places(text.text, current, variables)
+    except LanguageError:  # which is a fault already
+        return [], NOWHERE
+    return [(text, read) for read in reads], origins
+
+
+def _uses(reads: _Reads) -> Iterator[Use]:
+    for text, read in reads:
+        steps = tuple(_EACH[step] if isinstance(step, Every) else step for step in read.steps)
+        yield Use(text.at(read.offset), "reads", steps, read.whole)
+
+
+_EACH = {Every.ITEM: Each.ITEM, Every.FIELD: Each.FIELD}
+
+
+# ── writes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _written(document: Document, fields: Mapping[str, shape.Value], path: str, steps: Path) -> Iterator[Use]:
+    """The fields of a target: itself, made of others, and each of these."""
+    yield Use(document.mark(path), "writes", steps, whole=False)
+    for name, value in fields.items():
+        at, below = f"{path}.{name}", (*steps, name)
+        if isinstance(value, shape.Object):
+            yield from _written(document, value.fields, f"{at}.fields", below)
+        elif isinstance(value, shape.Items):
+            yield Use(document.mark(at), "writes", below, whole=False)
+            yield from _written(document, value.fields, f"{at}.fields", (*below, Each.ITEM))
+        else:
+            yield Use(document.mark(at), "writes", below, whole=True)
