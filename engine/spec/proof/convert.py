@@ -7,7 +7,7 @@ money, decimal, number. A key of a value that this file does not know makes it a
 from dataclasses import fields
 from typing import Final, NamedTuple
 
-from engine.contract.kind import (
+from engine.contract.static.kind import (
     BOOLEAN,
     INTEGER,
     NEVER,

@@ -9,7 +9,7 @@ so that one mistake is told once. Nothing here knows where the text stands.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from engine.contract.kind import (
+from engine.contract.static.kind import (
     ANYTHING,
     BOOLEAN,
     INTEGER,
@@ -31,7 +31,7 @@ from engine.contract.kind import (
     values_of,
     without,
 )
-from engine.contract.value_kind import kind_of_value
+from engine.contract.static.of_value import kind_of_value
 from engine.language import tree
 from engine.language.errors import Problem
 from engine.language.functions import FUNCTIONS, fault_of

@@ -8,8 +8,8 @@ Refuses to look deeper than `DEPTH_MAX` levels.
 from dataclasses import dataclass
 from typing import Final
 
-from engine.contract.kind import LIST, OBJECT, TEXT, Kind, item_of
-from engine.contract.value_kind import refused
+from engine.contract.static.kind import LIST, OBJECT, TEXT, Kind, item_of
+from engine.contract.static.of_value import refused
 from engine.spec.proof.words import converting, describe, listed
 from engine.spec.workspace import closest
 

@@ -7,7 +7,7 @@ One entry per function of `engine.language.functions`; a function without one gi
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from engine.contract.kind import (
+from engine.contract.static.kind import (
     ANYTHING,
     BOOLEAN,
     FRACTION,

@@ -5,7 +5,7 @@ to be what the contract says also where `when`, `id` and `key` read it, which is
 that reads what no good body has is wrong there, too.
 """
 
-from engine.contract.kind import (
+from engine.contract.static.kind import (
     ANYTHING,
     INTEGER,
     NEVER,

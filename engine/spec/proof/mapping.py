@@ -8,8 +8,8 @@ the run, which has an answer for it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.contract.kind import LIST, NULL, OBJECT, UNTOLD, Kind, item_of, join, list_of, without
-from engine.contract.value_kind import Refusal, kind_of_value, refusal, refused
+from engine.contract.static.kind import LIST, NULL, OBJECT, UNTOLD, Kind, item_of, join, list_of, without
+from engine.contract.static.of_value import Refusal, kind_of_value, refusal, refused
 from engine.spec import shape
 from engine.spec.proof.convert import convert
 from engine.spec.proof.fit import OTHERWISE, misfit, uncovered

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from engine.contract.kind import ANYTHING, INTEGER, KNOWN, OBJECT, UNTOLD, Declared, Kind, Later, known
-from engine.contract.schema_kind import kind_of_schema
+from engine.contract.static.kind import ANYTHING, INTEGER, KNOWN, OBJECT, UNTOLD, Declared, Kind, Later, known
+from engine.contract.static.of_schema import kind_of_schema
 from engine.errors import Fault, Mark
 from engine.language.errors import LanguageError, Problem
 from engine.language.parser import parse

@@ -6,7 +6,7 @@ hole shows texts, numbers, true and false, and nothing else.
 
 from dataclasses import dataclass
 
-from engine.contract.kind import (
+from engine.contract.static.kind import (
     ANYTHING,
     BOOLEAN,
     KNOWN,
@@ -20,7 +20,7 @@ from engine.contract.kind import (
     join,
     without,
 )
-from engine.contract.value_kind import kind_of_value
+from engine.contract.static.of_value import kind_of_value
 from engine.language import template_tree as tree
 from engine.language.errors import Problem
 from engine.spec.proof.expression import Inference

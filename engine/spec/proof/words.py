@@ -1,6 +1,6 @@
 """What a proof found, in words: kinds described, and the mend that goes with a mistake."""
 
-from engine.contract.kind import (
+from engine.contract.static.kind import (
     BOOLEAN,
     FRACTION,
     INTEGER,

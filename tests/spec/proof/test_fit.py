@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.contract.kind import Kind
-from engine.contract.schema_kind import kind_of_schema
+from engine.contract.static.kind import Kind
+from engine.contract.static.of_schema import kind_of_schema
 from engine.spec.proof.fit import misfit, uncovered
 
 

@@ -6,8 +6,8 @@ import pytest
 from spec.minimal import MAPPING, SOURCE, TARGET, read, told
 from spec.proof.shop import edited, with_field
 
-from engine.contract.kind import PARTS_MAX, Kind, text_of
-from engine.contract.schema_kind import kind_of_schema
+from engine.contract.static.kind import PARTS_MAX, Kind, text_of
+from engine.contract.static.of_schema import kind_of_schema
 from engine.language.parser import parse
 from engine.spec.proof import prover
 from engine.spec.proof.expression import STEPS_MAX, Inference, Steps

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from spec.proof.generated import CONTRACTS, FORMS, SCALARS, Contract, claimed, expression, sources
 
 from engine.contract import compile_contract
-from engine.contract.kind import EVERY_TYPE, INTEGER, NULL, Kind, without
-from engine.contract.schema_kind import kind_of_schema
-from engine.contract.value_kind import refusal
+from engine.contract.static.kind import EVERY_TYPE, INTEGER, NULL, Kind, without
+from engine.contract.static.of_schema import kind_of_schema
+from engine.contract.static.of_value import refusal
 from engine.errors import Mark
 from engine.language import ExpressionError, LanguageError, Resources, TextTable, compile_value, tree
 from engine.language.expression import Expression

@@ -7,7 +7,7 @@ from contract.test_schema_suite import cases
 from real import real_data
 
 from engine.contract import ContractError, compile_contract
-from engine.contract.kind import (
+from engine.contract.static.kind import (
     ANYTHING,
     BOOLEAN,
     FRACTION,
@@ -33,8 +33,8 @@ from engine.contract.kind import (
     truthy,
     words_of,
 )
-from engine.contract.schema_kind import IN_PLACE_MAX, SUBSCHEMAS_MAX, kind_of_schema
-from engine.contract.value_kind import kind_of_value, refusal, type_of
+from engine.contract.static.of_schema import IN_PLACE_MAX, SUBSCHEMAS_MAX, kind_of_schema
+from engine.contract.static.of_value import kind_of_value, refusal, type_of
 
 ORDER = {
     "type": "object",

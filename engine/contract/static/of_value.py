@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from engine.contract.kind import (
+from engine.contract.schema import Contract, compile_contract
+from engine.contract.static.kind import (
     FALSE,
     FRACTION,
     INTEGER,
@@ -28,7 +29,6 @@ from engine.contract.kind import (
     item_of,
     words_of,
 )
-from engine.contract.schema import Contract, compile_contract
 from engine.contract.violations import path_text, sentence
 
 LITERAL_DEPTH_MAX: Final = 64

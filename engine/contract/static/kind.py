@@ -3,7 +3,7 @@
 A kind admits every value the schema admits, and perhaps more: where saying it exactly would cost too much (a pattern
 over names, a condition, a union of a hundred objects) it says less, never more. So "holds no text" is a proof, and
 "holds a text" a possibility. Objects are looked into name by name and only when asked, which is what lets a recursive
-schema be a kind. Nothing here reads a schema (`schema_kind`) or a value (`value_kind`).
+schema be a kind. Nothing here reads a schema (`of_schema`) or a value (`of_value`).
 """
 
 from collections.abc import Callable, Iterable, Mapping

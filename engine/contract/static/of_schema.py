@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from engine.contract.kind import (
+from engine.contract.static.kind import (
     ANY_MEMBERS,
     ANYTHING,
     BOOLEAN,
@@ -33,7 +33,7 @@ from engine.contract.kind import (
     known,
     meet,
 )
-from engine.contract.value_kind import type_of
+from engine.contract.static.of_value import type_of
 
 IN_PLACE_MAX: Final = 32
 """How many subschemas deep one value is followed through `$ref`, `allOf` and their like."""
