@@ -15,6 +15,7 @@ from engine.run.live import LiveSystem, live_systems
 from engine.spec import shape
 from engine.spec.compile import compile_workspace
 from engine.spec.plan import CallStep, Plan
+from engine.spec.proof import prove
 from engine.spec.resolve import resolve
 from engine.spec.workspace import Workspace, read_workspace
 from engine.wire.files import find_zone, read_files
@@ -58,7 +59,9 @@ def check(files: Mapping[str, bytes]) -> Checked:
 
 def check_read(workspace: Workspace, faults: list[Fault]) -> Checked:
     """The same of a workspace that was read with these faults."""
-    return Checked(workspace, in_order([*faults, *resolve(workspace, find_zone)]), in_order(examine(workspace)))
+    known = [*faults, *resolve(workspace, find_zone)]
+    proof = prove(workspace, known)
+    return Checked(workspace, in_order([*known, *proof.faults]), in_order([*examine(workspace), *proof.findings]))
 
 
 def grave(checked: Checked) -> tuple[Fault, ...]:

@@ -26,6 +26,9 @@ FOLDERS: tuple[tuple[str, str, Any], ...] = (
 )
 FILE_BYTES_MAX = 16 << 20
 """A larger file is a fault, and whoever hands files in need hand in no more of it than one byte beyond."""
+COMPARED_MAX = 200
+"""How many names a misspelled one is compared with, those first that begin like it and are about as long: comparing
+two takes up to 100 us."""
 MODELS, TABLES, RECORDINGS = "charter/models/", "charter/tables/", "recordings/"
 
 
@@ -44,6 +47,16 @@ class Document:
 
     def mark(self, path: str) -> Mark:
         """Where the node at `path` (`steps[2].call`) stands; the nearest node above it that exists."""
+        return self.nearest(path).mark
+
+    def key_mark(self, path: str, name: str) -> Mark:
+        """Where the key `name` of the mapping at `path` stands; that mapping where it has none."""
+        node = self.nearest(path)
+        keys = (key for key, _ in node.entries if key.text == name) if isinstance(node, yaml.Mapping) else ()
+        return next(iter(keys), node).mark
+
+    def nearest(self, path: str) -> yaml.Node:
+        """The node at `path`, or the nearest above it that exists."""
         node = self.node
         for part in parts(path):
             if isinstance(node, yaml.Mapping):
@@ -58,7 +71,7 @@ class Document:
             if not below:
                 break
             node = below[0]
-        return node.mark
+        return node
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +249,10 @@ def read_named_table(reader: Reader, file: str, raw: bytes, tables: dict[str, Ta
 def closest(name: str, known: Iterable[str], what: str) -> str:
     """The mend for a name that does not exist."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    alike = names
+    if len(names) > COMPARED_MAX:
+        alike = sorted(names, key=lambda each: (each[:1] != name[:1], abs(len(each) - len(name))))[:COMPARED_MAX]
+    close = get_close_matches(name, alike, n=1, cutoff=0.5)
     if close:
         return f"did you mean `{close[0]}`?"
     return f"{what}: {', '.join(names[:12])}" if names else f"there are no {what} yet"

@@ -301,7 +301,7 @@ def test_a_body_that_breaks_the_contract_is_quarantined_with_path_and_rule_but_n
 
 def test_a_result_that_breaks_its_contract_is_quarantined() -> None:
     mapping = FILES["mappings/order.yaml"].replace(
-        "total_minor: {from: total, money: currency}", "total_minor: {value: -1}"
+        "total_minor: {from: total, money: currency}", "total_minor: {from: 'number - `3`', number: integer}"
     )
     stage = Stage(files={**FILES, "mappings/order.yaml": mapping})
     stage.arrive()
@@ -321,7 +321,7 @@ def test_a_skipped_step_gives_null_to_those_that_read_it() -> None:
 
 
 def test_an_identity_that_gives_nothing_is_quarantined_before_the_call() -> None:
-    stage = Stage(files=spec("once: order.id", "once: order.nothing"))
+    stage = Stage(files=spec("once: order.id", "once: headers.nothing"))
     stage.arrive()
     stage.run()
     assert (stage.status(), stage.sent) == ("quarantined", [])

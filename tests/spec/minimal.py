@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from engine.errors import Fault
+from engine.spec.proof import prove
 from engine.spec.resolve import resolve
 from engine.spec.workspace import Workspace, read_workspace
 from engine.wire.files import find_zone
@@ -59,8 +60,8 @@ operations:
 credentials:
   ERP_TOKEN: {scopes: [orders], rotated: 2026-11-01, rotate_every: 90d}
 """,
-    SOURCE: "type: object\nproperties: {id: {type: integer}}\n",
-    TARGET: "type: object\nproperties: {id: {type: string}}\n",
+    SOURCE: "type: object\nproperties: {id: {type: integer}}\nadditionalProperties: true\n",
+    TARGET: "type: object\nproperties: {id: {type: string}}\nadditionalProperties: true\n",
     TABLE: "theirs,ours,note\npaid,settled,\nvoided,void,\n",
     MAPPING: """\
 mapping: shop-order
@@ -127,6 +128,7 @@ def read(files: Mapping[str, str | bytes]) -> tuple[Workspace, list[Fault]]:
     """The workspace, and every fault of reading and resolving it, in the order of the files."""
     workspace, faults = read_workspace({name: to_bytes(content) for name, content in files.items()})
     faults += resolve(workspace, find_zone)
+    faults += prove(workspace, faults).faults
     return workspace, sorted(faults, key=place)
 
 

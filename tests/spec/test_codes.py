@@ -17,7 +17,7 @@ CHECKED_WHEN_READ = ("lexer.py", "parser.py", "scope.py", "template_parser.py")
 SOURCES = [
     path for path in sorted(ENGINE.rglob("*.py")) if "language" not in path.parts or path.name in CHECKED_WHEN_READ
 ]
-MAKERS = {"Fault": 0, "fault": 0, "stop": 0, "finding": 0, "Problem": 1, "exists": 0}
+MAKERS = {"Fault": 0, "fault": 0, "stop": 0, "finding": 0, "Problem": 1, "exists": 0, "Misfit": 0, "fault_at": 1}
 """What makes a fault, and which of its arguments is the code."""
 CODE = re.compile(r"[a-z]+(-[a-z]+)*")
 

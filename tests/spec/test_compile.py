@@ -98,6 +98,7 @@ def test_steps_name_the_tables_they_may_look_something_up_in_and_the_plan_has_th
             "let:\n  shop: {from: shop, table: shops, optional: true}\nfields:\n"
             "  lines: {each: lines, fields: {sku: {from: sku, table: skus}, deep: {fields: {x: {from: y, table: skus}}}}}\n",
         ),
+        "charter/models/shop/order@1.yaml": FILES["charter/models/shop/order@1.yaml"] + "additionalProperties: true\n",
         "charter/systems/erp.yaml": FILES["charter/systems/erp.yaml"].replace(
             "query: {external_id: input.external_id}", "query: {external_id: {from: input.external_id, table: ids}}"
         ),

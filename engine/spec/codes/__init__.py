@@ -11,10 +11,11 @@ from engine.spec.codes.files import FILES
 from engine.spec.codes.findings import FINDINGS
 from engine.spec.codes.functions import PAGES, FunctionPage
 from engine.spec.codes.language import LANGUAGE
+from engine.spec.codes.proof import PROOF
 
 __all__ = ["Explanation", "FunctionPage", "all_codes", "all_functions", "explain", "explain_function"]
 
-BOOK = {page.code: page for page in (*FILES, *DIALECT, *LANGUAGE, *FINDINGS)}
+BOOK = {page.code: page for page in (*FILES, *DIALECT, *LANGUAGE, *PROOF, *FINDINGS)}
 
 
 def explain(code: str) -> Explanation | None:
