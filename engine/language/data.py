@@ -5,8 +5,8 @@ function. Everything that walks a document spends from a `Budget` and keeps its 
 large nor a deep document can hang or overflow the interpreter.
 """
 
-import json
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Protocol
 
 from engine.language.exact import BoundsError, is_number, number_text
@@ -120,7 +120,7 @@ def _write(value: object, append: _Append, budget: Budget, depth: int) -> None:
     budget.spend(1)
     if isinstance(value, str):
         budget.spend(len(value) // 16)
-        append(json.dumps(value, ensure_ascii=False))
+        append(encode_basestring(value))
     elif value is None or isinstance(value, bool):
         append({None: "null", True: "true", False: "false"}[value])
     elif is_number(value):
@@ -134,10 +134,11 @@ def _write(value: object, append: _Append, budget: Budget, depth: int) -> None:
             _write(item, append, budget, depth + 1)
         append("]")
     elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        budget.spend(sum(map(len, value)) // 16)
         append("{")
         for index, key in enumerate(sorted(value)):
             append("," if index else "")
-            append(json.dumps(key, ensure_ascii=False) + ":")
+            append(encode_basestring(key) + ":")
             _write(value[key], append, budget, depth + 1)
         append("}")
     else:
