@@ -219,9 +219,8 @@ class _Drawing:
         required = {name for rules in way for name in rules.get("required", ())}
         written = {name: None for rules in way for name in (*rules.get("properties", ()), *rules.get("required", ()))}
         needs = [rules["dependentRequired"] for rules in way if "dependentRequired" in rules]
-        named = self.checked(
-            tuple({"propertyNames": rules["propertyNames"]} for rules in way if "propertyNames" in rules)
-        )
+        about_names = tuple({"propertyNames": rules["propertyNames"]} for rules in way if "propertyNames" in rules)
+        named = self.checked(about_names) if about_names else None
         fields = {
             name: found
             for name in written
