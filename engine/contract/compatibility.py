@@ -21,8 +21,8 @@ from engine.contract.violations import path_text
 
 CHANGES_MAX: Final = 500
 """More changes than that are another contract, not another version of one."""
-LEVELS_MAX: Final = 40
-"""How deep in a document two schemas are compared."""
+LEVELS_MAX: Final = 60
+"""How deep two schemas are compared: levels of a document, and alternatives within alternatives."""
 BEYOND: Final = "the schemas differ in more, or more deeply, than is compared"
 VALUES_SHOWN_MAX: Final = 5
 SHOWN_CHARS_MAX: Final = 60
@@ -152,7 +152,7 @@ class _Walk:
         if key in self._open and len(self._open[key]) < len(path):
             self.again.append((path, self._open[key]))
             return
-        if key in self._open or len(path) > LEVELS_MAX:
+        if key in self._open or len(self._open) >= LEVELS_MAX:
             raise Exhausted
         self._open[key] = path
         if old.nothing or new.nothing:
@@ -262,8 +262,8 @@ class _Walk:
         first = max(sides.old.first_items, sides.new.first_items)
         limits = [kind.strongest("maxItems", min) for kind in (sides.old, sides.new)]
         for number in range(first + 1):
-            if all(limit is not None and number >= limit for limit in limits):
-                return  # neither side ever has so many
+            if any(limit is not None and number >= limit for limit in limits):
+                return  # one side never has so many, and where the other has, its limit is a change by itself
             step = number if number < first else Each.ITEM
             self.kinds(sides.old.item(number), sides.new.item(number), (*sides.path, step))
 

@@ -23,6 +23,7 @@ from engine.contract.references import (
     Place,
     References,
     Step,
+    join,
     subschemas,
     top,
     under,
@@ -108,7 +109,10 @@ class Document:
         self._stated: dict[tuple[Step, ...], tuple[Rule, ...]] = {}
 
     @cached_property
-    def checkers(self) -> jsonschema_rs.ValidatorMap:
+    def checkers(self) -> jsonschema_rs.ValidatorMap | None:
+        """A checker by JSON Pointer; None where a `$dynamicRef` makes a schema mean another thing by itself."""
+        if any("$dynamicRef" in place.schema for place in self.references.places if isinstance(place.schema, dict)):
+            return None
         return jsonschema_rs.validator_map_for(self._schema, **OPTIONS)
 
     def stated(self, part: "Part") -> "tuple[Rule, ...]":
@@ -166,7 +170,8 @@ class Part:
         """Whether the checker takes a value for it; None where it cannot say."""
         if not isinstance(self.schema, dict):
             return self.schema is not False
-        checker = self.document.checkers.get(self.place.pointer)
+        checkers = self.document.checkers
+        checker = None if checkers is None else checkers.get(self.place.pointer)
         try:
             return None if checker is None else checker.is_valid(value)
         except ValueError:
@@ -338,7 +343,7 @@ def _of_references(part: Part) -> _Made:
     if "$dynamicRef" in schema:
         yield "$dynamicRef", None
     if "$ref" in schema and part.document.references.is_built_in(part.place, schema["$ref"]):
-        yield "$ref", schema["$ref"].encode()
+        yield "$ref", join(part.place.base, schema["$ref"]).encode()
     for keyword in ("unevaluatedProperties", "unevaluatedItems"):
         left = part.maybe(keyword)
         if left is None:

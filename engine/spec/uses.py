@@ -77,11 +77,13 @@ def reach(workspace: Workspace, old: str | None, new: str | None, comparison: Co
         used = list(uses(workspace, contract)) if contract is not None else []
         for use, changes in reached(comparison, used):
             by_forward = (use.kind == "writes") != uses_old
-            holds = all(change.forward if by_forward else change.backward for change in changes)
-            lacking = [change.path for change in changes if len(change.steps) > len(use.steps)]
-            if use.kind == "writes" and not use.whole and lacking:
-                found |= dict.fromkeys(Reach(use.mark, "lacks", path, holds) for path in lacking)
-            else:
+            lacking = [] if use.whole else [change for change in changes if len(change.steps) > len(use.steps)]
+            for change in lacking:
+                holds = change.forward if by_forward else change.backward
+                found[Reach(use.mark, "lacks", change.path, holds)] = None
+            told = [change for change in changes if change not in lacking]
+            if told:
+                holds = all(change.forward if by_forward else change.backward for change in told)
                 found[Reach(use.mark, use.kind, written(use.steps), holds)] = None
     return sorted(found, key=lambda each: (each.mark.file, each.mark.line, each.mark.column, each.kind, each.path))
 

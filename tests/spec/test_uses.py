@@ -127,6 +127,12 @@ def test_a_required_field_that_nothing_writes_is_lacking_where_it_would_stand() 
     assert lacking == [(7, "vat", False), (13, "lines[*].weight", False)]
 
 
+def test_a_line_that_lacks_something_may_be_reached_itself_too() -> None:
+    new = {**OLD, "required": ["id", "vat"], "minProperties": 3, "properties": {**OLD["properties"], "vat": {}}}
+    found = reach(workspace(), "canonical/order@1", "canonical/order@1", compare(OLD, new))
+    assert [(each.kind, each.path) for each in found if each.mark.line == 7][:2] == [("lacks", "vat"), ("writes", "")]
+
+
 def test_other_fields_refused_reach_only_what_the_schema_does_not_name() -> None:
     open_ = {**OLD, "properties": {"id": {}, "total": {}}, "additionalProperties": True}
     closed = {**open_, "additionalProperties": False}
