@@ -178,6 +178,7 @@ def engine(partner_port: int, workers: int = 64) -> Iterator[Engine]:
         environment = {
             "WAYBILL_SECRET_SHOPIFY_WEBHOOK_SECRET": SECRET.decode(),
             "WAYBILL_SECRET_STRIPE_WEBHOOK_SECRET": "whsec-of-decent-length",
+            "WAYBILL_SECRET_RELAY_WEBHOOK_SECRET": "relay-secret-of-decent-length",
             "WAYBILL_SECRET_ERP_TOKEN": "erp-token-for-bench",
             "WAYBILL_SECRET_LEDGER_TOKEN": "ledger-token-for-bench",
             "ERP_URL": f"http://127.0.0.1:{partner_port}",

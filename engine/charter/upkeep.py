@@ -58,11 +58,15 @@ def unused(workspace: Workspace) -> Iterator[Fault]:
 
 
 def contract_outgrown(workspace: Workspace) -> Iterator[Fault]:
-    """Two versions of one contract stand side by side, the newer takes less, and somebody still uses the older."""
-    versions: dict[str, list[str]] = {}
+    """Two versions of one contract stand side by side, the newer takes less, and somebody still uses the older.
+
+    Versions that are counted in another way (`v0` and `2026-01-01`) are another API's, and neither is the newer one.
+    """
+    versions: dict[tuple[str, str], list[str]] = {}
     for name, document in workspace.models.items():
         if document.content is not None:
-            versions.setdefault(name.rpartition("@")[0], []).append(name)
+            contract, _, version = name.rpartition("@")
+            versions.setdefault((contract, version.rstrip("0123456789.-")), []).append(name)
     for names in versions.values():
         *older, newest = sorted(names, key=version_order)
         for name in older:

@@ -31,7 +31,7 @@ from harness.demo.verdict import Verdict, judge
 from harness.demo.view import Picture, View, tell_verdict
 from harness.faults import seeded
 
-SECRETS = ("ERP_TOKEN", "LEDGER_TOKEN", "SHOPIFY_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET")
+SECRETS = ("ERP_TOKEN", "LEDGER_TOKEN", "RELAY_WEBHOOK_SECRET", "SHOPIFY_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET")
 PARTNERS = ("erp", "ledger")
 FAULTS = (
     "slow=0.25,slow_least_s=0.05,slow_most_s=0.6,throttle=0.05,error_before=0.04,error_after=0.03,cut_before=0.02,"

@@ -61,6 +61,7 @@ NEWER = {
     "a wider one": ("2", "properties: {id: {type: [string, integer]}}\n", False),
     "the same": ("2", "type: object\nproperties: {id: {type: string}}\n", False),
     "a version before the one in use": ("0", "required: [id]\n", False),
+    "one that is counted in another way": ("v2", "required: [id]\n", False),
     "one with faults of its own": ("2", "type: strin\n", False),
 }
 

@@ -150,8 +150,10 @@ def test_what_try_cannot_find_is_named_with_what_there_is(
 ) -> None:
     monkeypatch.chdir(shop)
     event = "recordings/stripe/charge-succeeded.json"
+    integrations = sorted(path.stem for path in (shop / "specs").iterdir())
+    assert {SHOPIFY, STRIPE} < set(integrations)
     cases = {
-        ("nothing", event): f"there is no integration `nothing` in .; there are: {SHOPIFY}, {STRIPE}",
+        ("nothing", event): f"there is no integration `nothing` in .; there are: {', '.join(integrations)}",
         ("specs/nothing.yaml", event): "there is no file specs/nothing.yaml",
         (
             "mappings/shopify-order.yaml",
