@@ -6,6 +6,7 @@ over names, a condition, a union of a hundred objects) it says less, never more.
 schema be a kind. Nothing here reads a schema (`of_schema`) or a value (`of_value`).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -95,11 +96,21 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Composed:
-    """Members put together of several; `size` counts what is declared in all of them."""
+class Composed(ABC):
+    """Members put together of several; `size` counts all that they are put together of. What was found is kept."""
 
     inner: "tuple[Members, ...]"
     size: int
+    _found: dict[str, Found] = field(default_factory=dict, repr=False)
+
+    def find(self, name: str) -> Found:
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = self._find(name)
+        return found
+
+    @abstractmethod
+    def _find(self, name: str) -> Found: ...
 
     def names(self) -> frozenset[str]:
         return frozenset().union(*(each.names() for each in self.inner))
@@ -113,7 +124,7 @@ class Either(Composed):
 
     __slots__ = ()
 
-    def find(self, name: str) -> Found:
+    def _find(self, name: str) -> Found:
         found = [each.find(name) for each in self.inner]
         kind = join(each.kind for each in found)
         return Found(kind, all(each.always for each in found), max(each.known for each in found))
@@ -133,7 +144,7 @@ class Both(Composed):
 
     __slots__ = ()
 
-    def find(self, name: str) -> Found:
+    def _find(self, name: str) -> Found:
         found = [each.find(name) for each in self.inner]
         kind = ANYTHING
         for each in found:
@@ -154,7 +165,7 @@ class Merged(Composed):
 
     __slots__ = ()
 
-    def find(self, name: str) -> Found:
+    def _find(self, name: str) -> Found:
         kinds: list[Kind] = []
         known, always = UNKNOWN, False
         for layer in reversed(self.inner):
