@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.cli.formats import shown
+from engine.clock import SystemClock
 from engine.contract.body import BodyError, decode_body, encode_json
 from engine.errors import UserError
 from engine.language.trace import TracedField, trace_mapping
@@ -149,7 +149,7 @@ def trace_step(loaded: Loaded, name: str, source: object) -> list[TracedField]:
     mapping: shape.Mapping = loaded.workspace.mappings[name].content
     fields = {name: to_value(value) for name, value in mapping.fields.items()}
     let = {name: to_value(value) for name, value in mapping.let.items()}
-    return list(trace_mapping(fields, let, loaded.resources, source, time.perf_counter))
+    return list(trace_mapping(fields, let, loaded.resources, source, SystemClock().monotonic))
 
 
 def traced_field(field: TracedField) -> dict[str, object]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from engine.charter.look import charters, finding, integrations, system_of, values
-from engine.contract.compatibility import Change, compare
+from engine.contract.versions.compatibility import Change, compare
 from engine.errors import Fault, Mark
 from engine.spec import shape
 from engine.spec.uses import users

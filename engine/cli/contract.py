@@ -23,9 +23,9 @@ from typing import Any
 from engine.cli import FAILED, HELD
 from engine.cli.formats import plural, shown
 from engine.contract.body import BodyError, decode_body
-from engine.contract.compatibility import Comparison, compare
-from engine.contract.outline import outline
 from engine.contract.schema import check_schema
+from engine.contract.versions.compatibility import Comparison, compare
+from engine.contract.versions.outline import outline
 from engine.errors import Fault, FaultyWorkspace, Mark, UserError
 from engine.spec import yaml
 from engine.spec.uses import Reach, reach, users

@@ -11,12 +11,10 @@ Checks
     references.py     where the references of a schema lead
     telling.py        what breaks a contract, within a bound
     violations.py     errors → words
-Versions
-    compatibility.py  two schemas → what changed, backward and forward
-    facets.py         a schema → the rules it states
-    kinds.py          rules → all documents that keep them
-    subsumption.py    kind ⊆ kind, proven or not
-    outline.py        a contract's fields, for people
+    drift.py          what a contract does not know
+More about schemas
+    versions/         two schemas → what changed, backward and forward
+    static/           a schema → what a value can be, for proofs
 """
 
 from engine.contract.body import (
@@ -27,7 +25,6 @@ from engine.contract.body import (
     encode_json,
     same_json,
 )
-from engine.contract.compatibility import Change, Comparison, compare
 from engine.contract.dialect import SchemaProblem
 from engine.contract.extract import compile_extractor
 from engine.contract.schema import Contract, ContractError, check_schema, compile_contract
@@ -36,15 +33,12 @@ from engine.contract.violations import Violation
 __all__ = [
     "BodyError",
     "BodyLimits",
-    "Change",
-    "Comparison",
     "Contract",
     "ContractError",
     "SchemaProblem",
     "Violation",
     "canonical_json",
     "check_schema",
-    "compare",
     "compile_contract",
     "compile_extractor",
     "decode_body",

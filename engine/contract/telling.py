@@ -13,8 +13,8 @@ from typing import Any, Final
 import jsonschema_rs
 
 from engine.contract.dialect import OPTIONS, matches
-from engine.contract.facets import ALONE
 from engine.contract.references import Place, References, Step, top, under
+from engine.contract.versions.facets import ALONE
 from engine.contract.violations import Violation, path_text, rule_text, sentence, violation
 
 LOOKS_TOLD_IN_FULL_MAX: Final = 20_000

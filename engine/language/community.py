@@ -110,8 +110,8 @@ def _url_query(frame: Frame, url: str) -> Json:
     """The query's parameters as an object of texts, decoded; of a name that stands twice the first value wins.
 
     As the URL Standard (WHATWG) reads forms: `&` alone separates, `+` is a space, what is no escape stays as it is, and
-    bytes that are no UTF-8 become U+FFFD. The URL may be relative; the fragment is no part of the query. A name without
-    `=` has the empty text. Without `?` the object is empty.
+    bytes that are no UTF-8 become U+FFFD, as U+0000 does, which no body may hold. The URL may be relative; the fragment
+    is no part of the query. A name without `=` has the empty text. Without `?` the object is empty.
     """
     spend_text(frame, len(url))
     query = url.partition("#")[0].partition("?")[2]
@@ -120,8 +120,12 @@ def _url_query(frame: Frame, url: str) -> Json:
     for piece in query.split("&"):
         if piece:
             name, _, value = piece.partition("=")
-            result.setdefault(unquote_plus(name), unquote_plus(value))
+            result.setdefault(_decoded(name), _decoded(value))
     return result
+
+
+def _decoded(piece: str) -> str:
+    return unquote_plus(piece).replace("\0", "\ufffd")
 
 
 def _normalize(frame: Frame, text: str, form: str = "NFC") -> Json:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.contract.compatibility import Change, Comparison, Each, Others, Path, written
+from engine.contract.versions.compatibility import Change, Comparison, Each, Others, Path, written
 from engine.errors import Mark
 from engine.language import LanguageError
 from engine.language.places import NOWHERE, Every, Origin, Origins, Read, elements, expression_places, template_places

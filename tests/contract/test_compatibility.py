@@ -13,11 +13,11 @@ from contract.pairs import DOCUMENTS, pairs
 from hypothesis import HealthCheck, assume, given, settings
 from real import ROOT, real_data
 
-from engine.contract import compatibility, subsumption
 from engine.contract.body import BodyError, decode_body
-from engine.contract.compatibility import BEYOND, CHANGES_MAX, Comparison, Each, compare, written
 from engine.contract.dialect import LINEAR
 from engine.contract.schema import ContractError, check_schema, compile_contract
+from engine.contract.versions import compatibility, subsumption
+from engine.contract.versions.compatibility import BEYOND, CHANGES_MAX, Comparison, Each, compare, written
 from engine.spec.yaml import compose, plain
 
 

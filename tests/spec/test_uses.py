@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from spec.minimal import MAPPING, MINIMAL, SPEC, edited, read
 
-from engine.contract.compatibility import compare, written
+from engine.contract.versions.compatibility import compare, written
 from engine.spec.uses import reach, users, uses
 from engine.spec.workspace import Workspace
 

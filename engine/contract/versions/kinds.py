@@ -11,7 +11,18 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
-from engine.contract.facets import ALL_TYPES, ATOMS, NUMBERS, Document, Fields, Items, Part, Rule, exact, spread
+from engine.contract.versions.facets import (
+    ALL_TYPES,
+    ATOMS,
+    NUMBERS,
+    Document,
+    Fields,
+    Items,
+    Part,
+    Rule,
+    exact,
+    spread,
+)
 
 Bound = tuple[Fraction, bool]
 """A limit of a number, and whether the limit itself is left out."""

@@ -13,10 +13,10 @@ from itertools import islice
 from typing import Any, Final
 
 from engine.contract.body import canonical_json, encode_json
-from engine.contract.facets import Document, Part, Rule, bare, plain_numbers
-from engine.contract.kinds import Kind, kind_of, type_names
 from engine.contract.schema import compile_contract
-from engine.contract.subsumption import PATTERNS_MAX, Exhausted, Prover, subsets
+from engine.contract.versions.facets import Document, Part, Rule, bare, plain_numbers
+from engine.contract.versions.kinds import Kind, kind_of, type_names
+from engine.contract.versions.subsumption import PATTERNS_MAX, Exhausted, Prover, subsets
 from engine.contract.violations import path_text
 
 CHANGES_MAX: Final = 500

@@ -19,8 +19,8 @@ import jsonschema_rs
 
 from engine.contract.body import canonical_json
 from engine.contract.dialect import OPTIONS
-from engine.contract.facets import ALONE, ATOMS, NUMBERS, Contains, Fields, Items, Part, Rule, plain_numbers
-from engine.contract.kinds import Kind, all_of, having, kind_of, typed
+from engine.contract.versions.facets import ALONE, ATOMS, NUMBERS, Contains, Fields, Items, Part, Rule, plain_numbers
+from engine.contract.versions.kinds import Kind, all_of, having, kind_of, typed
 
 STEPS_MAX: Final = 200_000
 """Questions of one comparison."""

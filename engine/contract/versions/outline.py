@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from engine.contract.compatibility import LEVELS_MAX, Each, Others, Path, written
-from engine.contract.facets import Document, Rule
-from engine.contract.kinds import Kind, kind_of, type_names
+from engine.contract.versions.compatibility import LEVELS_MAX, Each, Others, Path, written
+from engine.contract.versions.facets import Document, Rule
+from engine.contract.versions.kinds import Kind, kind_of, type_names
 from engine.contract.violations import rule_text
 
 LINES_MAX: Final = 2_000
