@@ -65,15 +65,20 @@ class FieldProblem:
     @property
     def told(self) -> str:
         """The problem in a line, with where the mapping makes the field; a missing row is mended in its table alone."""
-        if self.missing is not None or not self.where:
+        if self.missing is not None:
             return str(self)
-        if self.offset is None:
-            return f"{self} ({self.where})"
-        text = self.expression if len(self.expression) <= _SHOWN_MAX else f"{self.expression[:_SHOWN_MAX]}…"
-        return f"{self} ({self.where}, character {self.offset + 1} of `{' '.join(text.split())}`)"
+        return f"{self}{place_text(self.where, self.expression, self.offset)}"
 
 
 _SHOWN_MAX = 80
+
+
+def place_text(where: str, text: str, offset: int | None) -> str:
+    """Where in which file, to end a sentence: ` (specs/a.yaml:7, character 3 of `a + b`)`; empty for no file."""
+    if not where or offset is None:
+        return f" ({where})" if where else ""
+    shown = text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+    return f" ({where}, character {offset + 1} of `{' '.join(shown.split())}`)"
 
 
 class LanguageError(ValueError):

@@ -15,12 +15,22 @@ from engine.contract.drift import compile_drift
 from engine.contract.extract import compile_extractor
 from engine.contract.schema import Contract, compile_contract
 from engine.errors import Gone
-from engine.language import Resources, compile_expression, compile_mapping, compile_template, compile_value, paths_used
+from engine.language import (
+    ExpressionError,
+    Resources,
+    TemplateError,
+    compile_expression,
+    compile_mapping,
+    compile_template,
+    compile_value,
+    paths_used,
+)
+from engine.language.errors import place_text
 from engine.model import Effect, Request, Verdict, effect_digest
 from engine.spec import shape, yaml
 from engine.spec.plan import Bound, CallStep, HoldStep, LookupPlan, MapStep, OperationPlan, Plan, ReceivePlan, StepPlan
 from engine.spec.read import INVALID, Reader
-from engine.spec.value import expressions_of, to_value
+from engine.spec.value import expressions_of, to_value, where
 from engine.spec.workspace import Workspace
 
 NO_VARIABLES: Mapping[str, object] = {}
@@ -158,8 +168,7 @@ class Compiler:
                 self.tables(step),
             )
         assert step.hold is not None
-        reason = compile_template(step.hold.reason.text)
-        return HoldStep(step.id, when, step.hold.queue, lambda scope: reason(scope, scope), step.on_failure)
+        return HoldStep(step.id, when, step.hold.queue, template(step.hold.reason), step.on_failure)
 
     def receive(self, receive: shape.Receive) -> ReceivePlan:
         return ReceivePlan(
@@ -198,8 +207,29 @@ def bind(function: Callable[[object, Mapping[str, object]], object]) -> Bound:
 
 
 def expression(text: shape.Expression) -> Bound:
-    compiled = compile_expression(text.text)
-    return lambda scope: compiled.evaluate(scope, NO_VARIABLES)
+    evaluate = compile_expression(text.text).evaluate
+
+    def bound(scope: Mapping[str, object]) -> object:
+        try:
+            return evaluate(scope, NO_VARIABLES)
+        except ExpressionError as error:
+            message = f"{error.message}{place_text(where(text), text.text, error.offset)}"
+            raise ExpressionError(error.kind, message, error.offset, error.hint, error.code) from None
+
+    return bound
+
+
+def template(text: shape.Template) -> Bound:
+    fill = compile_template(text.text)
+
+    def bound(scope: Mapping[str, object]) -> object:
+        try:
+            return fill(scope, scope)
+        except TemplateError as error:
+            message = f"{error.message}{place_text(where(text), text.text, error.offset)}"
+            raise TemplateError(message, error.offset, error.hint) from None
+
+    return bound
 
 
 def texts(pairs: list[tuple[str, Bound]], scope: Mapping[str, object]) -> tuple[tuple[str, str], ...]:

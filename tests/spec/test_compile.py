@@ -1,12 +1,13 @@
 """Plans: what they are pinned to, and that the kept content makes the same plan again."""
 
+import re
 from collections.abc import Mapping
 
 import pytest
 from blackbox.rig import FILES
 
 from engine.errors import Gone
-from engine.language import Resources
+from engine.language import LanguageError, Resources
 from engine.run.load import check
 from engine.spec.compile import compile_content, compile_workspace
 from engine.spec.plan import CallStep, HoldStep, MapStep, Plan
@@ -131,3 +132,19 @@ def test_what_names_an_event_is_read_whole_with_the_operands_of_its_converters()
     body = plan.receive.extract(b'{"id": "1", "total": "1.50", "currency": "EUR", "more": 1}')
     assert body == {"total": "1.50", "currency": "EUR"}
     assert plan.receive.key({**scope, "body": body}) == 150
+
+
+def test_an_expression_that_fails_says_where_it_is_written() -> None:
+    plan = compiled(edited("specs/shop-orders.yaml", "  key: ", '  when: "`true` && abs(headers.x) > `0`"\n  key: '))
+    scope = {"headers": {"x": "t"}, "body": {}}
+    assert plan.receive.when is not None
+    with pytest.raises(LanguageError) as caught:
+        plan.receive.when(scope)
+    said = "abs() takes a number as its first argument, not string"
+    place = r"\(specs/shop-orders\.yaml:\d+, character 11 of ``true` && abs\(headers\.x\) > `0``\)"
+    assert re.fullmatch(f"{re.escape(said)} {place}", caught.value.message)
+    again = compile_content(plan.content, "local", RESOURCES)
+    assert again.receive.when is not None
+    with pytest.raises(LanguageError) as caught:
+        again.receive.when(scope)
+    assert caught.value.message == said, "what a kept plan is made of stands in no file any more"
