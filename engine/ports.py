@@ -40,6 +40,9 @@ class Committer(Protocol):
 
     def submit(self, verb: Verb[Item, Result], item: Item) -> Awaitable[Result]: ...
 
+    def hand_in(self, verb: Verb[Item, Result], item: Item, done: Callable[[Result | BaseException], None]) -> None:
+        """As `submit`, for who does not wait: `done` is called with the result, or with what `submit` would raise."""
+
 
 class HttpOut(Protocol):
     """Sends one request to a system and says what came of it; never raises for the network."""

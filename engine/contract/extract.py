@@ -7,6 +7,7 @@ the body: what is skipped is checked to be JSON and no more (a key given twice, 
 UTF-8 there are found by `decode_body` after the ack).
 """
 
+import re
 from collections.abc import Callable
 from itertools import takewhile
 from typing import Any
@@ -18,6 +19,10 @@ from engine.contract.body import BodyError, BodyLimits, decode_body
 
 _NOTHING = Raw(b"")
 _DEFAULTS = BodyLimits()
+
+_DIGITS_PLAIN = 19
+_PLAIN_TEXT = re.compile(rb'"[ !#-\[\]-~]{0,255}"')
+"""Printable ASCII without a quote or a backslash."""
 
 _Tree = dict[str, "_Tree"]
 _Take = Callable[[Struct], dict[str, object]]
@@ -50,6 +55,15 @@ def compile_extractor(paths: frozenset[tuple[str, ...]]) -> Callable[[bytes], ob
         return take(found)
 
     return extract
+
+
+def _leaf(raw: bytes) -> object:
+    """As `decode_body`: what nearly every id and key is, a short whole number or plain text, needs none of its care."""
+    if raw.isdigit() and len(raw) < _DIGITS_PLAIN:  # a leading nought was refused when it was skipped over
+        return int(raw)
+    if _PLAIN_TEXT.fullmatch(raw):
+        return raw[1:-1].decode()
+    return decode_body(raw)
 
 
 def _can_be_looked_for(name: str) -> bool:
@@ -88,7 +102,7 @@ def _compile(tree: _Tree) -> tuple[type[Struct], _Take]:
         for attribute, name in leaves:
             raw = getattr(found, attribute)
             if raw is not _NOTHING:
-                taken[name] = decode_body(bytes(raw))
+                taken[name] = _leaf(bytes(raw))
         for attribute, name, take_inner in branches:
             inner = getattr(found, attribute)
             if inner is not UNSET:

@@ -8,17 +8,18 @@ answer 4xx.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from engine.contract.body import BodyError, decode_body
 from engine.errors import StoreFull
 from engine.language.errors import LanguageError
-from engine.model import Arrival, Fact
+from engine.model import Arrival, Fact, Receipt
 from engine.ports import Clock, Committer, Observer
 from engine.rules.signature import Verification, verify
 from engine.rules.steps import identity_text
 from engine.spec.plan import Plan
 from engine.store import Store
-from engine.wire.answers import Answer, Inbound, problem
+from engine.wire.answers import Answer, Inbound, Reply, problem
 
 RETRY_LATER = (("Retry-After", "5"),)
 
@@ -55,7 +56,7 @@ class Intake:
         self.open = True
         self.full = False
 
-    async def __call__(self, inbound: Inbound) -> Answer:
+    def __call__(self, inbound: Inbound, reply: Reply) -> Answer | None:
         route = self.routes.get(inbound.path)
         if route is None:
             return problem(404, "nothing listens on this path")
@@ -68,22 +69,31 @@ class Intake:
             self.observe(Fact("rejected", now, {"integration": route.plan.integration}))
             return problem(401, "the request is not authentic")
         arrival = name(route.plan, inbound, now)
-        try:
-            receipt = await self.committer.submit(self.store.accept, arrival)
-        except StoreFull:
+        self.committer.hand_in(self.store.accept, arrival, partial(self.settled, route, now, reply))
+        return None
+
+    def settled(self, route: Route, began_at: int, reply: Reply, receipt: Receipt | BaseException) -> None:
+        """The append is on disk, or was refused."""
+        integration = route.plan.integration
+        if isinstance(receipt, StoreFull):
             self.full = True
-            self.observe(Fact("refused_full", now, {"integration": route.plan.integration}))
-            return problem(503, "no room for new events", RETRY_LATER)
+            self.observe(Fact("refused_full", began_at, {"integration": integration}))
+            reply(problem(503, "no room for new events", RETRY_LATER))
+            return
+        if isinstance(receipt, BaseException):
+            reply(receipt)
+            return
         self.full = False
-        self.observe(
-            Fact(receipt.verdict, now, {"integration": route.plan.integration, "took_us": self.clock.now() - now})
-        )
+        took_us = self.clock.now() - began_at
+        self.observe(Fact(receipt.verdict, began_at, {"integration": integration, "took_us": took_us}))
+        status = route.status
         if receipt.verdict == "duplicate":
-            return self.answer(
-                route, 200 if route.text is None and route.status == 202 else route.status, b"duplicate", receipt.event
-            )
+            if route.text is None and status == 202:
+                status = 200
+            reply(self.answer(route, status, b"duplicate", receipt.event))
+            return
         self.wake()
-        return self.answer(route, route.status, b"accepted", receipt.event)
+        reply(self.answer(route, status, b"accepted", receipt.event))
 
     def answer(self, route: Route, status: int, word: bytes, event: int) -> Answer:
         if route.text is not None:

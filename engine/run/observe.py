@@ -8,10 +8,11 @@ import sys
 from typing import TextIO
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from engine.model import Fact, Sighted
 from engine.rules.steps import time_text
+from engine.run.tally import Counter, Histogram
 from engine.store import Gauges
 
 LOGGED = frozenset(

@@ -4,7 +4,7 @@ This file refuses to interpret a field; it only makes them readable text, once e
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token of RFC 9110 §5.6.2."""
@@ -20,13 +20,16 @@ HOP_BY_HOP = frozenset(
 """Fields that frame or route a message; one that came from outside would let its author write a second message."""
 
 
-def lowered(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+def lowered(fields: Collection[tuple[str, str]]) -> dict[str, str]:
     """Fields under lower-case names; a repeated one is joined with ", " in the order received (RFC 9110 §5.3).
 
     aiohttp decodes UTF-8 and leaves other bytes as lone surrogates, which no JSON or database takes later: such a
     value is read again as Latin-1, the older rule, in which every byte is a character.
     """
-    plain: dict[str, str] = {}
+    plain = {name.lower(): value for name, value in fields}
+    if len(plain) == len(fields) and "".join(plain.values()).isascii():
+        return plain  # as nearly all are: no name twice, nothing to read again
+    plain = {}
     for name, value in fields:
         key = name.lower()
         text = value if value.isascii() else _text(value)

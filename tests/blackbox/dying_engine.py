@@ -22,14 +22,14 @@ def has(entries: Sequence[tuple[Any, Any]], verb: str) -> bool:
     return any(one.__name__ == verb for one, _ in entries)
 
 
-def dying(connection: Any, entries: Sequence[tuple[Any, Any]]) -> list[Any]:
+def dying(connection: Any, entries: Sequence[tuple[Any, Any]], *more: Any) -> list[Any]:
     global left
     point = sys.argv[1]
     if point == "before-record" and has(entries, "record"):
         left -= 1
         if left <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
-    results = run_group(connection, entries)
+    results = run_group(connection, entries, *more)
     if point == "after-append" and has(entries, "accept"):
         left -= 1
         if left <= 0:

@@ -43,6 +43,39 @@ def test_it_takes(paths: list[tuple[str, ...]], taken: object) -> None:
     assert compile_extractor(frozenset(paths))(ORDER) == taken
 
 
+LEAVES = {
+    "a small number": b"7",
+    "nought": b"0",
+    "eighteen digits": b"123456789012345678",
+    "nineteen digits": b"1234567890123456789",
+    "thirty digits": b"123456789012345678901234567890",
+    "a number below nought": b"-7",
+    "an exponent": b"1e3",
+    "plain text": b'"a-1 ~"',
+    "no text": b'""',
+    "digits as text": b'"007"',
+    "long text": b'"' + b"x" * 300 + b'"',
+    "text with an escape": rb'"a\"b\\c\u00e9"',
+    "text beyond ASCII": '"Köln"'.encode(),
+    "text with the last of ASCII": b'"a\x7f"',
+}
+
+
+@pytest.mark.parametrize("raw", LEAVES.values(), ids=LEAVES)
+def test_a_value_is_the_one_the_whole_body_has(raw: bytes) -> None:
+    """What is read in a short way is read the same."""
+    body = b'{"id": ' + raw + b"}"
+    taken, whole = compile_extractor(frozenset({("id",)}))(body), decode_body(body)
+    assert taken == whole
+    assert type(taken["id"]) is type(whole["id"])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("raw", [b"007", b"00", b"+7", b"7.", b'"a\tb"', b"7 8", b'"a" "b"', b"'a'"])
+def test_a_value_that_is_no_json_is_refused(raw: bytes) -> None:
+    with pytest.raises(BodyError):
+        compile_extractor(frozenset({("id",)}))(b'{"id": ' + raw + b"}")
+
+
 @pytest.mark.parametrize("name", ["order-id", "a b", "é", "1", "class", "$id", "a.b", "", "__init__", "f0", "東京"])
 def test_a_name_may_be_any_text(name: str) -> None:
     raw = json.dumps({name: {name: 1, "z": 2}, "y": 3}).encode()

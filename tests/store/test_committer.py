@@ -1,6 +1,7 @@
 """The writer thread: what is answered is on disk, groups are shared, and a full disk refuses arrivals alone."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class CountingFile(apsw.VFSFile):
 
     def xSync(self, flags: int) -> None:  # noqa: N802 — SQLite's own name
         CountingDisk.syncs += 1
+        CountingDisk.wait()
         super().xSync(flags)
 
 
@@ -31,6 +33,10 @@ class CountingDisk(apsw.VFS):
     """The real disk, and how often it was asked to make things last."""
 
     syncs = 0
+
+    @staticmethod
+    def wait() -> None:
+        """What a sync waits for."""
 
     def __init__(self) -> None:
         super().__init__("counting", "unix", makedefault=True)
@@ -121,6 +127,124 @@ def test_a_verb_that_fails_stops_everything_loudly(tmp_path: Path) -> None:
         assert [type(failure) for failure in failures] == [ZeroDivisionError]
 
     asyncio.run(run())
+
+
+def test_a_fault_in_one_who_is_told_is_loud_and_the_others_are_told(tmp_path: Path) -> None:
+    fault = ZeroDivisionError("in what was to be done next")
+
+    def failing(receipt: Any) -> None:
+        raise fault
+
+    async def run() -> None:
+        failures: list[BaseException] = []
+        path = tmp_path / "events.db"
+        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append)
+        store, told = SqliteStore(), asyncio.Queue[Any]()
+        for number, done in enumerate((told.put_nowait, failing, told.put_nowait)):
+            committer.hand_in(store.accept, arrival(f"{number}", f"{number}"), done)
+        async with asyncio.timeout(20):
+            assert [(await told.get()).event for _ in range(2)] == [1, 3]
+        await committer.close()
+        assert failures == [fault]
+
+    asyncio.run(run())
+
+
+def test_everybody_is_told_of_a_store_that_fails_and_whoever_comes_later(tmp_path: Path) -> None:
+    def broken(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+        raise ZeroDivisionError
+
+    async def run() -> None:
+        failures: list[BaseException] = []
+        path = tmp_path / "events.db"
+        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append)
+        told = asyncio.Queue[Any]()
+        for verb in (SqliteStore().accept, broken):
+            committer.hand_in(verb, arrival(), told.put_nowait)
+        async with asyncio.timeout(20):
+            assert [type(await told.get()) for _ in range(2)] == [ZeroDivisionError] * 2
+        committer.hand_in(SqliteStore().accept, arrival(), told.put_nowait)
+        assert type(told.get_nowait()) is ZeroDivisionError
+        await committer.close()
+        assert [type(failure) for failure in failures] == [ZeroDivisionError]
+
+    asyncio.run(run())
+
+
+def test_the_loop_goes_on_beside_a_group_that_takes_long(tmp_path: Path) -> None:
+    """The writer has the interpreter to itself for a while and no longer: here it waits for the loop."""
+    gate = threading.Event()
+
+    def slow(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+        return [gate.wait(20) for _ in items]
+
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+        waiting = committer.submit(slow, None)
+        asyncio.get_running_loop().call_later(0.01, gate.set)
+        assert await waiting is True
+
+    on_thread(tmp_path / "events.db", play)
+
+
+def test_the_writer_has_the_interpreter_to_itself_while_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Group after group, whether the one before was written or failed."""
+    monkeypatch.setattr("engine.store.committer.LEND_S", 60)
+    went_on = threading.Event()
+
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+        loop = asyncio.get_running_loop()
+
+        def watched(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+            went_on.clear()
+            loop.call_soon_threadsafe(went_on.set)
+            return [went_on.wait(0.05) for _ in items]
+
+        for _ in range(3):
+            assert await committer.submit(watched, None) is False
+
+    on_thread(tmp_path / "events.db", play)
+
+
+def test_the_interpreter_is_given_back_by_a_group_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.store.committer.LEND_S", 60)
+
+    def broken(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+        raise ZeroDivisionError
+
+    async def run() -> None:
+        path = tmp_path / "events.db"
+        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, lambda error: None)
+        rescue = threading.Timer(10, committer.give_back)
+        rescue.start()
+        with pytest.raises(ZeroDivisionError):
+            await committer.submit(broken, None)
+        assert rescue.is_alive(), "the loop had to be rescued"
+        rescue.cancel()
+        await committer.close()
+
+    asyncio.run(run())
+
+
+def test_the_loop_goes_on_while_the_disk_is_waited_for(
+    tmp_path: Path, disk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interpreter is given back before the commit: it is, whenever a sync has to wait for the loop to go on."""
+    gate = threading.Event()
+    passed: list[bool] = []
+    monkeypatch.setattr("engine.store.committer.LEND_S", 60)
+
+    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+        await committer.submit(store.accept, arrival("0"))
+        monkeypatch.setattr(CountingDisk, "wait", lambda: passed.append(gate.wait(20)))
+        waiting = committer.submit(store.accept, arrival("1"))
+        asyncio.get_running_loop().call_later(0.01, gate.set)
+        await waiting
+        assert passed
+        assert all(passed)
+
+    on_thread(tmp_path / "events.db", play)
 
 
 def full(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from engine.clock import SystemClock
-from engine.wire.http_server import Answer, Inbound, IntakeServer, ServerLimits, accepts_data
+from engine.wire.http_server import Answer, Inbound, IntakeServer, Reply, ServerLimits, accepts_data
 
 WAIT_S = 20  # a test that hangs fails; nothing here measures time
 
@@ -40,7 +40,7 @@ async def intake(
     handled: list[Inbound] = []
     errors: list[BaseException] = []
 
-    async def answer(inbound: Inbound) -> Answer:
+    async def answer(inbound: Inbound, _reply: Reply) -> Answer:
         handled.append(inbound)
         return await handle(inbound) if handle else Answer(202, b'{"status": "accepted"}')
 
