@@ -34,13 +34,15 @@ def init(arguments: argparse.Namespace) -> int:
     target = Path(arguments.workspace)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists and is not empty; choose a new folder")
-    for name, raw in reference_files().items():
+    files = reference_files()
+    for name, raw in files.items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(raw)
     (target / ".gitignore").write_text(IGNORED)
+    integrations = sum(name.startswith("specs/") for name in files)
     sys.stdout.write(
-        f"made {target}: two integrations, their systems, contracts, mappings and recordings\n"
+        f"made {target}: {integrations} integrations, their systems, contracts, mappings and recordings\n"
         f"next:  waybill check {target}\n"
         f"       waybill try {target}/specs/shopify-orders-to-erp.yaml {target}/recordings/shopify/order-paid.json\n"
     )
