@@ -16,6 +16,7 @@ from engine.cli.formats import plural, shown
 from engine.cli.terminal import say, say_parts
 from engine.errors import FaultyWorkspace, UserError
 from engine.language import Table, TextTable
+from engine.language.tables import CELL
 from engine.model import Sighted
 from engine.rules.steps import time_text
 from engine.run.tables import read_tables
@@ -46,9 +47,10 @@ class Rows:
             yield from (folded(str(row[place])) for row in table.rows)
 
     def finds(self, name: str, column: str, text: str) -> bool:
-        """What the table itself says: it knows more ways to write its texts than this file."""
+        """What the table itself says: it knows more ways to write its texts than this file, and which cell is empty."""
+        by, _, give = column.partition(CELL)
         try:
-            return name in self.tables and self.tables[name].find(column, column, text) is not None
+            return name in self.tables and self.tables[name].find(by, give or by, text) is not None
         except LookupError:  # no such column
             return False
 

@@ -36,7 +36,8 @@ class Problem:
 
 
 Missing = tuple[str, str, str]
-"""A row that a table does not have: the table, the column, and the text that was looked up there."""
+"""A row that a table does not have: the table, the column, and the text that was looked up there. Where the row is
+there and a cell of it is empty, the column is both, `sku → case`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from engine.language import units
 from engine.language.errors import ConversionError
 from engine.language.exact import is_number, number_text
-from engine.language.tables import Answer, Cell, Index, Table, look_up_columns, pack_columns
+from engine.language.tables import CELL, Answer, Cell, Index, Table, look_up_columns, pack_columns
 from engine.language.units import PACKS, UNITS
 from engine.language.values import UNSET, FromExpression, Unset
 
@@ -27,6 +27,7 @@ class _Bound:
 
     table: Table
     by: str
+    give: str
     index: Index
     entries: Mapping[str, Cell | Answer]
     plain: bool
@@ -45,7 +46,7 @@ def look_up(value: FromExpression, tables: Mapping[str, Table]) -> Look:
             index = table.index(by, give, value.ignore)
         except KeyError:
             raise ConversionError("unknown-column", f"table {name} has no columns {by} and {give}") from None
-        return _Bound(table, by, index, index.entries, index.plain)
+        return _Bound(table, by, give, index, index.entries, index.plain)
 
     def look(item: object, _operand: object) -> object:
         # What is bound is one object, so that no thread sees one table's rows beside another's.
@@ -61,6 +62,9 @@ def look_up(value: FromExpression, tables: Mapping[str, Table]) -> Look:
         if found is Answer.AMBIGUOUS:
             message = f"{_shown(item)} stands in several rows of table {name} (column {held.by}), which differ"
             raise ConversionError("ambiguous-row", message)
+        if found is None and value.default is UNSET and not value.optional:
+            give = held.give
+            return _missing(value, name, f"{held.by}{CELL}{give}", item, f"has no {give} in table {name}")
         return found
 
     return look
@@ -109,7 +113,7 @@ def _size(value: FromExpression, name: str, table: Table, article: object, unit:
     column = unit if unit in table.columns else PACKS.get(unit, unit)
     size = table.index(by, column).entries[key] if column in pack_columns(table) else None
     if size is None:
-        return _missing(value, name, column, article, f"has no size of {_shown(column)} in table {name}")
+        return _missing(value, name, f"{by}{CELL}{column}", article, f"has no size of {_shown(column)} in table {name}")
     if not isinstance(size, int) or size < 1:
         raise ConversionError("table", f"table {name} has no whole number of pieces for {_shown(article)} in {column}")
     return size

@@ -22,6 +22,10 @@ Ignored = Literal["case", "space"]
 """What may not count when a text is looked up."""
 
 
+CELL = " → "
+"""Between two columns: the cell of one in the row that is found by the other, where it is that cell that is missing."""
+
+
 class Answer(Enum):
     """What an index has instead of a cell: rows that differ."""
 

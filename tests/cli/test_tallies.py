@@ -7,6 +7,7 @@ import pytest
 
 from engine.cli import main
 from engine.cli.tallies import Rows
+from engine.language import TextTable
 from engine.model import Arrival, Sighted, Sighting, Status
 from engine.run.load import load
 from engine.store import ClaimRequest, Record, Tally
@@ -255,3 +256,13 @@ def test_what_a_table_itself_finds_is_there() -> None:
     assert not rows.has("eans", "ean", "5")
     assert not rows.has("eans", "sku", "4")
     assert not rows.has("skus", "ean", "4")
+
+
+def test_a_missing_cell_is_there_once_it_is_filled_and_not_when_its_text_stands_elsewhere() -> None:
+    def rows(*cells: int | None) -> Rows:
+        table = TextTable.of(["sku", "case"], zip(("4711", "9"), cells, strict=True), "v", ["text", "integer"])
+        return Rows({"packs": table})
+
+    assert not rows(None, 4711).has("packs", "sku → case", "4711")
+    assert rows(12, None).has("packs", "sku → case", "4711")
+    assert not rows(12, None).has("packs", "sku → case", "9")

@@ -245,3 +245,19 @@ def test_a_problem_tells_where_its_field_is_written():
         "e: '0815' is not in table sku-registry (column sku)",
         "f: `gone` is null in the source document",
     ]
+
+
+TEXTS_IN_LISTS = {
+    "made": ("y{{ root.n }}", 20_000),
+    "changed": ("y{{ root.n | upper | truncate(5) }}", 100_000),
+    "made under a condition": ("{% if root.n %}y{{ root.n }}{% endif %}", 20_000),
+}
+
+
+@pytest.mark.parametrize(("template", "items"), TEXTS_IN_LISTS.values(), ids=TEXTS_IN_LISTS)
+def test_texts_in_lists_are_paid_for(template, items):
+    mapping = compile_mapping({"l": Each("a", {"t": Text(template)})}, {}, RESOURCES)
+    with pytest.raises(MappingError) as caught:
+        mapping({"n": "x" * 60_000, "a": [{}] * items})
+    assert [problem.code for problem in caught.value.problems] == ["too-large"]
+    assert len(mapping({"n": "x" * 600, "a": [{}] * 200})["l"]) == 200

@@ -39,7 +39,7 @@ GIVES = [
     ("A-1", {"give": "price"}, Decimal("1.50")),
     ("A-1", {"give": "active"}, True),
     ("A-1", {"give": "since"}, "2026-01-01"),
-    ("B-2", {"give": "since"}, None),
+    ("B-2", {"give": "since", "optional": True}, None),
     ("B-2", {"give": "since", "default": "never"}, "never"),
     ("B-2", {"give": "note"}, ""),
     # A number finds itself however it is written, and a text of a number finds the number.
@@ -202,9 +202,9 @@ def test_a_missing_row_can_be_counted():
 
 def test_a_missing_size_of_a_pack_can_be_counted():
     assert packed("nope", "CS").missing == ("sizes", "sku", "nope")
-    assert packed("B-2", "CS").missing == ("sizes", "case", "B-2")
-    assert packed("A-1", "PX").missing == ("sizes", "pallet", "A-1")
-    assert packed("A-1", "u" * 5000).missing == ("sizes", "u" * 5000, "A-1")
+    assert packed("B-2", "CS").missing == ("sizes", "sku → case", "B-2")
+    assert packed("A-1", "PX").missing == ("sizes", "sku → pallet", "A-1")
+    assert packed("A-1", "u" * 5000).missing == ("sizes", "sku → " + "u" * 5000, "A-1")
     assert packed("nope", "CS", on_missing="fail").on_missing == "fail"
 
 
@@ -234,3 +234,20 @@ def test_a_pack_is_counted_where_the_item_is_null_and_the_quantity_is_the_roots(
     )
     root = {"quantity": 2, "unit": "CS", "sku": "A-1"}
     assert compile_value(value, Resources({"sizes": SIZES}, lambda _: None))(None, {"root": root}) == 24
+
+
+def test_an_empty_cell_is_missing_and_said_to_be():
+    """The document is not to blame, and whoever fills the cell has to find it; who asked for null has it."""
+    table = TextTable.of(["sku", "size"], [["A-1", None], ["A-2", 4]], "v1", ["text", "integer"])
+    resources = Resources({"sizes": table}, lambda name: None)
+
+    def sized(**more):
+        return compile_value(FromExpression(text="x", table="sizes", **more), resources)({"x": "A-1"}, {})
+
+    with pytest.raises(MappingError) as caught:
+        sized(on_missing="hold")
+    (problem,) = caught.value.problems
+    assert problem.message == "'A-1' has no size in table sizes"
+    assert (problem.on_missing, problem.missing) == ("hold", ("sizes", "sku → size", "A-1"))
+    assert sized(default=1) == 1
+    assert sized(optional=True) is None

@@ -1,5 +1,6 @@
 """Text with holes: what it shows, what it refuses, and that nothing of Jinja can be reached through it."""
 
+import tracemalloc
 from decimal import Decimal
 
 import pytest
@@ -172,3 +173,16 @@ def test_the_text_is_bounded(text):
 def test_a_number_without_bounds_is_not_written_out():
     with pytest.raises(TemplateError, match="1000 digits"):
         compile_template("{{ a }}")({"a": Decimal("1e1000000")}, {})
+
+
+def test_texts_within_texts_are_bounded_one_by_one():
+    """Eight holes may stand in a body unmeasured, so a body must be measured before another is made of it."""
+    text = "{{ n }}" * 8
+    for _ in range(2):
+        text = ("{% if n %}" + text + "{% endif %}") * 8
+    tracemalloc.start()
+    with pytest.raises(TemplateError, match="65536 bytes"):
+        compile_template(text)({"n": "x" * 1_000_000}, {})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40_000_000

@@ -170,6 +170,7 @@ class Values:
         counted = tuple(f"i{place}" for place in range(len(target.indexes)))
         parameters = ("current", "frame", *(made.text for made in given.values()), *counted)
         inner = Code(self.code.module, self.code.module.name("f"), parameters)
+        inner.loops = self.code.loops
         scope = Scope(Made("current"), given, self.scope.dynamic)
         if self.scope.dynamic:
             inner.line("document, variables = frame.document, frame.variables")

@@ -32,6 +32,7 @@ class Texts:
         self.code.can_raise()
         made = self.joined(body)
         self.code.line(f"if len({made.text}) > {template_runtime.OUTPUT_CHARACTERS_FREE_MAX}: bound({made.text})")
+        self.pay(made.text)
         return made
 
     def joined(self, body: parsed.Body) -> Made:
@@ -44,7 +45,10 @@ class Texts:
             piece.replace("{", "{{").replace("}", "}}") if isinstance(piece, str) else f"{{{piece.text}}}"
             for piece in pieces
         )
-        return self.code.assign(f"f{written!r}", _TEXTS)
+        made = self.code.assign(f"f{written!r}", _TEXTS)
+        if holes:  # bodies stand in bodies: each is bounded before the next is made of it
+            self.code.line(f"if len({made.text}) > {template_runtime.OUTPUT_BYTES_MAX}: too_long()")
+        return made
 
     def apart(self, write: Callable[["Texts"], Made]) -> Made:
         """Lines that stand too deep here, as a function of their own."""
@@ -53,13 +57,15 @@ class Texts:
         inner = Code(
             self.code.module,
             self.code.module.name("f"),
-            ("current", "variables", *(made.text for made in given.values())),
+            ("current", "variables", "frame", *(made.text for made in given.values())),
         )
+        inner.loops = self.code.loops
         made = write(replace(self, code=inner, scope=Scope(Made("current"), given, self.scope.dynamic)))
         inner.line(f"return {made.text}")
         inner.finish()
         variables = "variables" if self.scope.dynamic else "None"
-        handed = ", ".join((self.scope.current.text, variables, *(given.text for given in names.values())))
+        frame = self.code.frame if self.code.loops else "None"
+        handed = ", ".join((self.scope.current.text, variables, frame, *(given.text for given in names.values())))
         return self.code.assign(f"{inner.name}({handed})", made.types)
 
     def piece(self, piece: parsed.Expression | parsed.Choice) -> Made:
@@ -160,11 +166,17 @@ class Texts:
             glue = literal(str(argument or ""))
             return self.code.assign(f"joined({made.text}, {glue}, {literal(name)}, {offset})", _TEXTS)
         text = self.shown(made, name, offset).text
+        self.pay(text)
         if node.name == "truncate":
             return self.code.assign(f"{text}[:{argument}]", _TEXTS)
         return self.code.assign(
             f"{text}.{ {'lower': 'lower', 'upper': 'upper', 'trim': 'strip'}[node.name] }()", _TEXTS
         )
+
+    def pay(self, text: str) -> None:
+        """In a loop a text costs its length; the loop looks whether anything is left."""
+        if self.code.loops:
+            self.code.line(f"{self.code.frame}.left -= len({text}) >> 4")
 
     def compared(self, node: parsed.Compared) -> Made:
         left, right = self.value(node.left), self.value(node.right)
