@@ -123,7 +123,8 @@ class Engine:
             self.reader = open_reader(self.address.path)
             self.counter = open_reader(self.address.path)
             self.store = SqliteStore()
-            log_bytes_max = self.address.bytes_max or WAL_RESTART_BYTES
+            bytes_max = self.address.bytes_max
+            log_bytes_max = WAL_RESTART_BYTES if bytes_max is None else bytes_max // 4
             self.committer = ThreadCommitter(connection, self.address.path, self.fail, log_bytes_max)
             self.http = ClientInUse(client)
             self.loaded = loaded

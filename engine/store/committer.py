@@ -6,8 +6,8 @@ one switch of threads for each, not for each row (measured: a switch for each ev
 While the group is written the loop lends the writer the interpreter, and they work side by side while the disk is
 waited for (`hand_over`).
 
-Checkpoints run on a thread and a connection of their own, because an automatic one inside a commit is the longest
-pause an ack can meet.
+Checkpoints run on a thread and a connection of their own, because an automatic one inside a commit is a long pause for
+everybody who waits.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ import apsw
 
 from engine.errors import StoreBroken, StoreFull
 from engine.ports import Item, Result, Verb
+from engine.store.files import PAGE_BYTES
 
 Entry = tuple[Any, Any, Callable[[Any], None]]
 GROUP_MAX = 512
@@ -31,7 +32,10 @@ CHECKPOINT_EVERY_S = 0.05
 """Seldom enough that its own fsync rarely meets a commit's."""
 LEND_S = 0.002
 """A hundred arrivals are written in this time; a group that takes longer no longer holds up the loop."""
-WAL_RESTART_BYTES = 16 << 20
+WAL_RESTART_BYTES = 64 << 20
+"""To begin the log anew is the longest pause an ack can meet, ten milliseconds: well under one in a hundred meets it."""
+LEFT_MAX = 256
+"""Pages that the writer may move itself then."""
 
 RANKS = ("record", "begin", "move", "tally", "keep_plans", "recover", "accept", "claim")
 """Within a group outcomes go first and claims last, so that a claim sees all that the group made due."""
@@ -238,14 +242,21 @@ class ThreadCommitter:
         """Moves pages from the log into the file, beside the writer. Passive: it never makes anybody wait."""
         connection = apsw.Connection(str(self.path))
         connection.pragma("user_version")  # until it has read once, a connection knows of no log and moves nothing
+        before, wait_s = 0, CHECKPOINT_EVERY_S
         try:
-            while not self.stopping.wait(CHECKPOINT_EVERY_S):
+            while not self.stopping.wait(wait_s):
                 try:
                     frames, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 except apsw.Error:
                     continue  # busy, or the disk is full: the log simply grows until the next turn
-                # Nearly all is moved: the writer finishes it between two groups, and its next write starts the log anew.
-                self.restart_wal = frames * 4096 > self.log_bytes_max and frames - moved < 256
+                few = moved - before if moved >= before else moved  # fewer than before: it has begun anew
+                before = moved
+                log_bytes = frames * PAGE_BYTES if frames - moved < LEFT_MAX else 0  # a reader holds on to the rest
+                # Where little came meanwhile the writer finishes it between two groups, and its next write starts the
+                # log anew. Else once more at once: what came in this turn would be a long pause, but not for ever.
+                long = log_bytes > self.log_bytes_max
+                self.restart_wal = long and (few < LEFT_MAX or log_bytes > 2 * self.log_bytes_max)
+                wait_s = 0 if long and not self.restart_wal else CHECKPOINT_EVERY_S
         finally:
             connection.close()
 

@@ -54,12 +54,12 @@ def disk() -> Any:
     assert apsw.vfs_names()[0] == before
 
 
-def on_thread(path: Path, play: Any) -> Any:
+def on_thread(path: Path, play: Any, *log_bytes_max: int) -> Any:
     """Runs `play(committer, store)` with a writer thread over the file."""
 
     async def run() -> Any:
         failures: list[BaseException] = []
-        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append)
+        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append, *log_bytes_max)
         try:
             return await play(committer, SqliteStore())
         finally:
@@ -297,7 +297,7 @@ def test_the_log_begins_anew_under_steady_writing(tmp_path: Path) -> None:
             await asyncio.gather(*(committer.submit(store.accept, body) for body in bodies))
         return log.stat().st_size
 
-    assert on_thread(path, play) < 60_000_000
+    assert on_thread(path, play, 4 << 20) < 60_000_000
 
 
 def test_a_checkpoint_that_meets_another_is_put_off_and_the_group_stands(
