@@ -205,6 +205,16 @@ class Inference:
         result = RESULTS.get(node.name)
         return ANYTHING if result is None else result(*arguments)
 
+    def listed(self, function: str, place: int, node: Node, current: Kind) -> None:
+        """Items that are written out can be held against the parameter one by one, as in `join('-', [id, name])`."""
+        taken = FUNCTIONS[function].parameter(place).split("|")
+        for item in node.items if isinstance(node, tree.ListSelect) else ():
+            kind = self.kind(item, current)
+            if not any(can_be(list_of(kind), word) for word in taken):
+                error = FUNCTIONS[function].wrong_type(place, f"and this item is {describe(kind)}", item.offset)
+                hint = mend(kind, [word.removeprefix("array-") for word in taken])
+                self.tell(Problem(item.offset, "type-cannot-fit", error.message, hint))
+
     def applied(self, body: Node) -> Callable[[Kind], Kind]:
         return lambda element: self.kind(body, element)
 
@@ -212,6 +222,7 @@ class Inference:
         kind = self.kind(node, current)
         taken = FUNCTIONS[function].parameter(place).split("|")
         if any(can_be(kind, word) for word in taken):
+            self.listed(function, place, node, current)
             return kind
         error = FUNCTIONS[function].wrong_type(place, f"and this is {describe(kind)}", node.offset)
         hint = mend(kind, taken)

@@ -69,6 +69,7 @@ TYPES = [
     field("a function of the wrong type", "note: lower(number)", "type-cannot-fit", "number", "to_string(x)"),
     field("a sum of texts", "anything: sum(line_items[*].price)", "type-cannot-fit", "line_items", "map(&to_number(@), list)"),
     field("a list joined of numbers", "note: \"join('-', [number])\"", "type-cannot-fit", "[number]", "map(&to_string(@), list)"),
+    field("a number among joined texts", "note: \"join('-', [name, number])\"", "type-cannot-fit", "number", "to_string(x)"),
     field("texts multiplied", "anything: total_price * number", "type-cannot-fit", "total_price", "to_number(x)"),
     field("a literal of the wrong type", "note: {value: 5}", "type-cannot-fit", "5"),
     field("a default of the wrong type", "note: {from: name, default: 5}", "type-cannot-fit", "5"),
