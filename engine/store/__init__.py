@@ -19,7 +19,6 @@ from engine.model import (
     EffectState,
     Emission,
     ItemState,
-    Message,
     Receipt,
     Sighting,
     Status,
