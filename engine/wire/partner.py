@@ -74,6 +74,7 @@ class PartnerConnection(asyncio.Protocol):
         "_timer",
         "_transport",
         "_waiter",
+        "rested_from",
         "rests_until",
     )
 
@@ -84,8 +85,9 @@ class PartnerConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._ended = False
         self._waiter: asyncio.Future[Heard] | None = None
+        self.rested_from = 0.0
         self.rests_until = 0.0
-        """Kept by the pool: when it ends a connection that nobody used meanwhile."""
+        """Kept by the pool: since when nobody uses it, and when it is ended if nobody has by then."""
 
     # ── what the pool asks ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -93,21 +95,21 @@ class PartnerConnection(asyncio.Protocol):
     def ended(self) -> bool:
         return self._ended or self._transport is None or self._transport.is_closing()
 
-    def fit(self) -> bool:
-        """Whether another request may go out: neither bytes nor the end have come since the last answer.
+    def stale(self) -> bool:
+        """Whether bytes or the end have come since the last answer, also if the loop has not told of them yet.
 
-        The loop tells of them once it looks at its sockets, which under load is a turn too late: a request written to a
-        connection that the partner has closed is lost, and nobody knows whether it was read.
+        It tells once it looks at its sockets, which under load is a turn too late: a request written to a connection
+        that the partner has closed is lost, and nobody knows whether it was read.
         """
         if self.ended:
-            return False
+            return True
         try:
             self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
-            return True
-        except OSError:
             return False
-        return False
+        except OSError:
+            return True
+        return True
 
     def end(self, reason: str = "") -> None:
         """Ends the connection at once, and with it the call under way, if any."""

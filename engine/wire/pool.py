@@ -18,6 +18,10 @@ REST_S = 15.0
 """How long a connection may rest unused; less where the partner says that it will close it sooner."""
 
 REST_MARGIN_S = 1.0
+
+LOOK_AFTER_S = 0.5
+"""After so much rest a connection's socket is looked at before it is used; it costs a system call."""
+
 STOPPING = "the engine is stopping"
 
 
@@ -42,8 +46,10 @@ class Pool:
         while self._resting:
             connection = self._resting.pop()
             self._busy.add(connection)
-            if now < connection.rests_until and connection.fit():
-                return connection
+            if now < connection.rests_until:
+                looked_at = now - connection.rested_from < LOOK_AFTER_S
+                if not (connection.ended if looked_at else connection.stale()):
+                    return connection
             connection.end()
         return None
 
@@ -61,19 +67,16 @@ class Pool:
             handed = await self._handed()
             if handed is None:
                 return await self._connected()
-            if handed.fit():
+            if not handed.ended:
                 return handed
-            if handed in self._busy:  # and not ended, which would have given its place to another
-                self._busy.discard(handed)
-                handed.end()
-                return await self._connected()
 
     def freed(self, connection: PartnerConnection, rest_s: float | None) -> None:
         rest_s = REST_S if rest_s is None else min(REST_S, rest_s - REST_MARGIN_S)
         if self._closed or rest_s <= 0:
             connection.end()
             return
-        connection.rests_until = self._now() + rest_s
+        connection.rested_from = self._now()
+        connection.rests_until = connection.rested_from + rest_s
         if not self._hand_on(connection):
             self._busy.discard(connection)
             self._resting.append(connection)
