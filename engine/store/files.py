@@ -16,7 +16,7 @@ import apsw
 from engine.errors import StoreBroken, UserError
 from engine.store.sqlite import SqliteDatabase
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The number of the newest migration; kept in the file as `user_version`."""
 
 RESET_DEFECT = ((3, 7, 0), (3, 51, 2))
