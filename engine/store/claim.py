@@ -184,22 +184,23 @@ def take_suspect(database: Database, node: int, ready: Ready) -> None:
 # ── what might be claimed ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def loose(table: str, columns: str, where: str) -> str:
-    """The distinct pairs at the head of an index, one seek for each: a recursive query, since neither database skips
-    through an index for DISTINCT."""
-    first, second = columns.split(", ")
-    later = (
-        f"FROM delivery WHERE {where} AND ({columns}) > ({table}.{first}, {table}.{second}) ORDER BY {columns} LIMIT 1"
-    )
+def loose(table: str, first: str, second: str, where: str) -> str:
+    """The distinct pairs at the head of an index, by a seek or two for each. Neither database skips through an index for
+    a DISTINCT, and for `(first, second) > (?, ?)` SQLite seeks by the first column alone."""
+    within = f"FROM delivery WHERE {where} AND {first} = {table}.{first} AND {second} > {table}.{second}"
+    beyond = f"FROM delivery WHERE {where} AND {first} > {table}.{first} ORDER BY {first}, {second} LIMIT 1"
     return (
-        f"{table}({columns}) AS (SELECT * FROM (SELECT {columns} FROM delivery WHERE {where} ORDER BY {columns} LIMIT 1)"
-        f" AS head UNION ALL SELECT (SELECT {first} {later}), (SELECT {second} {later})"
+        f"{table}({first}, {second}) AS (SELECT * FROM (SELECT {first}, {second} FROM delivery WHERE {where}"
+        f" ORDER BY {first}, {second} LIMIT 1) AS head UNION ALL SELECT"
+        f" coalesce((SELECT {first} {within} LIMIT 1), (SELECT {first} {beyond})),"
+        f" coalesce((SELECT min({second}) {within}), (SELECT {second} {beyond}))"
         f" FROM {table} WHERE {table}.{first} IS NOT NULL)"
     )
 
 
 QUEUES = (
-    f"WITH RECURSIVE {loose('queue', 'lane, integration', 'ready = 1')}, {loose('parked', 'gate, lane', 'ready = 2')}"
+    f"WITH RECURSIVE {loose('queue', 'lane', 'integration', 'ready = 1')},"
+    f" {loose('parked', 'gate', 'lane', 'ready = 2')}"
     " SELECT 1, lane, integration FROM queue WHERE lane IS NOT NULL"
     " UNION ALL SELECT 2, lane, gate FROM parked WHERE gate IS NOT NULL"
 )
