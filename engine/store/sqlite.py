@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import apsw
 
 from engine.model import Allowed, Arrival, Receipt, Status
-from engine.store import Answered, Claimed, ClaimRequest, Intent, Line, Move, Record, Tally
+from engine.store import Answered, Claimed, ClaimRequest, Intent, Line, Move, Record, Tally, Turn, turn
 from engine.store.arrivals import Room, accept
 from engine.store.deliveries import begin_one, claim_one, record_one
 from engine.store.rows import promote, write_lines
@@ -30,29 +30,35 @@ class SqliteStore:
         self.disk_low = False
         self.pages_max: int | None = None
 
+    @turn(Turn.ACCEPT)
     def accept(self, connection: apsw.Connection, arrivals: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
         """See `Store.accept`."""
         if self.pages_max is None:
             self.pages_max = connection.pragma("max_page_count")
         return accept(connection, arrivals, Room(connection, self.pages_max, disk_low=self.disk_low))
 
+    @turn(Turn.CLAIM)
     def claim(self, connection: apsw.Connection, requests: Sequence[ClaimRequest]) -> Sequence[Claimed]:
         """See `Store.claim`."""
         return [claim_one(connection, request) for request in requests]
 
+    @turn(Turn.BEGIN)
     def begin(self, connection: apsw.Connection, intents: Sequence[Intent]) -> Sequence[Answered]:
         """See `Store.begin`."""
         return [begin_one(connection, intent) for intent in intents]
 
+    @turn(Turn.RECORD)
     def record(self, connection: apsw.Connection, records: Sequence[Record]) -> Sequence[bool]:
         """See `Store.record`."""
         return [record_one(connection, record) for record in records]
 
+    @turn(Turn.KEEP)
     def tally(self, connection: apsw.Connection, batches: Sequence[Sequence[Tally]]) -> Sequence[None]:
         """See `Store.tally`."""
         add_tallies(connection, [tally for batch in batches for tally in batch])
         return [None] * len(batches)
 
+    @turn(Turn.MOVE)
     def move(self, connection: apsw.Connection, moves: Sequence[Move]) -> Sequence[str]:
         """See `Store.move`."""
         return [self.move_one(connection, move) for move in moves]
@@ -97,6 +103,7 @@ class SqliteStore:
         promote(connection, key_digest)
         return ""
 
+    @turn(Turn.KEEP)
     def keep_plans(
         self, connection: apsw.Connection, plans: Sequence[tuple[str, str, int, bytes, int]]
     ) -> Sequence[None]:
@@ -106,6 +113,7 @@ class SqliteStore:
         )
         return [None] * len(plans)
 
+    @turn(Turn.RECOVER)
     def recover(self, connection: apsw.Connection, nows: Sequence[int]) -> Sequence[int]:
         """See `Store.recover`."""
         connection.execute(
