@@ -54,6 +54,7 @@ class GroupCommitter:
         self.on_failure = on_failure
         self.loop = asyncio.get_running_loop()
         self.pending: list[Entry] = []
+        self.flying: list[Entry] = []
         self.in_flight = False
         self.failed: BaseException | None = None
         self.groups: queue.SimpleQueue[list[Entry] | None] = queue.SimpleQueue()
@@ -80,8 +81,8 @@ class GroupCommitter:
 
     def hand_over(self) -> None:
         """Gives the writer a group."""
-        group, self.pending = self.pending[:GROUP_MAX], self.pending[GROUP_MAX:]
-        self.groups.put(group)
+        self.flying, self.pending = self.pending[:GROUP_MAX], self.pending[GROUP_MAX:]
+        self.groups.put(self.flying)
 
     def answer(self, group: list[Entry], outcome: list[Any] | BaseException) -> None:
         if isinstance(outcome, BaseException):
