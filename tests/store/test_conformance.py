@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 from conformance import Conformance
 from conformance_counting import CountingConformance
+from conformance_effects import EffectsConformance
 from conformance_keys import KeysConformance
+from conformance_stories import StoriesConformance
 from drivers import PostgresDriver, SqliteDriver
 from postgres_server import a_database
 
@@ -14,7 +16,7 @@ from engine.store.postgres.connect import connect, migrate
 from engine.store.postgres.partitions import make_ahead
 
 
-class All(Conformance, CountingConformance, KeysConformance):
+class All(Conformance, CountingConformance, KeysConformance, EffectsConformance, StoriesConformance):
     """The suite; below, for each store."""
 
 
