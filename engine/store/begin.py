@@ -21,7 +21,7 @@ UNSETTLED = (EffectState.OPEN, EffectState.UNKNOWN)
 SURELY_NOT = (EffectState.CLEAR, EffectState.REFUSED)
 
 
-class Effect(Struct):
+class Effect(Struct, gc=False):
     """A row of the ledger as this batch leaves it."""
 
     event: int
@@ -33,7 +33,7 @@ class Effect(Struct):
     step: str
 
 
-class Running(Struct):
+class Running(Struct, gc=False):
     """A delivery that holds its lease."""
 
     event: int
@@ -62,7 +62,7 @@ def begin_round(database: Database, intents: Sequence[Intent], room: Room) -> li
         record(database, earlier, room)  # a stale one leaves its intent stale too
     ledger = Ledger(database, intents)
     running = read_running(database, intents)
-    ledger.read({digest for intent in intents for digest in digests(intent)}, running)
+    ledger.read(running)
     gates = {policy.gate for intent in intents for policy in intent.quotas}
     buckets = Buckets(database, gates)
     answers: dict[int, Answered] = {}
@@ -163,14 +163,16 @@ class Ledger:
         self.owners: dict[int, bool] = {}
         self.new: dict[bytes, Intent] = {}
         self.changed: dict[bytes, None] = {}
-        database.hold({digest for intent in intents for digest in digests(intent)})
+        self.digests = {intent.event: list(digests(intent)) for intent in intents}
+        self.wanted = {digest for found in self.digests.values() for digest in found}
+        database.hold(self.wanted)
 
-    def read(self, wanted: set[bytes], running: dict[int, Any]) -> None:
+    def read(self, running: dict[int, Running]) -> None:
         """The rows, and which of their owners will still move, by themselves or by a person."""
         self.owners = dict.fromkeys(running, True)
-        if not wanted:
+        if not self.wanted:
             return
-        inside, values = self.database.among("digest", sorted(wanted))
+        inside, values = self.database.among("digest", sorted(self.wanted))
         for digest, *row in self.database.rows(
             "SELECT digest, event, state, request_digest, first_sent_at, result, attempts, step FROM effect"
             f" WHERE {inside}",
@@ -187,7 +189,7 @@ class Ledger:
         """What the ledger says to an intent; nothing is sent by it yet."""
         if intent.once is None:
             return Answered(Leave.SEND, first_sent_at=intent.at)
-        *others, own = digests(intent)
+        *others, own = self.digests[intent.event]
         for place, digest in enumerate(others, 1):
             answered = self.ask_other(intent, digest, place)
             if answered is not None:
@@ -233,7 +235,7 @@ class Ledger:
         """The intent is in the ledger: open, and this event's."""
         if intent.once is None:
             return
-        *_, own = digests(intent)
+        own = self.digests[intent.event][-1]
         effect = self.found.get(own)
         attempts = 1 if effect is None else effect.attempts + 1
         if effect is None:

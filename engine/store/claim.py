@@ -103,7 +103,8 @@ def lease(database: Database, request: ClaimRequest, chosen: Sequence[int], pass
 LATE = (
     "SELECT 'lost', event FROM delivery WHERE status = 'running' AND lease_until < ?"
     " UNION ALL SELECT 'due', event FROM"
-    " (SELECT event FROM delivery WHERE ready > 2 AND ready = 3 AND due_at <= ? ORDER BY due_at, event LIMIT ?) AS due"
+    " (SELECT event FROM delivery WHERE ready > 2 AND ready = 3 AND due_at <= ? ORDER BY due_at, event"
+    f" LIMIT {WAKE_MAX}) AS due"
     " UNION ALL SELECT 'later', min(due_at) FROM delivery WHERE ready > 2 AND ready = 3 AND due_at > ?"
     " UNION ALL SELECT 'suspect', min(event) FROM delivery WHERE ready > 2 AND ready = 4"
 )
@@ -114,7 +115,7 @@ def tidy(database: Database, request: ClaimRequest, ready: Ready) -> None:
     """Gives back what nobody holds any more, wakes what slept long enough, and takes one of what an engine died of."""
     now = request.now
     found: dict[str, list[int]] = {"lost": [], "due": [], "later": [], "suspect": []}
-    for what, number in database.rows(LATE, (now, now, WAKE_MAX, now)):
+    for what, number in database.rows(LATE, (now, now, now)):
         if number is not None:
             found[what].append(number)
     ready.next_at += found["later"]
