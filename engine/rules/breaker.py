@@ -64,7 +64,7 @@ class Slice(Struct, frozen=True):
 class Breaker(Struct, frozen=True, omit_defaults=True):
     """The state of one breaker. `since` is when it came to this state and `reason` why, `until` when it begins to probe
     (OPEN). `slices` are the window (CLOSED). `ramp` probes may be out at once (HALF_OPEN): `probes` are (number,
-    deadline); of this stage `ended` came back, `failed` of them badly. `number` counts probes, so that late ones are known.
+    deadline); of this stage `ended` came back, `failed` of them badly. `number` counts probes: late ones are known.
     """
 
     state: State = State.CLOSED
