@@ -7,9 +7,9 @@ see of SQLite (`sqlite.py`) or PostgreSQL; `committer.py` runs them. Every store
 (`tests/store/conformance.py`).
 """
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum, StrEnum
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -287,6 +287,40 @@ class Gauges(Struct, frozen=True):
 
     counts: Mapping[tuple[str, str], int]
     oldest_active_at: int | None
+
+
+class Turn(IntEnum):
+    """When a verb runs within a group: outcomes first and claims last, so that a claim sees all that the group made due.
+    What is ACCEPT is arrivals: a full store refuses those alone."""
+
+    RECORD = 0
+    BEGIN = 1
+    MOVE = 2
+    KEEP = 3
+    RECOVER = 4
+    ACCEPT = 5
+    READ = 6
+    CLAIM = 7
+    RETAIN = 8
+
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def turn(its: Turn) -> Callable[[Decorated], Decorated]:
+    """Says of a verb when it runs."""
+
+    def said(verb: Decorated) -> Decorated:
+        verb.turn = its  # type: ignore[attr-defined]
+        return verb
+
+    return said
+
+
+def turn_of(verb: Callable[..., Any]) -> Turn:
+    """A verb's turn; what does not say runs first."""
+    found: Turn = getattr(verb, "turn", Turn.RECORD)
+    return found
 
 
 class Store(Protocol):

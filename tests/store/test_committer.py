@@ -12,7 +12,7 @@ from conformance import arrival, intent, record
 
 from engine.errors import StoreBroken, StoreFull
 from engine.model import Status
-from engine.store import ClaimRequest, Filter
+from engine.store import ClaimRequest, Filter, Turn, turn
 from engine.store.committer import ThreadCommitter, settle_group
 from engine.store.files import StoreAddress, open_memory, open_reader, open_writer
 from engine.store.readers import read_events
@@ -247,11 +247,9 @@ def test_the_loop_goes_on_while_the_disk_is_waited_for(
     on_thread(tmp_path / "events.db", play)
 
 
+@turn(Turn.ACCEPT)
 def full(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
     raise apsw.FullError
-
-
-full.__name__ = "accept"
 
 
 def test_a_full_disk_refuses_arrivals_and_still_writes_outcomes() -> None:
