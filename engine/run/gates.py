@@ -105,7 +105,8 @@ class Gates:
             return shut
         most = self.bulkhead(system)
         if most is not None and self.out[system] >= most:
-            return Denied(system, now, f"{most} calls to {system} are under way, which is its part of the workers")
+            reason = f"{most} calls to {system} are under way, which is its part of the workers"
+            return Denied(self.home(system, gate, now), now, reason)
         spent, at = budget.send(self.budgets.get(system, Budget()), now, retry=retry)
         self.budgets[system] = spent
         if at is not None:
@@ -130,7 +131,8 @@ class Gates:
         forced = self.forced_at(system, gate)
         if forced:
             where = gate if gate in self.forced else system
-            return Denied(where, now, f"{where} was opened by hand") if forced == State.OPEN else None
+            home = self.home(system, gate, now) if where == system else gate
+            return Denied(home, now, f"{where} was opened by hand") if forced == State.OPEN else None
         seen = self.look(gate, system, now)
         if rules.places(seen, self.policy(system), now) != 0:
             return None
@@ -302,6 +304,12 @@ class Gates:
             )
             self.called_by = plans
         return self.called
+
+    def home(self, system: str, gate: str, now: int) -> str:
+        """Where a call waits for its system: at the narrowest gate with a quota, as it does for tokens. From two queues
+        it would go to and fro."""
+        quotas = self.quotas_of(system, gate, now)
+        return max((quota.gate for quota in quotas), key=len, default=system)
 
     def quotas_of(self, system: str, gate: str, now: int) -> tuple[Quota, ...]:
         live = self.live.systems.get(system)
