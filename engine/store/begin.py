@@ -97,15 +97,17 @@ def read_running(database: Database, intents: Sequence[Intent]) -> dict[int, Run
 
 
 def pass_gates(buckets: Buckets, intent: Intent, node: int) -> Answered | None:
-    """Takes a token of every gate, or of none: then says at which to wait, and that others there come first."""
+    """Takes a token of every gate, or of none: then says where to wait, and that others there come first. That is the
+    narrowest of its gates, whichever is short: who waits at the wide one with the narrow one's token, and at the narrow
+    one with the wide one's, goes to and fro between them and wastes a token each time."""
     wanted = [policy for policy in intent.quotas if policy.gate not in intent.passes]
     for policy in wanted:
         queue = buckets.parked.get(policy.gate)
         behind = queue is not None and queue <= intent.lane
         if behind or not buckets.available(policy, intent.at, node):
-            buckets.parked[policy.gate] = intent.lane if queue is None else min(queue, intent.lane)
-            at = buckets.next_at(policy, intent.at, node)
-            return Answered(Leave.GATED, gate=policy.gate, at=at)
+            narrowest = max((one.gate for one in intent.quotas), key=len)
+            buckets.parked[narrowest] = min(buckets.parked.get(narrowest, intent.lane), intent.lane)
+            return Answered(Leave.GATED, gate=narrowest, at=buckets.next_at(policy, intent.at, node))
     for policy in wanted:
         buckets.take(policy, intent.at, node, calling=f"{intent.system}.{intent.operation}")
     return None
