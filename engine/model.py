@@ -144,8 +144,8 @@ class Receipt(Struct, frozen=True):
 
 class Step(Struct, frozen=True):
     """The remembered end of one step. `id` is its place: `erp`, or `parcels[2].label` inside an `each`. `operation` is
-    the one that served it (`system.name`), `once` the identity of its effect; both empty where it was no call. `kind` is
-    that of the line that ended it: `call`, `look-up`, `known` (another event's effect), `undo`, `emit`, …"""
+    the one that served it (`system.name`), `once` the identity of its effect; both empty where it was no call. `kind`
+    is that of the line that ended it: `call`, `look-up`, `known` (another event's effect), `undo`, `emit`, …"""
 
     id: str
     result: object
@@ -165,7 +165,7 @@ class Allowed(IntEnum):
 
 class ItemState(Struct, frozen=True):
     """Where one item of an `each` stands that has not ended: `waiting`, `held` or `failed`. `place` is `parcels[2]`,
-    `step` the inner step; the rest as in a delivery."""
+    `step` the place of the inner step, `queue` where it is held; the rest as in a delivery."""
 
     place: str
     state: str
@@ -175,6 +175,7 @@ class ItemState(Struct, frozen=True):
     reason: str = ""
     on_release: str = ""
     again: Allowed = Allowed.NOTHING
+    queue: str = ""
 
 
 class Delivery(Struct, frozen=True):

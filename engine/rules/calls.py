@@ -3,7 +3,7 @@
 Refuses to make a call without identity where the operation has an effect: such a call could double.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 
 from engine.contract.body import sorted_json
@@ -37,13 +37,13 @@ def make_call(step: CallStep, scope: Mapping[str, object], place: str, renewed: 
 
 
 def to_provider(
-    step: CallStep, place: str, providers: Sequence[OperationPlan], which: int, input_: object, once: str | None
+    step: CallStep, place: str, providers: tuple[OperationPlan, ...], which: int, input_: object, identity: str | None
 ) -> Call:
     """The call as one of the providers takes it."""
     operation = providers[which]
-    own = None if operation.effect is Effect.NONE else once
-    request = operation.request(input_, own)
-    return Call(step, place, operation, input_, own, request, request_digest(request), tuple(providers))
+    once = None if operation.effect is Effect.NONE else identity
+    request = operation.request(input_, once)
+    return Call(step, place, operation, input_, once, request, request_digest(request), providers, identity)
 
 
 def request_digest(request: Request) -> bytes:

@@ -43,9 +43,7 @@ def failure_text(outcome: Outcome) -> str | None:
     return Failure.MALFORMED.value if outcome.malformed else None
 
 
-def classify(
-    operation: OperationPlan, outcome: Outcome, scope: Mapping[str, object], rules: Rules = ()
-) -> Meaning:
+def classify(operation: OperationPlan, outcome: Outcome, scope: Mapping[str, object], rules: Rules = ()) -> Meaning:
     """What an outcome means; `rules` are the step's own."""
     said = by_rule("the step", rules, outcome, scope) or by_rule(
         operation.full_name, operation.outcomes, outcome, scope

@@ -23,6 +23,7 @@ class Action(StrEnum):
     REFRESH = "refresh"  # read the credentials again, then send again now
     NEXT = "next"  # ask the next provider now
     WAIT = "wait"  # until `at`
+    PARK = "park"  # at a gate; no attempt is spent
     HOLD = "hold"  # a person decides
     COMPENSATE = "compensate"  # undo what the event did
     DIE = "die"  # a dead letter
@@ -30,14 +31,17 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens next. `effect` is the ledger's new state (None: leave it), `at` a time for WAIT,
-    `on_release` what a person's release will do to a HOLD: `send` once more, or `end` the step with null."""
+    """What happens next. `effect` is the ledger's new state (None: leave it), `at` a time for WAIT and PARK,
+    `on_release` what a person's release will do to a HOLD: `send` once more, or `end` the step with null; `queue` is
+    where it is held, `gate` where it is parked."""
 
     action: Action
     reason: str = ""
     effect: EffectState | None = None
     at: int = 0
     on_release: str = ""
+    queue: str = ""
+    gate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,8 @@ def after_answer(verdict: Verdict, known: Known, *, wants_lookup: bool = False) 
 def again(known: Known) -> Decision:
     """It may be tried again: at another provider where there was surely no effect, else at the same one.
 
-    What a partner turned away in HTTP's own words (429, 503) is harmless to repeat there, under the same identity. It is
-    not enough to go elsewhere, where nobody knows that identity.
+    What a partner turned away in HTTP's own words (429, 503) is harmless to repeat there, under the same identity. It
+    is not enough to go elsewhere, where nobody knows that identity.
     """
     sure = known.surely or not known.several
     if sure and known.another and not known.ends(known.now):
@@ -172,12 +176,26 @@ def after_undo(known: Known, event: int) -> Decision:
     return failed(known, None, why)
 
 
+BUSY_WAIT_US = 1_000_000
+
+
+def on_busy(event: int, now: int) -> Decision:
+    """Another event has an open intent for the same effect: its outcome will be ours."""
+    return Decision(Action.WAIT, f"evt-{event} has an open intent for the same effect", at=now + BUSY_WAIT_US)
+
+
+def on_changed() -> Decision:
+    """This event sent another request for the same effect, and nobody knows what came of it."""
+    reason = "the request differs from the one that was sent for the same effect"
+    return Decision(Action.HOLD, reason, on_release="send", queue="changed-requests")
+
+
 def failed(known: Known, effect: EffectState | None, why: str) -> Decision:
     """The step failed, surely without effect: what the step declares for that."""
     if known.on_failure == "continue":
         return Decision(Action.DEFAULT, why, effect)
     if known.on_failure == "hold":
-        return Decision(Action.HOLD, why, effect, on_release="send")
+        return Decision(Action.HOLD, why, effect, on_release="send", queue="failed-calls")
     if known.on_failure == "compensate":
         return Decision(Action.COMPENSATE, why, effect)
     return Decision(Action.DIE, why, effect)
@@ -186,4 +204,5 @@ def failed(known: Known, effect: EffectState | None, why: str) -> Decision:
 def hold_unknown(known: Known, why: str) -> Decision:
     """A person finds out. A release sends once more, but what is declared at_most_once goes on with null instead."""
     on_release = "end" if known.effect is Effect.AT_MOST_ONCE else "send"
-    return Decision(Action.HOLD, f"unknown whether it took effect: {why}", EffectState.UNKNOWN, on_release=on_release)
+    reason = f"unknown whether it took effect: {why}"
+    return Decision(Action.HOLD, reason, EffectState.UNKNOWN, on_release=on_release, queue="unknown-effects")

@@ -16,7 +16,8 @@ class Call:
     """A call must be made. `once` is None where the operation has no effect; `digest` stands for the request.
 
     `providers` are all that an `any_of` may call, in the order they are tried; `operation` is the one that `request` is
-    for. `kind` is `call`, or `undo` of the effect that was made at the place.
+    for, and `identity` the `once` of those that have an effect. `kind` is `call`, or `undo` of what was done at the
+    place.
     """
 
     step: CallStep
@@ -26,7 +27,8 @@ class Call:
     once: str | None
     request: Request
     digest: bytes
-    providers: tuple[OperationPlan, ...] = ()
+    providers: tuple[OperationPlan, ...]
+    identity: str | None
     kind: str = "call"
 
 
@@ -56,12 +58,11 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """All items of an `each` have ended, and some failed. `compensate`: a step inside asked for that."""
+    """All items of an `each` have ended, and some failed."""
 
     step: EachStep
     place: str
     reason: str
-    compensate: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ def time_text(at: int) -> str:
 
 def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
     """The scope of the steps, or why the event is not for them."""
-    if delivery.done_revision is not None and delivery.revision is not None:
-        if older(delivery.revision, delivery.done_revision):
-            return End(Status.SUPERSEDED, "a newer revision of the same key is done")
+    done = delivery.done_revision
+    if done is not None and delivery.revision is not None and older(delivery.revision, done):
+        return End(Status.SUPERSEDED, "a newer revision of the same key is done")
     try:
         body = decode_body(delivery.body)
         envelope = body if delivery.envelope is None else decode_body(delivery.envelope)
@@ -89,6 +89,4 @@ def arriving(receive: ReceivePlan, scope: dict[str, object], delivery: Delivery)
 
 def told(violations: tuple[Violation, ...], whole: str = "the body") -> str:
     """The first few ways in which a document breaks its contract."""
-    return "; ".join(
-        f"{violation.path or whole}: {violation.message}" for violation in violations[:PROBLEMS_SHOWN]
-    )
+    return "; ".join(f"{violation.path or whole}: {violation.message}" for violation in violations[:PROBLEMS_SHOWN])

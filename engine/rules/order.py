@@ -1,8 +1,8 @@
 """Which of two revisions is the older one.
 
 A revision is a row of texts and numbers, compared from the left; a number stands before a text, and a row that ends
-sooner is the older one. Numbers are exact, texts compare by their characters: whoever wants times compared gives them in
-one spelling (`time: utc`). This file refuses to guess that "10" is a number.
+sooner is the older one. Numbers are exact, texts compare by their characters: whoever wants times compared gives them
+in one spelling (`time: utc`). This file refuses to guess that "10" is a number.
 """
 
 from decimal import Decimal

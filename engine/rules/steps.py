@@ -14,7 +14,7 @@ from engine.model import ItemState, Sighted, Sighting, Status, Step
 from engine.rules.calls import make_call
 from engine.rules.emit import make_emission
 from engine.rules.holds import make_question
-from engine.rules.needs import Emit, End, Failed, Need, Rest
+from engine.rules.needs import End, Failed, Need, Rest
 from engine.rules.opening import PROBLEMS_SHOWN, told
 from engine.rules.truth import truth
 from engine.spec.plan import CallStep, DecideStep, EachStep, EmitStep, HoldStep, MapStep, Plan, StepPlan
@@ -52,13 +52,16 @@ class Course:
     renewed: Mapping[str, int] = field(default_factory=dict)
     tables: dict[str, None] = field(default_factory=dict)
     fans: dict[str, Fan] = field(default_factory=dict)
+    surveys: bool = False
+    """Only what is there already is looked at: no item is asked to go on, and none keeps others from being seen."""
 
     def remember(self, steps: tuple[Step, ...]) -> None:
         """Takes up what is stored of steps that ended."""
         for step in steps:
-            self.ended[step.id] = step.result
-            if step.operation:
-                self.served[step.id] = step.operation
+            if step.kind != "undo":
+                self.ended[step.id] = step.result
+                if step.operation:
+                    self.served[step.id] = step.operation
 
 
 def advance(course: Course, now: int) -> Need:
@@ -168,12 +171,13 @@ def each(course: Course, step: EachStep, scope: dict[str, object], place: str, n
             rests = True
         else:
             need = item(course, step, fan, scope, f"{place}[{index}]", index, now)
-            if need is not None:
+            if need is not None and not course.surveys:
                 return need
+            rests = rests or need is not None
     if rests:
         return Rest(place)
     if failed:
-        return Failed(step, place, failures(failed, len(fan.values)), False)
+        return Failed(step, place, failures(failed, len(fan.values)))
     scope[step.id] = [fan.results[index] for index in range(len(fan.values))]
     return None
 
@@ -191,6 +195,23 @@ def item(
         del fan.scopes[index]
         course.items.pop(place, None)
     return need
+
+
+def scope_at(course: Course, place: str) -> Mapping[str, object] | None:
+    """What the step at a place saw; None where its claim has not come so far. Later results are in it too, which no
+    expression of the step can name."""
+    around, _, name = place.rpartition(".")
+    if not around:
+        return course.scope if name in course.scope else None
+    each_place, _, index = around[:-1].rpartition("[")
+    fan = course.fans.get(each_place)
+    if fan is None:
+        return None
+    number = int(index)
+    inner = fan.scopes.get(number)
+    if inner is None and number in fan.results:
+        inner = {**course.scope, "index": number, **fan.results[number]}
+    return inner
 
 
 def stands(state: ItemState, now: int) -> bool:

@@ -16,7 +16,7 @@ from engine.language.errors import LanguageError
 from engine.model import Arrival, Fact, Receipt
 from engine.ports import Clock, Committer, Observer
 from engine.rules.signature import Verification, verify
-from engine.rules.steps import identity_text
+from engine.rules.truth import identity_text
 from engine.spec.plan import Plan
 from engine.store import Store
 from engine.wire.answers import Answer, Inbound, Reply, problem

@@ -28,19 +28,23 @@ from engine.language import (
 from engine.language.errors import place_text
 from engine.model import Effect, Request, Verdict, effect_digest
 from engine.spec import shape, yaml
-from engine.spec.plan import Bound, CallStep, HoldStep, LookupPlan, MapStep, OperationPlan, Plan, ReceivePlan, StepPlan
+from engine.spec.plan import (
+    DEFAULT_ON_UNKNOWN,
+    Bound,
+    CallStep,
+    HoldStep,
+    LookupPlan,
+    MapStep,
+    OperationPlan,
+    Plan,
+    ReceivePlan,
+    StepPlan,
+)
 from engine.spec.read import INVALID, Reader
 from engine.spec.value import expressions_of, to_value, where
 from engine.spec.workspace import Workspace
 
 NO_VARIABLES: Mapping[str, object] = {}
-DEFAULT_ON_UNKNOWN = {
-    Effect.NONE: "retry",
-    Effect.IDEMPOTENT: "retry",
-    Effect.UNPROTECTED: "retry",
-    Effect.VERIFIABLE: "lookup",
-    Effect.AT_MOST_ONCE: "hold",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,14 @@ from engine.contract.schema import Contract
 from engine.language.tables import Table
 from engine.model import Effect, Request, Verdict
 
+DEFAULT_ON_UNKNOWN = {
+    Effect.NONE: "retry",
+    Effect.IDEMPOTENT: "retry",
+    Effect.UNPROTECTED: "retry",
+    Effect.VERIFIABLE: "lookup",
+    Effect.AT_MOST_ONCE: "hold",
+}
+
 Bound = Callable[[Mapping[str, object]], object]
 """A value or expression bound to its scope: names in scope → value. Raises engine.language.LanguageError."""
 
