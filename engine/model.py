@@ -165,7 +165,7 @@ class Allowed(IntEnum):
 
 class ItemState(Struct, frozen=True):
     """Where one item of an `each` stands that has not ended: `waiting`, `held` or `failed`. `place` is `parcels[2]`,
-    `step` the place of the inner step, `queue` where it is held; the rest as in a delivery."""
+    `step` the id of the inner step, `queue` where it is held; the rest as in a delivery."""
 
     place: str
     state: str

@@ -184,6 +184,11 @@ def on_busy(event: int, now: int) -> Decision:
     return Decision(Action.WAIT, f"evt-{event} has an open intent for the same effect", at=now + BUSY_WAIT_US)
 
 
+def on_gated(gate: str, at: int) -> Decision:
+    """A quota is spent, or others wait for it already."""
+    return Decision(Action.PARK, f"waits at the gate {gate}", at=at, gate=gate)
+
+
 def on_changed() -> Decision:
     """This event sent another request for the same effect, and nobody knows what came of it."""
     reason = "the request differs from the one that was sent for the same effect"

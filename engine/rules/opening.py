@@ -5,6 +5,7 @@ waits or writes, and no error of an expression leaves this file: it becomes an e
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from engine.contract.body import BodyError, decode_body
 from engine.contract.drift import missing_fields
@@ -32,7 +33,7 @@ def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
         return End(Status.SUPERSEDED, "a newer revision of the same key is done")
     try:
         body = decode_body(delivery.body)
-        envelope = body if delivery.envelope is None else decode_body(delivery.envelope)
+        envelope = body if delivery.envelope is None else decode_envelope(delivery.envelope)
     except BodyError as error:
         return End(Status.QUARANTINED, f"the body cannot be read: {error.message}")
     event: dict[str, object] = {
@@ -46,6 +47,12 @@ def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
     headers = dict(delivery.headers)
     scope = {"environment": plan.environment, "event": event, "headers": headers, "body": body, "envelope": envelope}
     return refused(plan.receive, scope, delivery) or scope
+
+
+@lru_cache(maxsize=2)
+def decode_envelope(raw: bytes) -> object:
+    """The delivery that an event was split from: its siblings come with the same one, mostly one after the other."""
+    return decode_body(raw)
 
 
 def refused(receive: ReceivePlan, scope: dict[str, object], delivery: Delivery) -> End | None:

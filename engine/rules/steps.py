@@ -165,7 +165,7 @@ def each(course: Course, step: EachStep, scope: dict[str, object], place: str, n
         if index in fan.results:
             continue
         state = course.items.get(f"{place}[{index}]")
-        if state is not None and state.state == "failed":
+        if state is not None and has_failed(step, state):
             failed.append(state)
         elif state is not None and stands(state, now):
             rests = True
@@ -212,6 +212,16 @@ def scope_at(course: Course, place: str) -> Mapping[str, object] | None:
     if inner is None and number in fan.results:
         inner = {**course.scope, "index": number, **fan.results[number]}
     return inner
+
+
+def has_failed(step: EachStep, state: ItemState) -> bool:
+    """A person's no fails an item, but not where its hold goes on all the same."""
+    if state.state != "failed":
+        return False
+    return not any(
+        isinstance(inner, HoldStep) and inner.id == state.step and inner.on_failure == "continue"
+        for inner in step.steps
+    )
 
 
 def stands(state: ItemState, now: int) -> bool:

@@ -4,12 +4,13 @@ No policy lives here: what a case means is in `rules`. Nothing is sent before it
 the lease left than the call may take: whoever claims the event next must not meet a request of ours still to come.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Unpack
 
 from engine.errors import LeaseLost
 from engine.language import LanguageError
-from engine.model import Allowed, Outcome, Sent, Verdict, effect_digest
+from engine.model import Allowed, Outcome, Request, Sent, Verdict, effect_digest
 from engine.rules import decide
 from engine.rules.calls import to_provider
 from engine.rules.classify import Meaning, answer_scope, classify, is_found, result_of
@@ -17,8 +18,9 @@ from engine.rules.decide import Action, Decision, Known
 from engine.rules.needs import Call
 from engine.rules.undo import SHARED, UNDO
 from engine.run.claim import LEASE_MARGIN_US, Claim, Said
+from engine.run.gates import Admitted, Denied
 from engine.spec.plan import DEFAULT_ON_UNKNOWN, OperationPlan
-from engine.store import Answered, Intent, Leave, Settled
+from engine.store import Answered, Intent, Leave, Quota, Settled
 
 BEGINS_MAX = 3
 OWN = "recalled"
@@ -37,6 +39,7 @@ class CallOut:
         self.refreshed = False
         self.asks_others = len(call.providers) > 1
         self.answered = Answered(Leave.SEND)
+        self.admitted: Admitted | None = None
 
     async def run(self) -> Decision:
         """What is decided of the call in the end: to go on, to wait, to park, to hold or to fail."""
@@ -48,6 +51,8 @@ class CallOut:
             # Another provider's request cannot be made of what the first one's was made of.
             reason = f"the call of {self.call.providers[self.which].full_name} cannot be made: {error.message}"
             return Decision(Action.HOLD, reason, on_release="send", queue="failed-calls")
+        finally:
+            self.withdraw()  # lost or cancelled on the way; after an outcome it does nothing
 
     async def settle_it(self) -> Decision:
         again = False
@@ -79,8 +84,37 @@ class CallOut:
 
     def next_open(self, after: int) -> int | None:
         """The next provider whose breaker lets calls through; None where there is none."""
-        providers = self.call.providers
-        return next((at for at in range(after, len(providers)) if self.ports.gates.admits(providers[at])), None)
+        gates, now = self.ports.gates, self.ports.clock.now()
+        for at, operation in enumerate(self.call.providers[after:], after):
+            if gates is None or gates.admits(operation.system, operation.name, now):
+                return at
+        return None
+
+    # ── the gates ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def admit(self, operation: OperationPlan, *, again: bool) -> Decision | None:
+        """Takes a place at the gates of an operation. A decision: there is none now."""
+        gates = self.ports.gates
+        if gates is None:
+            return None
+        retry = again or self.claim.attempts_at(self.call.place) > 0
+        found = gates.admit(operation.system, operation.name, retry=retry, now=self.ports.clock.now())
+        if isinstance(found, Denied):
+            return Decision(Action.PARK, found.reason, at=found.until, gate=found.gate)
+        self.admitted = found
+        return None
+
+    def withdraw(self) -> None:
+        """What was let go did not go, or nobody will know what came of it."""
+        if self.ports.gates is not None and self.admitted is not None:
+            self.ports.gates.withdraw(self.admitted, self.ports.clock.now())
+
+    async def go_out(self, request: Request) -> Outcome:
+        """Sends a request, and tells its gates what came of it."""
+        outcome = await self.ports.http.send(request, self.ports.live.system(request.system).timeout_s)
+        if self.ports.gates is not None and self.admitted is not None:
+            self.claim.learnt += self.ports.gates.told(self.admitted, outcome, self.ports.clock.now())
+        return outcome
 
     # ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,48 +142,44 @@ class CallOut:
         operation: OperationPlan,
         *,
         again: bool = False,
-        others: "list[OperationPlan] | tuple[()]" = (),
+        others: Sequence[OperationPlan] = (),
         asks: bool = False,
     ) -> Decision | None:
         """Passes the gates and writes the intent, of the call or (`asks`) of a look-up. A decision: it must wait."""
-        claim, call, gates = self.claim, self.call, self.ports.gates
-        of_item = bool(claim.item(call.place))
+        claim, place, clock = self.claim, self.call.place, self.ports.clock
         for _ in range(BEGINS_MAX):
-            denied = gates.ask(operation, claim.passes, again=again or claim.attempts_at(call.place) > 0)
+            denied = self.admit(operation, again=again)
             if denied is not None:
-                return Decision(Action.PARK, f"waits at the gate {denied[0]}", at=denied[1], gate=denied[0])
-            began_s = self.ports.clock.monotonic()
-            if of_item:
-                claim.count_attempt(call.place)  # with the intent, so that it survives a crash
-            intent = self.intent(operation, None if asks else call, again=again, others=others)
+                return denied
+            began_s = clock.monotonic()
+            quotas = self.admitted.quotas if self.admitted else ()
+            intent = self.intent(operation, None if asks else self.call, again=again, others=others, quotas=quotas)
             answered = await claim.commit(self.ports.store.begin, intent)
             if answered.leave is Leave.STALE:
-                gates.tell(operation, None)
                 raise LeaseLost
             claim.written()
-            self.answered = self.answered if asks and answered.leave is Leave.SEND else answered
+            if not asks or answered.leave is not Leave.SEND:
+                self.answered = answered
             if answered.leave is not Leave.SEND:
-                gates.tell(operation, None)
-                if of_item:
-                    claim.count_attempt(call.place, -1)
-                if answered.leave is Leave.GATED:
-                    reason = f"waits at the gate {answered.gate}"
-                    return Decision(Action.PARK, reason, at=answered.at, gate=answered.gate)
-                return None
+                self.withdraw()
+                return decide.on_gated(answered.gate, answered.at) if answered.leave is Leave.GATED else None
             claim.passes = ()
-            if self.ports.clock.monotonic() - began_s < LEASE_MARGIN_US / 1_000_000:
-                if not of_item:
-                    claim.count_attempt(call.place)
+            if clock.monotonic() - began_s < LEASE_MARGIN_US / 1_000_000:
+                claim.count_attempt(place)
                 return None
             # Stopped on the way: too little of the lease is left for a call. It was not sent, and begins again.
-            gates.tell(operation, None)
-            if of_item:
-                claim.count_attempt(call.place, -1)
+            self.withdraw()
             again = True
         raise LeaseLost
 
     def intent(
-        self, operation: OperationPlan, call: Call | None, *, again: bool, others: "list[OperationPlan] | tuple[()]"
+        self,
+        operation: OperationPlan,
+        call: Call | None,
+        *,
+        again: bool,
+        others: Sequence[OperationPlan],
+        quotas: tuple[Quota, ...],
     ) -> Intent:
         """The intent to call an operation; the lease outlasts the call's deadline. Without `call` it has no effect."""
         claim, place = self.claim, self.call.place
@@ -168,9 +198,9 @@ class CallOut:
             again=again,
             record=claim.pending(place),
             tables=tuple(claim.course.tables),
-            quotas=self.ports.gates.quotas(operation),
+            quotas=quotas,
             lane=claim.plan.lane,
-            passes=tuple(claim.passes),
+            passes=claim.passes,
             others=tuple((one.system, one.name) for one in others),
         )
 
@@ -204,8 +234,7 @@ class CallOut:
     async def send(self) -> Decision:
         """Sends, and decides what the answer means."""
         call, operation = self.call, self.call.operation
-        outcome = await self.ports.http.send(call.request, self.ports.live.system(operation.system).timeout_s)
-        self.claim.learnt += self.ports.gates.tell(operation, outcome)
+        outcome = await self.go_out(call.request)
         scope = answer_scope(call.input, call.once, outcome)
         meaning = classify(operation, outcome, scope, call.step.outcomes)
         result = result_of(operation.result, scope) if meaning.verdict is Verdict.DONE else None
@@ -223,11 +252,10 @@ class CallOut:
             return parked
         try:
             request = lookup.operation.request(lookup.input({"input": call.input, "once": call.once}), call.once)
-            outcome = await self.ports.http.send(request, self.ports.live.system(request.system).timeout_s)
-            self.claim.learnt += self.ports.gates.tell(lookup.operation, outcome)
+            outcome = await self.go_out(request)
         except LanguageError as error:
             outcome = Outcome(Sent.NOT_SENT, f"the look-up cannot be made: {error.message}")
-            self.ports.gates.tell(lookup.operation, None)
+            self.withdraw()
         scope = answer_scope(call.input, call.once, outcome)
         meaning = classify(lookup.operation, outcome, scope)
         if meaning.verdict is Verdict.REAUTHENTICATE:

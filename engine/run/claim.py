@@ -16,11 +16,10 @@ from engine.ports import Chance, Clock, Committer, HttpOut, Item, Observer, Resu
 from engine.rules.decide import Decision
 from engine.rules.needs import item_of
 from engine.rules.steps import Course
-from engine.rules.undo import step_at
-from engine.run.gatekeeper import Gatekeeper, Open
+from engine.run.gates import Gates
 from engine.run.live import Live
 from engine.run.sightings import Sightings
-from engine.spec.plan import HoldStep, Plan
+from engine.spec.plan import Plan
 from engine.store import Learnt, Line, Record, Settled, Store
 
 LEASE_US = 120_000_000
@@ -30,7 +29,8 @@ FULL_WAIT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All that a delivery touches the world with. `wake` is told that something may be due at once."""
+    """All that a delivery touches the world with. `wake` is told that something may be due at once. Without `gates`
+    every call may go out."""
 
     store: Store
     committer: Committer
@@ -41,7 +41,7 @@ class Ports:
     observe: Observer
     sightings: Sightings = field(default_factory=Sightings)
     wake: Callable[[], None] = lambda: None
-    gates: Gatekeeper = field(default_factory=Open)
+    gates: Gates | None = None
 
 
 class Where(TypedDict, total=False):
@@ -109,18 +109,8 @@ class Claim:
         self.course = Course(plan, scope, renewed=delivery.renewed)
         if delivery.steps:
             self.course.remember(delivery.steps)
-            self.take_rejections()
         for state in delivery.items:
             self.course.items[state.place] = state
-        if item_of(delivery.step) and not self.phase:
-            self.attempts = 0  # an item counts its own
-
-    def take_rejections(self) -> None:
-        """Where a person said no and the step goes on, its default is the result."""
-        for step in self.delivery.steps:
-            if step.kind == "reject":
-                held = step_at(self.plan, step.id)
-                self.course.ended[step.id] = held.default if isinstance(held, HoldStep) else None
 
     def steps(self) -> tuple[Step, ...]:
         """The steps that ended, in earlier claims and in this one."""
@@ -134,12 +124,11 @@ class Claim:
         the other: then no item has a state of its own."""
         return "" if self.phase else item_of(place)
 
-    def state_of(self, item: str, step: str = "") -> ItemState:
-        """An item's state, a new one where it has none or has come to another step."""
+    def state_of(self, item: str, place: str) -> ItemState:
+        """An item's state at a place, a new one where it has none or has come from another step."""
         state = self.course.items.get(item)
-        if state is None or (step and state.step != step):
-            return ItemState(item, "waiting", step)
-        return state
+        step = place.rpartition(".")[2]
+        return state if state is not None and state.step == step else ItemState(item, "waiting", step)
 
     def put_item(self, state: ItemState) -> None:
         self.course.items[state.place] = state
@@ -160,14 +149,14 @@ class Claim:
             del items[item]
             self.items_changed = True
 
-    def count_attempt(self, place: str, by: int = 1) -> None:
-        """Counts a send. The store counts those of the event with the intent; an item's state goes with it instead."""
+    def count_attempt(self, place: str) -> None:
+        """Counts a send, as the store did when it wrote the intent."""
         item = self.item(place)
         if not item:
-            self.attempts += by
+            self.attempts += 1
             return
         state = self.state_of(item, place)
-        self.put_item(replace(state, state="waiting", due_at=0, attempts=state.attempts + by))
+        self.course.items[item] = replace(state, state="waiting", due_at=0, attempts=state.attempts + 1)
 
     def end_step(self, place: str, kind: str, result: object, **more: Unpack[Called]) -> None:
         """The step at a place is over, and a line says so; what was counted there is counted no more."""
@@ -239,7 +228,7 @@ class Claim:
         self.emitted, self.undone, self.learnt = [], [], []
 
     async def park(self, place: str, decision: Decision) -> None:
-        """Waits at a gate; nothing is spent by that."""
+        """Waits at a gate, or where it has no name until then; nothing is spent by that."""
         await self.record(Status.WAITING, step=place, due_at=decision.at, reason=decision.reason, gate=decision.gate)
 
     async def record(self, status: Status, **where: Unpack[Where]) -> None:

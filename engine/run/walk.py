@@ -15,12 +15,11 @@ from engine.rules.decide import Action, Decision
 from engine.rules.holds import began_of, times_of
 from engine.rules.needs import Ask, Call, Emit, End, Failed, Need, Rest
 from engine.rules.opening import open_event
-from engine.rules.undo import step_at
 from engine.run.call import CallOut
 from engine.run.claim import Claim
 from engine.run.compensate import Compensation
 from engine.run.wait import find_message
-from engine.spec.plan import EachStep, HoldStep, Plan
+from engine.spec.plan import Plan
 
 REASONS_SHOWN = 3
 
@@ -134,6 +133,7 @@ class Walk(Claim):
             return await self.compensate(place, reason)
         reason = f"step {place}: {reason}"
         if on_failure == "hold":
+            self.hold_failed(place)
             await self.record(Status.HELD, step=place, queue="failed-items", reason=reason, on_release="send")
         else:
             await self.record(Status.DEAD, step=place, reason=reason)
@@ -198,7 +198,11 @@ class Walk(Claim):
         now, place, item = self.ports.clock.now(), need.place, self.item(need.place)
         state = self.course.items.get(item) if item else None
         warned = self.attempts_at(place) > 0
-        if state is not None and state.step == place and state.state == "held":
+        if self.is_rejected(need, state):
+            self.end_step(place, "default", need.step.default, reason=state.reason if state else self.cause)
+            self.cause = ""
+            return True
+        if state is not None and state.step == need.step.id and state.state == "held":
             began_at = began_of(need, state)
         else:
             began_at = self.delivery.held_at if not item and self.delivery.step == place else 0
@@ -220,8 +224,8 @@ class Walk(Claim):
             self.fact("hold_overdue", step=place, queue=need.step.queue)
         due_at = times.next_at(warned=warned)
         if item:
-            held = ItemState(item, "held", place, int(warned), due_at, need.reason, "end", queue=need.step.queue)
-            self.put_item(held)
+            reason, queue = need.reason, need.step.queue
+            self.put_item(ItemState(item, "held", need.step.id, int(warned), due_at, reason, "end", queue=queue))
             return True
         self.attempts = int(warned)
         if need.step.until is not None:
@@ -241,17 +245,29 @@ class Walk(Claim):
             )
         return False
 
+    def is_rejected(self, need: Ask, state: ItemState | None) -> bool:
+        """Did a person say no to what goes on all the same? An item that failed is not asked for otherwise."""
+        if need.step.on_failure != "continue":
+            return False
+        if self.item(need.place):
+            return state is not None and state.state == "failed"
+        return bool(self.cause) and self.delivery.step == need.place
+
     # ── items ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def hold_item(self, item: str, place: str, queue: str, reason: str, *, on_release: str) -> None:
         state = self.state_of(item, place)
-        self.put_item(
-            replace(state, state="held", step=place, due_at=0, reason=reason, on_release=on_release, queue=queue)
-        )
+        self.put_item(replace(state, state="held", due_at=0, reason=reason, on_release=on_release, queue=queue))
+
+    def hold_failed(self, place: str) -> None:
+        """The failed items of an `each` are a person's, whose release lets them go on."""
+        for state in list(self.course.items.values()):
+            if state.place.startswith(f"{place}["):
+                self.put_item(replace(state, state="held", on_release="send"))
 
     def fail_item(self, item: str, place: str, reason: str) -> None:
         self.tell(place, "failed", reason=reason)
-        self.put_item(replace(self.state_of(item, place), state="failed", step=place, due_at=0, reason=reason))
+        self.put_item(replace(self.state_of(item, place), state="failed", due_at=0, reason=reason))
 
     async def rest(self, place: str) -> None:
         """No item can move now: the event waits for the first that will, or is held with those that are."""
@@ -271,17 +287,7 @@ class Walk(Claim):
             reason=reason,
             due_at=due_at,
             on_release="send",
-            on_reject=self.on_reject(place, held),
         )
-
-    def on_reject(self, place: str, held: list[ItemState]) -> str:
-        """What a person's no does to the items of an `each`: it is for all that are held."""
-        each = step_at(self.plan, place)
-        if isinstance(each, EachStep) and each.on_failure == "compensate":
-            return "compensate"
-        asked = [step_at(self.plan, state.step) for state in held]
-        go_on = all(isinstance(step, HoldStep) and step.on_failure == "continue" for step in asked)
-        return "continue" if go_on else "discard"
 
 
 ON_REJECT = {"dead_letter": "discard", "hold": "discard", "continue": "continue", "compensate": "compensate"}
