@@ -213,7 +213,8 @@ class Delivery(Struct, frozen=True):
 class Request(Struct, frozen=True):
     """One HTTP request to a partner as the thinking rooms make it: no address, no credentials.
 
-    `path` is percent-encoded and begins with a slash, `query` holds decoded text, `body` is JSON or None.
+    `path` is percent-encoded and begins with a slash, `query` holds decoded text, `body` is JSON or None. `read` is how
+    the answer's body is read: `json`, `text` or `base64`.
     """
 
     system: str
@@ -223,6 +224,7 @@ class Request(Struct, frozen=True):
     query: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     body: object = None
+    read: str = "json"
 
 
 class Sent(StrEnum):
