@@ -44,7 +44,8 @@ def make_question(step: HoldStep, scope: Mapping[str, object], place: str) -> As
             expires_at = time_at(step.expires(scope))
         except LanguageError as error:
             return End(Status.QUARANTINED, f"step {place}: hold.expires: {error.message}", place)
-    return Ask(step, place, str(step.reason(scope)), expires_at, scope)
+    reason = f"waits for an event of {step.until.topic}" if step.until else str(step.reason(scope))
+    return Ask(step, place, reason, expires_at, scope)
 
 
 def time_at(value: object) -> int:

@@ -14,7 +14,7 @@ from engine.model import Effect, Step
 from engine.rules.calls import request_digest
 from engine.rules.needs import Call
 from engine.rules.steps import Course, scope_at
-from engine.spec.plan import DEFAULT_ON_UNKNOWN, CallStep, EachStep, EmitStep, Plan, StepPlan
+from engine.spec.plan import CallStep, EachStep, EmitStep, Plan, StepPlan
 
 UNDO, EMIT, SHARED = "undo", "emit", "known"
 """Kinds of lines: an effect taken back, an event of a topic, an effect that another event had made."""
@@ -62,8 +62,7 @@ def undo_call(course: Course, effect: Step) -> Call | str:
         request = undo.operation.request(input_, once)
     except LanguageError as error:
         return f"its undo cannot be made: {error.message}"
-    on_unknown = DEFAULT_ON_UNKNOWN[undo.operation.effect]
-    again = CallStep(effect.id, None, undo.operation, None, None, on_unknown, "dead_letter", None, ())
+    again = CallStep(effect.id, None, undo.operation, None, None, "", "dead_letter", None, ())
     digest = request_digest(request)
     return Call(again, effect.id, undo.operation, input_, once, request, digest, (undo.operation,), once, UNDO)
 

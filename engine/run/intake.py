@@ -96,9 +96,7 @@ class Intake:
         self.full = False
         took_us = self.clock.now() - began_at
         for receipt in receipts:
-            self.observe(
-                Fact(receipt.verdict, began_at, {"integration": route.plan.integration, "took_us": took_us})
-            )
+            self.observe(Fact(receipt.verdict, began_at, {"integration": route.plan.integration, "took_us": took_us}))
 
     def settled(self, route: Route, began_at: int, reply: Reply, receipt: Receipt | BaseException) -> None:
         """The append is on disk, or was refused."""
