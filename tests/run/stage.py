@@ -56,7 +56,7 @@ class Stage:
         self.connection = open_memory()
         self.committer = InlineCommitter(self.connection)
         checked = check({path: text.lstrip().encode() for path, text in (files or FILES).items()})
-        assert checked.faults == ()
+        assert checked.faults == (), [str(fault) for fault in checked.faults]
         workspace = checked.workspace
         self.tables = workspace.tables
         self.plans = compile_workspace(workspace, "local", Resources(tables=workspace.tables, zones=lambda _: None))
@@ -86,9 +86,9 @@ class Stage:
 
     # ── the play ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def arrive(self, id_: str = "e1", order: str = "1", **more: Any) -> int:
+    def arrive(self, id_: str = "e1", order: str = "1", integration: str = "shop-orders", **more: Any) -> int:
         """An authentic order arrives and is stored."""
-        (plan,) = self.plans.values()
+        plan = self.plans[integration]
         inbound = Inbound(
             "POST", "/", {"x-shop-event": id_}, {}, order_body(order, more.pop("customer", "c"), 1, **more)
         )
@@ -115,18 +115,22 @@ class Stage:
             self.store.recover(self.connection, [(0, self.at)])
         return len(deliveries)
 
+    def pass_time(self, seconds: float) -> None:
+        self.at += int(seconds * SECOND)
+
     def run_all(self, times: int = 50) -> None:
-        """Delivers and lets time pass until nothing moves."""
+        """Delivers and lets time pass until nothing moves by itself; holds and waits for topics stay."""
         for _ in range(times):
             if not self.run():
-                waiting = [row.due_at for row in self.rows() if row.status.active]
+                waiting = [row.due_at for row in self.rows() if row.status.active and row.due_at]
                 if not waiting:
                     return
                 self.at = max(self.at, min(waiting))
         raise AssertionError("it never ends")
 
-    def decide(self, action: str, event: int = 1, plan: str | None = None) -> None:
-        assert self.store.move(self.connection, [Move(event, self.at, action, "ada", "because", plan)]) == [""]
+    def decide(self, action: str, event: int = 1, plan: str | None = None, *, new_effect: bool = False) -> None:
+        move = Move(event, self.at, action, "ada", "because", plan, new_effect=new_effect)
+        assert self.store.move(self.connection, [move]) == [""]
 
     # ── what is left ─────────────────────────────────────────────────────────────────────────────────────────────────
 
