@@ -90,7 +90,11 @@ class Stage:
         """An authentic order arrives and is stored."""
         plan = self.plans[integration]
         inbound = Inbound(
-            "POST", "/", {"x-shop-event": id_}, {}, order_body(order, more.pop("customer", "c"), 1, **more)
+            "POST",
+            "/",
+            {"x-shop-event": id_},
+            {},
+            order_body(order, more.pop("customer", "c"), more.pop("number", 1), **more),
         )
         (receipt,) = self.store.accept(self.connection, [name(plan, inbound, self.at)])
         assert not isinstance(receipt, Exception)
@@ -100,6 +104,11 @@ class Stage:
         (claimed,) = self.store.claim(self.connection, [ClaimRequest(self.at, 10, self.at + 60 * SECOND)])
         assert not isinstance(claimed, Exception)
         return claimed.deliveries
+
+    def claim_of(self, integration: str) -> Delivery:
+        """Claims what is due; the one of this integration."""
+        self.claimed = {**getattr(self, "claimed", {}), **{one.integration: one for one in self.claim()}}
+        return self.claimed[integration]
 
     def run(self) -> int:
         """Delivers what is due now; how many. A crash leaves the leases with the dead."""
