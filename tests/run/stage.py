@@ -7,6 +7,7 @@ the event stands.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from blackbox.rig import FILES, order_body
@@ -14,6 +15,7 @@ from blackbox.rig import FILES, order_body
 from engine.language import Resources
 from engine.model import Delivery, Fact, Outcome, Request, Sent, Sighted
 from engine.run.claim import Ports
+from engine.run.gates import Gates
 from engine.run.intake import name
 from engine.run.live import Live, live_systems
 from engine.run.load import check
@@ -47,7 +49,8 @@ CREATED = answered(201, {"id": "so-1"})
 class Stage:
     """One engine over one store; `replies` is what the partner answers, in order."""
 
-    def __init__(self, *replies: Outcome | type[Crash], files: dict[str, str] | None = None) -> None:
+    def __init__(self, *replies: Outcome | type[Crash], files: dict[str, str] | None = None, gates: int = 0) -> None:
+        """`gates`: so many workers, whose calls pass the gates; 0: every call may go out."""
         self.replies: deque[Outcome | type[Crash]] = deque(replies)
         self.sent: list[Request] = []
         self.refreshed: list[str] = []
@@ -65,6 +68,10 @@ class Stage:
         self.live = live
         self.facts: list[Fact] = []
         self.ports = Ports(self.store, self.committer, self, live, self, self, self.facts.append)
+        self.gates = Gates(live, gates) if gates else None
+        if gates:
+            self.ports = replace(self.ports, gates=self.gates)
+        self.took_s = 0.0
 
     # ── the ports ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -72,7 +79,7 @@ class Stage:
         return self.at
 
     def monotonic(self) -> float:
-        return self.at / SECOND
+        return self.at / SECOND + self.took_s
 
     def uniform(self) -> float:
         return 0.5
@@ -101,7 +108,10 @@ class Stage:
         return receipt.event
 
     def claim(self) -> Sequence[Delivery]:
-        (claimed,) = self.store.claim(self.connection, [ClaimRequest(self.at, 10, self.at + 60 * SECOND)])
+        allow = self.gates.allow(self.at) if self.gates else {}
+        quotas = self.gates.quotas(self.at) if self.gates else {}
+        request = ClaimRequest(self.at, 10, self.at + 60 * SECOND, allow=allow, quotas=quotas)
+        (claimed,) = self.store.claim(self.connection, [request])
         assert not isinstance(claimed, Exception)
         return claimed.deliveries
 
