@@ -3,8 +3,8 @@
     python -m harness.served WORKSPACE SYSTEM --port 0 --seed 7 --faults slow=0.2,cut_after=0.05
 
 prints one JSON line, `{"system", "port", "admin_port"}`, and serves until SIGTERM or SIGINT. Killing an engine never
-touches it, so its book is the witness of what happened: `GET /_book` on the admin port gives every effect with its
-place in the sequence and its time, `GET /_counts` the counts alone. This file refuses to know what a request means.
+touches it, so its book is the witness of what happened: `GET /_book` on the admin port gives every effect that stands
+with its place in the sequence and its time, `GET /_counts` the counts alone. This file refuses to know what a request means.
 """
 
 import argparse
@@ -133,7 +133,10 @@ class ServedPartner:
         answer = self.partner.answer(received)
         if answer.booked and answer.row is not None:
             self.counts["booked"] += 1
-            self.entries.append(Entry(len(self.entries) + 1, self.clock.now(), answer.operation, answer.row))
+            self.entries.append(Entry(self.counts["booked"], self.clock.now(), answer.operation, answer.row))
+            if answer.struck is not None:
+                self.counts["struck"] += 1
+                self.entries = [entry for entry in self.entries if entry.row is not answer.struck]
         elif answer.row is not None:
             self.counts["repeated"] += 1
         elif not answer.operation:
