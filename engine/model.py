@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from hashlib import sha256
+from typing import Literal
 
 from msgspec import Struct
 
@@ -213,7 +214,9 @@ class Delivery(Struct, frozen=True):
 class Request(Struct, frozen=True):
     """One HTTP request to a partner as the thinking rooms make it: no address, no credentials.
 
-    `path` is percent-encoded and begins with a slash, `query` holds decoded text, `body` is JSON or None.
+    `path` is percent-encoded and begins with a slash, `query` holds decoded text, `body` is JSON or None. `read` says
+    what the body of the answer is: `json`; `text` for what is read elsewhere; `base64` for a document such as a label,
+    which under a 2xx becomes `{content_type, base64, bytes, sha256}` and under another status is read as JSON.
     """
 
     system: str
@@ -223,6 +226,7 @@ class Request(Struct, frozen=True):
     query: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     body: object = None
+    read: Literal["json", "text", "base64"] = "json"
 
 
 class Sent(StrEnum):
@@ -233,11 +237,33 @@ class Sent(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Failure(StrEnum):
+    """Where a call failed, for rules that treat one kind of fault otherwise than another. Whether anything went out is
+    said by `Sent`, not by this.
+
+    `unsendable`: the request cannot be written as it stands, or may not go where it leads; no repeat will help. `dns`,
+    `connect`, `tls`: its name, the connection, the handshake or certificate. `timeout_before`, `timeout_after`: the
+    time ran out while there was no connection, or with the request on the wire. `lost`: the connection broke with the
+    request on the wire. `malformed`: what came back is no HTTP (then nothing is known of the effect), or an answer
+    whose body cannot be read as declared.
+    """
+
+    UNSENDABLE = "unsendable"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT_BEFORE = "timeout_before"
+    TIMEOUT_AFTER = "timeout_after"
+    LOST = "lost"
+    MALFORMED = "malformed"
+
+
 class Outcome(Struct, frozen=True):
     """What came of a call. `wire` returns it and never raises for the network.
 
-    `reason` is for people (`connection refused`, `no answer in 5 s`) and holds no address, header or body.
-    `body` is the decoded answer; `malformed` says that it could not be read as declared.
+    `reason` is for people (`connection refused`, `no answer in 5 s`) and holds no address, header or body; `failure` is
+    the same for rules, None where nothing failed. `body` is the decoded answer; `malformed` says that it could not be
+    read as declared.
     """
 
     sent: Sent
@@ -247,6 +273,7 @@ class Outcome(Struct, frozen=True):
     body: object = None
     malformed: str = ""
     took_us: int = 0
+    failure: Failure | None = None
 
 
 class Verdict(StrEnum):

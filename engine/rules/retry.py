@@ -10,7 +10,8 @@ from email.utils import parsedate_to_datetime
 
 from engine.spec.shape import Retry
 
-SECONDS = re.compile(r"[0-9]{1,9}")
+SECONDS = re.compile(r"([0-9]{1,9})(\.[0-9]{1,9})?")
+"""A fraction is not in the RFC; Shopify sends `2.0`."""
 WISH_MAX_US = 3_600_000_000
 """The longest wait a Retry-After is granted: an hour. Our own cap is for our own guesses, not for its word."""
 
@@ -28,8 +29,8 @@ def backoff_us(policy: Retry, attempts: int, chance: float) -> int:
 def retry_after_us(text: str, now: int) -> int | None:
     """The wait a Retry-After header asks for, in microseconds from `now`; None where it says nothing readable."""
     text = text.strip()
-    if SECONDS.fullmatch(text):
-        return int(text) * 1_000_000
+    if found := SECONDS.fullmatch(text):
+        return (int(found[1]) + (1 if (found[2] or "").strip(".0") else 0)) * 1_000_000
     try:
         at = parsedate_to_datetime(text)
     except (ValueError, TypeError):

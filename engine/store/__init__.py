@@ -23,19 +23,7 @@ from engine.model import (
     Sighting,
     Status,
 )
-
-
-class Quota(Struct, frozen=True):
-    """What a partner allows at one gate: `rate` calls every `per_us`, `burst` at once; `spacing_us` between two calls;
-    `concurrency` at a time. Zero: no such limit. `kind` is `token_bucket` or `leaky_bucket`."""
-
-    gate: str
-    rate: int = 0
-    per_us: int = 1_000_000
-    burst: int = 0
-    spacing_us: int = 0
-    concurrency: int = 0
-    kind: str = "token_bucket"
+from engine.rules.quota import Quota as Quota
 
 
 class ClaimRequest(Struct, frozen=True):

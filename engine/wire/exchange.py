@@ -1,19 +1,18 @@
-"""The thinking half of the client: a request to a URL, an answer to data, an exception to a reason.
+"""The thinking half of the client: a request to the bytes of its head, an answer to data.
 
 This file refuses to open anything, and to put into a reason what a partner, a library or an event said.
 """
 
-import errno
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from urllib.parse import quote, unquote, urlencode
 
-import aiohttp
 from yarl import URL
 
 from engine.contract.body import BodyError, BodyLimits, decode_body
 from engine.model import Request
-from engine.wire.egress import Blocked
 from engine.wire.headers import HOP_BY_HOP, is_safe
 from engine.wire.inflate import ENCODINGS, Broken, TooLarge, inflate
 
@@ -22,6 +21,8 @@ ANSWER_BYTES_MAX = BodyLimits().bytes_max
 
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 _METHOD = re.compile(r"[A-Z]{1,16}")
+_WITHOUT_BODY = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+"""Methods that say nothing of a body they do not have; the others announce one of 0 bytes (RFC 9110 §8.6)."""
 
 
 class Unreadable(Exception):
@@ -56,6 +57,36 @@ def base_url_faults(base_url: str) -> list[str]:
     return faults
 
 
+class Heading:
+    """What stands above every request to one system: where its paths begin, its host, its sign-in."""
+
+    __slots__ = ("_base", "_fields", "_host", "_sign_in")
+
+    def __init__(self, base_url: str, sign_in: Iterable[tuple[str, str]]) -> None:
+        url = URL(base_url, encoded=True)
+        self._base = url.raw_path.removesuffix("/")
+        self._host = url.host_port_subcomponent or ""
+        self._fields = _lines(_FIELDS)
+        self._sign_in = _lines(sign_in)
+
+    def over(self, request: Request, body: bytes | None) -> bytes:
+        """The line and the header fields of a request, to the empty line; raises `Unsendable`."""
+        fields = dict(self._fields)
+        if body is not None:
+            fields["content-type"] = "Content-Type: application/json\r\n"
+        if request.headers:
+            fault = fields_fault(request.headers)
+            if fault:
+                raise Unsendable(fault)
+            fields.update(_lines(request.headers))
+        fields.update(self._sign_in)  # last: nothing an event holds replaces it
+        length = ""
+        if body is not None or request.method not in _WITHOUT_BODY:
+            length = f"Content-Length: {len(body or b'')}\r\n"
+        line = f"{request.method} {self._base}{target(request)} HTTP/1.1\r\nHost: {self._host}\r\n"
+        return f"{line}{''.join(fields.values())}{length}\r\n".encode()
+
+
 def fields_fault(fields: Iterable[tuple[str, str]]) -> str:
     """Why the header fields of a request cannot be sent, or ""."""
     for name, value in fields:
@@ -66,8 +97,8 @@ def fields_fault(fields: Iterable[tuple[str, str]]) -> str:
     return ""
 
 
-def target(base_url: str, request: Request) -> URL:
-    """The URL of a request; raises `Unsendable`.
+def target(request: Request) -> str:
+    """Path and query of a request, below the address of its system; raises `Unsendable`.
 
     A hole of a path is percent-encoded where it is filled, which leaves `.` and `..` as they are: they would climb
     out of the operation's path at partners that resolve them.
@@ -76,17 +107,24 @@ def target(base_url: str, request: Request) -> URL:
         raise Unsendable("the method of the request is no word of capital letters")
     if not _is_plain_path(request.path):
         raise Unsendable("the path of the request is not percent-encoded, or has a segment . or ..")
-    text = base_url.removesuffix("/") + request.path
-    if request.query:
-        try:
-            text += "?" + urlencode(request.query, quote_via=quote)
-        except UnicodeEncodeError:
-            raise Unsendable("the query of the request holds half of a character") from None
-    return URL(text, encoded=True)
+    if not request.query:
+        return request.path
+    try:
+        return f"{request.path}?{urlencode(request.query, quote_via=quote)}"
+    except UnicodeEncodeError:
+        raise Unsendable("the query of the request holds half of a character") from None
 
 
 def _is_plain_path(path: str) -> bool:
-    return _PATH.fullmatch(path) is not None and not any(unquote(part) in {".", ".."} for part in path.split("/"))
+    if _PATH.fullmatch(path) is None:
+        return False
+    if "." not in path and "%" not in path:
+        return True
+    return not any(unquote(part) in {".", ".."} for part in path.split("/"))
+
+
+def _lines(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name.lower(): f"{name}: {value}\r\n" for name, value in fields}
 
 
 def decoded(raw: bytes, headers: Mapping[str, str], status: int, read: str, bytes_max: int) -> object:
@@ -94,13 +132,19 @@ def decoded(raw: bytes, headers: Mapping[str, str], status: int, read: str, byte
 
     `read: json` takes JSON types (application/json, text/json, …+json) and answers that declare no type. Another type
     is unreadable under a 2xx, where a result was promised; under other statuses, where a proxy's page of HTML is what
-    to expect, it is no body. `read: text` takes UTF-8, ASCII and Latin-1 as declared.
+    to expect, it is no body. `read: text` takes UTF-8, ASCII and Latin-1 as declared. `read: base64` takes whatever a
+    2xx carries as a document; errors stay JSON, so that an operation's `outcomes` can look at them.
     """
-    raw = _inflated(raw, headers.get("content-encoding", "identity").lower(), bytes_max)
-    media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
-    media_type = media_type.strip()
+    encoding = headers.get("content-encoding")
+    if encoding is not None:
+        raw = _inflated(raw, encoding.lower(), bytes_max)
+    content_type = headers.get("content-type", "")
+    if read == "base64" and 200 <= status < 300:
+        return document(raw, content_type) if raw else None
     if not raw or raw.isspace():
         return None
+    media_type, _, parameters = content_type.lower().partition(";")
+    media_type = media_type.strip()
     if read == "text":
         return _text(raw, parameters)
     if media_type not in {"", "application/json", "text/json"} and not media_type.endswith("+json"):
@@ -111,6 +155,16 @@ def decoded(raw: bytes, headers: Mapping[str, str], status: int, read: str, byte
         return decode_body(raw)
     except BodyError as error:
         raise Unreadable(error.message) from None
+
+
+def document(raw: bytes, content_type: str) -> dict[str, object]:
+    """A binary document as data, with what it takes to see later whether one was kept whole."""
+    return {
+        "content_type": content_type or "application/octet-stream",
+        "base64": b64encode(raw).decode(),
+        "bytes": len(raw),
+        "sha256": sha256(raw).hexdigest(),
+    }
 
 
 def _inflated(raw: bytes, encoding: str, bytes_max: int) -> bytes:
@@ -138,30 +192,4 @@ def _text(raw: bytes, parameters: str) -> str:
         raise Unreadable("the answer is not text in the charset it declares") from None
 
 
-def failure(error: BaseException) -> str:
-    """A reason for people; of the exception only its class and errno are used, its text may quote the request."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the partner's name does not resolve"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "the partner's TLS certificate is not valid for its name, or not trusted"
-    if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return "the TLS handshake failed"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        cause = error.os_error
-        return cause.reason if isinstance(cause, Blocked) else _CONNECT.get(cause.errno or 0, "no connection")
-    if isinstance(error, aiohttp.InvalidURL):
-        return "the partner's address is written in a form that is not called"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return "the answer broke off"
-    if isinstance(error, aiohttp.ClientResponseError):
-        return "the answer is not valid HTTP"
-    return "the connection broke before an answer"
-
-
-_CONNECT = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "connection reset while connecting",
-    errno.ETIMEDOUT: "connection timed out",
-    errno.EHOSTUNREACH: "no route to the partner",
-    errno.ENETUNREACH: "no route to the partner",
-}
+_FIELDS = (("Accept", "application/json, */*;q=0.5"), ("Accept-Encoding", "gzip, deflate"), ("User-Agent", "waybill"))

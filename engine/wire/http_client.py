@@ -1,42 +1,28 @@
 """The way out: sends one request to a partner and says what came of it.
 
-The answer to "did anything go out?" decides whether the engine may send again, so it is taken from what this file saw
+The answer to "did anything go out?" decides whether the engine may send again, so it is taken from what this room saw
 happen, never guessed: `NOT_SENT` only while no connection was made, `UNKNOWN` from the first byte that may have left,
-`ANSWERED` once an answer was read. aiohttp sends some requests again by itself when a kept-alive connection breaks,
-although the partner may have acted on the first: here a call gets one connection, and a second is refused.
-Redirects are answers, cookies and proxies from the environment do not exist. This file refuses to retry, to raise for
-the network, and to repeat in a reason what a partner or a library said, since that may quote addresses and contents.
+`ANSWERED` once an answer was read. A call gets one connection and writes to it once. Redirects are answers, cookies and
+proxies from the environment do not exist. aiohttp's session stood here before; a call through it cost three times the
+CPU, and what it repeats by itself (a request on a kept connection that breaks) had to be forbidden from outside. Its
+parser is kept. This file refuses to retry, to raise for the network, and to repeat in a reason what a partner or a
+library said, since that may quote addresses and contents.
 """
 
 import asyncio
 from collections.abc import Mapping
-from contextvars import ContextVar
-from typing import Literal
 
-import aiohttp
-from aiohttp.connector import Connection
-from aiohttp.tracing import Trace
 from msgspec import Struct
-from msgspec.structs import replace
-from multidict import CIMultiDict
 from yarl import URL
 
 from engine.contract.body import encode_json
 from engine.errors import UserError
-from engine.model import Outcome, Request, Sent
+from engine.model import Failure, Outcome, Request, Sent
 from engine.ports import Clock
-from engine.wire.egress import guarded_socket
-from engine.wire.exchange import (
-    ANSWER_BYTES_MAX,
-    Unreadable,
-    Unsendable,
-    base_url_faults,
-    decoded,
-    failure,
-    fields_fault,
-    target,
-)
-from engine.wire.headers import lowered
+from engine.wire.dial import Dialer, NotConnected
+from engine.wire.exchange import ANSWER_BYTES_MAX, Heading, Unreadable, Unsendable, base_url_faults, decoded
+from engine.wire.partner import Heard, Lost
+from engine.wire.pool import Pool
 from engine.wire.sign_in import Auth, auth_faults, auth_fields
 
 
@@ -44,9 +30,8 @@ class SystemAddress(Struct, frozen=True):
     """How a partner is reached.
 
     `timeout_s` bounds every call, whatever its caller allows. `connections_max` bounds those open at once.
-    `answer_bytes_max` (at most 5 MiB) bounds an answer as sent and again inflated. `read` says what an answer's body
-    is: `json`, or `text` for what is read elsewhere. `private_networks` lets calls reach private and loopback
-    addresses, and these alone without TLS.
+    `answer_bytes_max` (at most 5 MiB) bounds an answer as sent and again inflated. `private_networks` lets calls reach
+    private and loopback addresses, and these alone without TLS.
     """
 
     base_url: str
@@ -55,11 +40,10 @@ class SystemAddress(Struct, frozen=True):
     private_networks: bool = False
     connections_max: int = 32
     answer_bytes_max: int = ANSWER_BYTES_MAX
-    read: Literal["json", "text"] = "json"
 
 
 class HttpClient:
-    """`engine.ports.HttpOut` over aiohttp; one pool of connections for each system.
+    """`engine.ports.HttpOut` over HTTP/1.1; one pool of connections for each system.
 
     The addresses are those of the moment it was made: where they change, make another and close this one once its
     calls have ended. Raises UserError with every fault of every address at once.
@@ -69,144 +53,99 @@ class HttpClient:
         faults = [f"system {name}: {fault}" for name, system in systems.items() for fault in _faults(system)]
         if faults:
             raise UserError("\n".join(faults))
-        self._systems = dict(systems)
-        self._clock = clock
-        self._sessions: dict[str, aiohttp.ClientSession] = {}
-        self._closed = False
+        self._partners = {name: _Partner(system, clock) for name, system in systems.items()}
+        self._now = clock.monotonic
 
     async def send(self, request: Request, timeout_s: float) -> Outcome:
         """One call, at most `timeout_s` seconds from here to the last byte of the answer."""
-        started = self._clock.monotonic()
-        outcome = await self._sent(request, min(timeout_s, self._systems[request.system].timeout_s))
-        return replace(outcome, took_us=int((self._clock.monotonic() - started) * 1_000_000))
+        started = self._now()
+        partner = self._partners[request.system]
+        timeout_s = min(timeout_s, partner.system.timeout_s)
+        try:
+            heard = await self._heard(partner, request, timeout_s, started)
+        except Unsendable as unsendable:
+            return self._failed(started, Sent.NOT_SENT, Failure.UNSENDABLE, str(unsendable))
+        except NotConnected as error:
+            return self._failed(started, Sent.NOT_SENT, error.failure, error.reason)
+        except TimeoutError:
+            return self._failed(started, Sent.NOT_SENT, Failure.TIMEOUT_BEFORE, f"no connection in {timeout_s:g} s")
+        except Lost as lost:
+            late = lost.failure is Failure.TIMEOUT_AFTER
+            reason = f"no answer in {timeout_s:g} s" if late else lost.reason
+            return self._failed(started, Sent.UNKNOWN, lost.failure, reason)
+        return self._answered(started, heard, request.read, partner.system.answer_bytes_max)
 
     async def close(self) -> None:
         """Closes every connection; a call under way ends `UNKNOWN`, a later one is `NOT_SENT`."""
-        self._closed = True
-        sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
-            await session.close()
+        for partner in self._partners.values():
+            partner.pool.close()
 
-    async def _sent(self, request: Request, timeout_s: float) -> Outcome:
-        system = self._systems[request.system]
-        if self._closed:
-            return Outcome(Sent.NOT_SENT, "the engine is stopping")
-        fault = fields_fault(request.headers)
-        if fault:
-            return Outcome(Sent.NOT_SENT, fault)
+    async def _heard(self, partner: "_Partner", request: Request, timeout_s: float, started: float) -> Heard:
+        message = partner.message(request)
+        connection = partner.pool.take_resting()
+        left_s = timeout_s
+        if connection is None:
+            async with asyncio.timeout(timeout_s):
+                connection = await partner.pool.take()
+            left_s = max(0.0, timeout_s - (self._now() - started))
+        bytes_max = partner.system.answer_bytes_max
+        answer = connection.exchange(message, left_s, bytes_max, bare=request.method == "HEAD")
         try:
-            url = target(system.base_url, request)
-        except Unsendable as unsendable:
-            return Outcome(Sent.NOT_SENT, str(unsendable))
-        try:
-            body = None if request.body is None else encode_json(request.body)
-        except ValueError:  # its text may quote the body
-            return Outcome(Sent.NOT_SENT, "the body of the request cannot be written as JSON")
-        call = _Call()
-        _CALL.set(call)
-        try:
-            async with asyncio.timeout(timeout_s) as deadline:
-                return await self._exchange(system, request, url, body)
-        except TimeoutError:
-            what = "connection" if call.connecting else "answer"
-            # The kernel gives up on a connection with a TimeoutError of its own.
-            return call.failed(f"no {what} in {timeout_s:g} s" if deadline.expired() else "the connection timed out")
-        except (aiohttp.ClientError, OSError) as error:
-            return call.failed(failure(error))
+            return await answer
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            return call.failed("the engine is stopping")  # not us: aiohttp cancels what waits for a pool being closed
+            connection.give_up(answer)
+            raise
 
-    async def _exchange(self, system: SystemAddress, request: Request, url: URL, body: bytes | None) -> Outcome:
-        headers = CIMultiDict(_FIELDS)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        for name, value in (*request.headers, *auth_fields(system.auth)):
-            headers[name] = value  # the sign-in last: nothing an event holds replaces it
-        session = self._session(request.system)
-        async with session.request(request.method, url, headers=headers, data=body, allow_redirects=False) as answer:
-            plain = lowered(answer.headers.items())
-            outcome = Outcome(Sent.ANSWERED, status=answer.status, headers=plain)
+    def _answered(self, started: float, heard: Heard, read: str, bytes_max: int) -> Outcome:
+        body, malformed = None, ""
+        if heard.body is None:
+            malformed = f"the answer has more than {bytes_max} bytes"
+        else:
             try:
-                raw = await _read(answer, system.answer_bytes_max)
-                return replace(outcome, body=decoded(raw, plain, answer.status, system.read, system.answer_bytes_max))
+                body = decoded(heard.body, heard.headers, heard.status, read, bytes_max)
             except Unreadable as unreadable:
-                return replace(outcome, malformed=str(unreadable))
+                malformed = str(unreadable)
+        return Outcome(
+            Sent.ANSWERED,
+            status=heard.status,
+            headers=heard.headers,
+            body=body,
+            malformed=malformed,
+            took_us=self._took_us(started),
+            failure=Failure.MALFORMED if malformed else None,
+        )
 
-    def _session(self, name: str) -> aiohttp.ClientSession:
-        # Made at the first call, since aiohttp wants the running loop.
-        session = self._sessions.get(name)
-        if session is None:
-            system = self._systems[name]
-            guard = guarded_socket(
-                private_networks=system.private_networks, encrypted=system.base_url.startswith("https:")
-            )
-            session = self._sessions[name] = aiohttp.ClientSession(
-                connector=_OneConnection(limit=system.connections_max, socket_factory=guard),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),  # the whole call has one deadline, in `_sent`
-                auto_decompress=False,
-                trust_env=False,
-            )
-        return session
+    def _failed(self, started: float, sent: Sent, failure: Failure | None, reason: str) -> Outcome:
+        return Outcome(sent, reason, took_us=self._took_us(started), failure=failure)
+
+    def _took_us(self, started: float) -> int:
+        return int((self._now() - started) * 1_000_000)
 
 
-class _Call:
-    """What is known of the call under way: whether it asked for its connection, and whether it has it."""
+class _Partner:
+    """A system as this client holds it: what stands above its requests, and its connections."""
 
-    __slots__ = ("connecting", "connections")
+    def __init__(self, system: SystemAddress, clock: Clock) -> None:
+        url = URL(system.base_url, encoded=True)
+        encrypted = url.scheme == "https"
+        assert url.raw_host is not None
+        assert url.port is not None
+        dialer = Dialer(
+            url.raw_host, url.port, encrypted=encrypted, private_networks=system.private_networks, clock=clock
+        )
+        self.system = system
+        self.heading = Heading(system.base_url, auth_fields(system.auth))
+        self.pool = Pool(dialer, system.connections_max, clock)
 
-    def __init__(self) -> None:
-        self.connecting = False
-        self.connections = 0
-
-    def failed(self, reason: str) -> Outcome:
-        return Outcome(Sent.NOT_SENT if self.connecting else Sent.UNKNOWN, reason)
-
-
-_CALL: ContextVar[_Call] = ContextVar("_CALL")
-
-
-class _Again(aiohttp.ClientError):
-    """aiohttp wants to send a request a second time."""
-
-
-class _OneConnection(aiohttp.TCPConnector):
-    """Gives a call its connection once, and knows whether a failed call ever got it.
-
-    It is made so that a change in aiohttp errs on the safe side: were `connect` no longer called, every failure would
-    be `UNKNOWN`. Setting the session's private `_retry_connection` would do for the retry alone, and silently stop
-    doing so once it is renamed.
-    """
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 — the library's own signature
-    ) -> Connection:
-        call = _CALL.get()
-        if call.connections:
-            raise _Again
-        call.connections += 1
-        call.connecting = True
-        connection = await super().connect(req, traces, timeout)
-        call.connecting = False
-        return connection
-
-
-async def _read(answer: aiohttp.ClientResponse, bytes_max: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while part := await answer.content.readany():
-        size += len(part)
-        if size > bytes_max:
-            answer.close()  # the rest is not worth reading for the sake of the connection
-            raise Unreadable(f"the answer has more than {bytes_max} bytes")
-        parts.append(part)
-    return b"".join(parts)
+    def message(self, request: Request) -> bytes:
+        """The request as it goes out; raises `Unsendable`."""
+        if request.body is None:
+            return self.heading.over(request, None)
+        try:
+            body = encode_json(request.body)
+        except ValueError:  # its text may quote the body
+            raise Unsendable("the body of the request cannot be written as JSON") from None
+        return self.heading.over(request, body) + body
 
 
 def _faults(system: SystemAddress) -> list[str]:
@@ -217,6 +156,3 @@ def _faults(system: SystemAddress) -> list[str]:
     if not 0 < system.answer_bytes_max <= ANSWER_BYTES_MAX:
         faults.append(f"answer_bytes_max must be between 1 and {ANSWER_BYTES_MAX}")
     return faults
-
-
-_FIELDS = (("Accept", "application/json, */*;q=0.5"), ("Accept-Encoding", "gzip, deflate"), ("User-Agent", "waybill"))

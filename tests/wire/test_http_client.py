@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from wire.net import Partner, Script, answering, closing, partner, read_request
 
 from engine.clock import SystemClock
@@ -48,12 +49,14 @@ async def call(system: SystemAddress, request: Request = ORDER, timeout_s: float
         await client.close()
 
 
-def outcome_of(script: Script, timeout_s: float = 5, **more: object) -> tuple[Outcome, Partner]:
+def outcome_of(
+    script: Script, timeout_s: float = 5, request: Request = ORDER, **more: object
+) -> tuple[Outcome, Partner]:
     """What the client says and what the partner saw of one order sent to it."""
 
     async def run() -> tuple[Outcome, Partner]:
         async with partner(script) as it:
-            return await call(at(it.port, **more), timeout_s=timeout_s), it
+            return await call(at(it.port, **more), request, timeout_s=timeout_s), it
 
     return asyncio.run(run())
 
@@ -361,7 +364,7 @@ def test_headers_of_an_answer_are_lower_case_and_joined() -> None:
 )
 def test_an_answer_can_be_read_as_text(type_: bytes, raw: bytes, body: str | None, malformed: str) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: " + type_ + b"\r\nContent-Length: %d\r\n\r\n" % len(raw) + raw
-    outcome, _ = outcome_of(closing(answer), read="text")
+    outcome, _ = outcome_of(closing(answer), request=replace(ORDER, read="text"))
     assert (outcome.status, outcome.body, outcome.malformed) == (200, body, malformed)
 
 
