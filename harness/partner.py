@@ -20,7 +20,7 @@ from engine.language.template_tree import Body, Choice
 from engine.rules.classify import result_of
 from engine.rules.steps import truth
 from engine.spec import shape
-from engine.spec.compile import bind, expression
+from engine.spec.bind import bind, expression
 from engine.spec.plan import Bound
 from engine.spec.value import to_value
 

@@ -4,7 +4,8 @@
 
 prints one JSON line, `{"system", "port", "admin_port"}`, and serves until SIGTERM or SIGINT. Killing an engine never
 touches it, so its book is the witness of what happened: `GET /_book` on the admin port gives every effect that stands
-with its place in the sequence and its time, `GET /_counts` the counts alone. This file refuses to know what a request means.
+with its place in the sequence and its time, `GET /_counts` the counts alone. This file refuses to know what a request
+means.
 """
 
 import argparse
