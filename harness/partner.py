@@ -7,13 +7,14 @@ clock, to draw chance and to invent a fault; `served.py` puts a partner behind r
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypedDict
 from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
-from engine.contract.body import canonical_json
+from engine.contract.body import canonical_json, encode_json
 from engine.language import LanguageError, Resources, compile_template, compile_value, names_used, variables_used
 from engine.language.template_parser import parse_template
 from engine.language.template_tree import Body, Choice
@@ -23,6 +24,7 @@ from engine.spec import shape
 from engine.spec.bind import bind, expression
 from engine.spec.plan import Bound
 from engine.spec.value import to_value
+from engine.wire.exchange import document
 
 ROWS_MAX = 1_000_000
 """Rows of one book; past it the partner answers 507, so that a loop somewhere ends loudly and not by memory."""
@@ -68,7 +70,8 @@ class PartnerAnswer(Struct, frozen=True):
     """What the partner says. `operation` is empty for a fault, whose body is `{fault: TEXT}`.
 
     `booked` tells a new row from a repeat; `row` is the row written or repeated, None for what changes nothing.
-    `struck` is the row that was taken back.
+    `struck` is the row that was taken back. `body` is what the caller reads of it; `read` is `json`, or how the body
+    travels else.
     """
 
     status: int
@@ -78,6 +81,16 @@ class PartnerAnswer(Struct, frozen=True):
     booked: bool = False
     row: Row | None = None
     struck: Row | None = None
+    read: str = "json"
+
+    def raw(self) -> bytes:
+        """The body as it travels."""
+        if self.body is None:
+            return b""
+        if self.read == "base64":
+            assert isinstance(self.body, dict)
+            return b64decode(self.body["base64"])
+        return str(self.body).encode() if self.read == "text" else encode_json(self.body)
 
 
 class UnansweredError(Exception):
@@ -161,6 +174,7 @@ class Offer(Struct, frozen=True):
     sayings: tuple[Saying, ...]
     result: Bound | None
     repeats: bool
+    read: str
     book: Book | None
     reads: tuple[Book, ...]
 
@@ -187,7 +201,9 @@ class Partner:
         scope = _scope(received)
         try:
             offer = self._find(received, scope)
-            return self._look(offer, scope) if offer.book is None else self._effect(offer, offer.book, received, scope)
+            if offer.book is None:
+                return self._look(offer, scope)
+            return self._effect(offer, offer.book, received, scope)
         except UnansweredError as fault:
             return PartnerAnswer(fault.status, {}, {"fault": str(fault)})
 
@@ -232,6 +248,7 @@ class Partner:
             sayings=tuple(_saying(answer) for answer in operation.answer),
             result=None if operation.result is None else _bound(operation.result, resources),
             repeats=operation.effect == "idempotent",
+            read=operation.request.read,
             book=self._books.get(name),
             reads=tuple(self._books[caller] for caller in callers if caller in self._books),
         )
@@ -254,7 +271,7 @@ class Partner:
         """An operation that changes nothing; one that a look-up calls reads the book of its caller."""
         known = self._known(offer, scope)
         said, _ = self._say(offer, scope, known[1] if known else None, sum(book.count for book in offer.reads))
-        return PartnerAnswer(said["status"], said["headers"], said["body"], offer.name)
+        return _told(offer, said)
 
     def _known(self, offer: Offer, scope: dict[str, object]) -> tuple[Book, Row] | None:
         """The row that a look-up or an undoing is about, and its book."""
@@ -274,18 +291,17 @@ class Partner:
         if repeated is not None:
             said, knows = self._say(offer, scope, known, book.count)
             said = said if knows else repeated["answer"]
-            return PartnerAnswer(said["status"], said["headers"], said["body"], offer.name, row=repeated)
+            return _told(offer, said, row=repeated)
         if book.count >= ROWS_MAX:
             raise UnansweredError(507, f"the book of {self.name}.{offer.name} is full")
         said, _ = self._say(offer, scope, known, book.count + 1)
         if said["status"] >= NOTHING_DONE:
-            return PartnerAnswer(said["status"], said["headers"], said["body"], offer.name)
+            return _told(offer, said)
         row = Row(identity=value, result=_result(offer, said), answer=said)
         book.write(row, identity, key, body)
         if undone is not None:
             undone[0].strike(undone[1])
-        struck = undone[1] if undone else None
-        return PartnerAnswer(said["status"], said["headers"], said["body"], offer.name, True, row, struck)
+        return _told(offer, said, row=row, booked=True, struck=undone[1] if undone else None)
 
     def _key(self, received: Received) -> str | None:
         return received.headers.get(self._key_header) if self._key_header else None
@@ -314,7 +330,8 @@ class Partner:
                     headers = saying.headers(told)
                     assert isinstance(headers, dict)
                     texts = {name.lower(): text_of(value) or "" for name, value in headers.items()}
-                    return Answered(status=saying.status, headers=texts, body=saying.body(told)), saying.knows
+                    body = _read(offer, saying.status, texts, saying.body(told))
+                    return Answered(status=saying.status, headers=texts, body=body), saying.knows
         except LanguageError as error:
             raise UnansweredError(400, f"answer of {self.name}.{offer.name}: {error.message}") from None
         raise UnansweredError(404, f"no answer of {self.name}.{offer.name} holds for this request")
@@ -330,6 +347,29 @@ def text_of(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value or None
     return canonical_json(value).decode()
+
+
+def _read(offer: Offer, status: int, headers: Mapping[str, str], body: object) -> object:
+    """What the caller reads of a body. Of a document it is described by the text, or by `{base64: TEXT}`."""
+    if offer.read != "base64" or not _is_good(status) or body is None:
+        return body
+    try:
+        raw = body.encode() if isinstance(body, str) else b64decode(body["base64"], validate=True)  # type: ignore[index]
+    except (ValueError, TypeError, KeyError):
+        raise UnansweredError(400, f"answer of {offer.name}: a document is a text or {{base64: TEXT}}") from None
+    return document(raw, headers.get("content-type", ""))
+
+
+def _told(
+    offer: Offer, said: Answered, *, row: Row | None = None, booked: bool = False, struck: Row | None = None
+) -> PartnerAnswer:
+    read = offer.read if _is_good(said["status"]) else "json"
+    return PartnerAnswer(said["status"], said["headers"], said["body"], offer.name, booked, row, struck, read)
+
+
+def _is_good(status: int) -> bool:
+    """Under another status even an operation that reads documents reads JSON."""
+    return 200 <= status < 300
 
 
 def _scope(received: Received) -> dict[str, object]:

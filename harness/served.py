@@ -15,7 +15,7 @@ import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -121,7 +121,7 @@ class ServedPartner:
             return cut(request, reset=fate.reset)
         if fate.kind == "error_after":
             return fault(fate.status, "out of order")
-        return told(answer.status, answer.body, dict(answer.headers))
+        return sent(answer.status, answer.raw(), answer.headers)
 
     def _fate(self, received: Received) -> Fate:
         asked = self.partner.recognise(received)
@@ -181,8 +181,11 @@ def as_received(request: web.BaseRequest, body: object) -> Received:
     )
 
 
-def told(status: int, body: object, headers: dict[str, str]) -> web.Response:
-    raw = b"" if body is None else encode_json(body)
+def told(status: int, body: object, headers: Mapping[str, str]) -> web.Response:
+    return sent(status, b"" if body is None else encode_json(body), headers)
+
+
+def sent(status: int, raw: bytes, headers: Mapping[str, str]) -> web.Response:
     return web.Response(status=status, body=raw, headers={"content-type": "application/json", **headers})
 
 
