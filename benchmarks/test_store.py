@@ -23,7 +23,7 @@ from engine.ports import Verb
 from engine.store import ClaimRequest, Intent, Line, Record, Settled
 from engine.store.committer import run_group
 from engine.store.files import StoreAddress, configure, open_writer
-from engine.store.sqlite import SqliteStore
+from engine.store.verbs import SqlStore
 
 BATCHES = (1, 10, 64)
 VERBS = ("accept", "claim", "begin", "record")
@@ -42,7 +42,7 @@ class Shop:
     """A store and the next group for each verb; what a verb needs to have happened before it happens untimed."""
 
     def __init__(self, path: Path) -> None:
-        self.store = SqliteStore()
+        self.store = SqlStore()
         self.connection = open_writer(StoreAddress(path, None))
         self.connection.execute(
             "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?)"

@@ -85,6 +85,10 @@ class StoreFull(WaybillError):
     """No room for a new event; intake answers 503 until there is."""
 
 
+class StoreAway(StoreFull):
+    """The database cannot be reached or takes nothing; intake answers 503 until it does."""
+
+
 class StoreBroken(WaybillError):
     """The store cannot be trusted (corrupt page, failed fsync, wrong version); the engine stops."""
 

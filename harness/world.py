@@ -27,7 +27,7 @@ from engine.store.committer import InlineCommitter
 from engine.store.deliveries import load
 from engine.store.files import open_memory
 from engine.store.readers import read_events, read_lines
-from engine.store.sqlite import SqliteStore
+from engine.store.verbs import SqlStore
 from engine.wire.answers import Inbound
 from harness.partner import Partner, Received
 
@@ -120,7 +120,7 @@ class World:
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
         self.clock = WorldClock()
-        self.store = SqliteStore()
+        self.store = SqlStore()
         self.connection = open_memory()
         self.http = SimulatedHttp(loaded)
         self.committer = InlineCommitter(self.connection)

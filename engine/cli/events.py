@@ -268,7 +268,7 @@ def move_here(root: Path, address: Any, wanted: list[list[Any]]) -> list[str]:
     """The same without an engine: under its lock, in one transaction."""
     from engine.clock import SystemClock
     from engine.store.committer import run_group
-    from engine.store.sqlite import SqliteStore
+    from engine.store.verbs import SqlStore
 
     if not address.path.exists():
         raise UserError(f"there is no store at {address.path}; say which with --store")
@@ -281,7 +281,7 @@ def move_here(root: Path, address: Any, wanted: list[list[Any]]) -> list[str]:
     lock = Lock(address.path)
     try:
         connection = open_writer(address)
-        store = SqliteStore()
+        store = SqlStore()
         kept = [
             (store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now))
             for plan in plans.values()

@@ -32,7 +32,7 @@ from engine.store import Move
 from engine.store.committer import WAL_RESTART_BYTES, ThreadCommitter
 from engine.store.files import Lock, disk_free_bytes, open_reader, open_writer, store_address
 from engine.store.readers import read_gauges, read_plan, read_versions
-from engine.store.sqlite import SqliteStore
+from engine.store.verbs import SqlStore
 from engine.wire.answers import Answer
 from engine.wire.control import ControlServer, socket_path
 from engine.wire.http_client import HttpClient
@@ -122,7 +122,7 @@ class Engine:
                 raise FaultyWorkspace(faults)
             self.reader = open_reader(self.address.path)
             self.counter = open_reader(self.address.path)
-            self.store = SqliteStore()
+            self.store = SqlStore()
             bytes_max = self.address.bytes_max
             log_bytes_max = WAL_RESTART_BYTES if bytes_max is None else bytes_max // 4
             self.committer = ThreadCommitter(connection, self.address.path, self.fail, log_bytes_max)
@@ -162,7 +162,7 @@ class Engine:
     async def serve(self) -> None:
         """From the first claim to the last answer."""
         await self.keep_plans(self.loaded)
-        recovered = await self.committer.submit(self.store.recover, self.clock.now())
+        recovered = await self.committer.submit(self.store.recover, (0, self.clock.now()))
         if recovered:
             self.fact("recovered", events=recovered)
         server = IntakeServer(self.intake, ServerLimits(), self.clock, self.http_error)

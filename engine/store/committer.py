@@ -1,22 +1,15 @@
-"""The writer thread: verbs of the store in transactions, grouped, each answered only after its commit is on disk.
+"""The embedded store's committers: verbs in transactions on one SQLite file, each answered only after its commit is on
+disk.
 
-One group is in flight at a time; what arrives meanwhile becomes the next one. So a quiet engine commits at once and a
-busy one shares one fsync among many, without a timer. The loop hands a whole group over and gets a whole group back:
-one switch of threads for each, not for each row (measured: a switch for each event cost a third of the throughput).
-While the group is written the loop lends the writer the interpreter, and they work side by side while the disk is
-waited for (`hand_over`).
-
-Checkpoints run on a thread and a connection of their own, because an automatic one inside a commit is a long pause for
-everybody who waits.
+While a group is written the loop lends the writer the interpreter, and they work side by side while the disk is waited
+for (`hand_over`). Checkpoints run on a thread and a connection of their own, because an automatic one inside a commit is
+a long pause for everybody who waits.
 """
 
 import asyncio
 import contextlib
-import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from itertools import repeat
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +17,10 @@ import apsw
 
 from engine.errors import StoreBroken, StoreFull
 from engine.ports import Item, Result, Verb
+from engine.store import Turn, turn_of
 from engine.store.files import PAGE_BYTES
+from engine.store.groups import GroupCommitter, run_verbs
 
-Entry = tuple[Any, Any, Callable[[Any], None]]
-GROUP_MAX = 512
 CHECKPOINT_EVERY_S = 0.05
 """Seldom enough that its own fsync rarely meets a commit's."""
 LEND_S = 0.002
@@ -37,14 +30,6 @@ WAL_RESTART_BYTES = 128 << 20
 LEFT_MAX = 1024
 """Pages that the writer may move itself then."""
 
-RANKS = ("record", "begin", "move", "tally", "keep_plans", "recover", "accept", "claim")
-"""Within a group outcomes go first and claims last, so that a claim sees all that the group made due."""
-
-
-def rank(verb: Any) -> int:
-    name = getattr(verb, "__name__", "")
-    return RANKS.index(name) if name in RANKS else 0
-
 
 def run_group(
     connection: apsw.Connection, entries: Sequence[tuple[Any, Any]], committing: Callable[[], None] = lambda: None
@@ -53,16 +38,9 @@ def run_group(
 
     `committing` is called when all is written and only the disk is waited for.
     """
-    by_verb: dict[Any, list[int]] = {}
-    for place, (verb, _) in enumerate(entries):
-        by_verb.setdefault(verb, []).append(place)
-    results: list[Any] = [None] * len(entries)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for verb in sorted(by_verb, key=rank):
-            places = by_verb[verb]
-            for place, result in zip(places, verb(connection, [entries[place][1] for place in places]), strict=True):
-                results[place] = result
+        results = run_verbs(connection, entries)
         committing()
         connection.execute("COMMIT")
     except BaseException:
@@ -83,7 +61,7 @@ def settle_group(
     try:
         return run_group(connection, entries, committing)
     except apsw.FullError:
-        arrivals = {place for place, (verb, _) in enumerate(entries) if getattr(verb, "__name__", "") == "accept"}
+        arrivals = {place for place, (verb, _) in enumerate(entries) if turn_of(verb) is Turn.ACCEPT}
         rest = [place for place in range(len(entries)) if place not in arrivals]
         results: list[Any] = [StoreFull("the store is full") for _ in entries]
         if rest and arrivals:
@@ -96,17 +74,6 @@ def settle_group(
         raise StoreBroken(
             f"the disk failed under the store ({error}); nothing more is written until a restart has checked it"
         ) from error
-
-
-def settle(future: "asyncio.Future[Any]", result: Any) -> None:
-    """Ends the wait of whoever submitted; one that has given up is not told."""
-    if future.done():
-        return
-    if isinstance(result, BaseException):
-        future.set_exception(result)
-        future.exception()  # seen: where nobody waits any more, nobody need be warned
-    else:
-        future.set_result(result)
 
 
 class InlineCommitter:
@@ -129,8 +96,8 @@ class InlineCommitter:
         return results[0]  # type: ignore[no-any-return]
 
 
-class ThreadCommitter:
-    """The production `Committer`. `on_failure` is told, in the loop, of an error after which nothing can be written."""
+class ThreadCommitter(GroupCommitter):
+    """The production `Committer` of an embedded store."""
 
     def __init__(
         self,
@@ -139,41 +106,18 @@ class ThreadCommitter:
         on_failure: Callable[[BaseException], None],
         log_bytes_max: int = WAL_RESTART_BYTES,
     ) -> None:
+        super().__init__(on_failure)
         self.connection = connection
         self.path = path
         self.log_bytes_max = min(log_bytes_max, WAL_RESTART_BYTES)
         # The log is written over in place: to cut it and to let it grow again costs a commit of 20 ms each time.
         connection.pragma("journal_size_limit", 2 * self.log_bytes_max)
-        self.on_failure = on_failure
-        self.loop = asyncio.get_running_loop()
-        self.pending: list[Entry] = []
-        self.in_flight = False
-        self.failed: BaseException | None = None
-        self.groups: queue.SimpleQueue[list[Entry] | None] = queue.SimpleQueue()
         self.lent = threading.Lock()  # held while the writer has the interpreter
         self.stopping = threading.Event()
-        self.writer = threading.Thread(target=self.write, name="waybill-writer", daemon=True)
         self.checkpointer = threading.Thread(target=self.checkpoint, name="waybill-checkpoint", daemon=True)
         self.restart_wal = False
         self.writer.start()
         self.checkpointer.start()
-
-    def submit(self, verb: Verb[Item, Result], item: Item) -> "asyncio.Future[Result]":
-        """Queues an item; the future is done once the commit that holds it is on disk."""
-        future: asyncio.Future[Result] = self.loop.create_future()
-        self.hand_in(verb, item, partial(settle, future))
-        return future
-
-    def hand_in(self, verb: Verb[Item, Result], item: Item, done: Callable[[Result | BaseException], None]) -> None:
-        """Queues an item; `done` is called once the commit that holds it is on disk, in one turn of the loop with its
-        group: a future for each would cost the loop a turn for each."""
-        if self.failed is not None:
-            done(self.failed)
-            return
-        self.pending.append((verb, item, done))
-        if not self.in_flight:
-            self.in_flight = True
-            self.loop.call_soon(self.hand_over)
 
     def hand_over(self) -> None:
         """Gives the writer a group, and the interpreter for as long as it writes, but LEND_S at most.
@@ -182,9 +126,8 @@ class ThreadCommitter:
         the loop ran out of work, and each waited for the other in turn (measured: a tenth more CPU for each event, and
         a shorter switch interval cost more than it gave). Waiting here costs the loop only what it would have lost.
         """
-        group, self.pending = self.pending[:GROUP_MAX], self.pending[GROUP_MAX:]
         self.lent.acquire(blocking=False)
-        self.groups.put(group)
+        super().hand_over()
         self.lent.acquire(timeout=LEND_S)
 
     def give_back(self) -> None:
@@ -192,17 +135,15 @@ class ThreadCommitter:
         if self.lent.locked():
             self.lent.release()
 
-    def write(self) -> None:
-        while (group := self.groups.get()) is not None:
-            outcome: list[Any] | BaseException
-            try:
-                outcome = settle_group(self.connection, [(verb, item) for verb, item, _ in group], self.give_back)
-                self.restart_log()
-            except BaseException as error:  # noqa: BLE001 — whatever it was, the loop must hear of it
-                outcome = error
-            self.give_back()
-            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits for the answer
-                self.loop.call_soon_threadsafe(self.answer, group, outcome)
+    def write_group(self, entries: Sequence[tuple[Any, Any]]) -> list[Any]:
+        """See `GroupCommitter.write_group`."""
+        results = settle_group(self.connection, entries, self.give_back)
+        self.restart_log()
+        return results
+
+    def written(self) -> None:
+        """See `GroupCommitter.written`."""
+        self.give_back()
 
     def restart_log(self) -> None:
         """Between two groups, where little is left to move: the next write then starts the log anew.
@@ -214,30 +155,6 @@ class ThreadCommitter:
             self.restart_wal = False
             with contextlib.suppress(apsw.BusyError, apsw.FullError):
                 self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-
-    def answer(self, group: list[Entry], outcome: list[Any] | BaseException) -> None:
-        if isinstance(outcome, BaseException):
-            self.fail(outcome, [*group, *self.pending])
-            return
-        if self.pending:
-            self.hand_over()  # first, so that the writer works while the answers go out
-        else:
-            self.in_flight = False
-        self.tell(group, outcome)
-
-    def fail(self, error: BaseException, entries: list[Entry]) -> None:
-        self.failed = error
-        self.pending = []
-        self.on_failure(error)
-        self.tell(entries, repeat(error, len(entries)))
-
-    def tell(self, entries: list[Entry], results: Iterable[Any]) -> None:
-        """Everybody, though somebody's fault be found by being told: that one is ours, and loud."""
-        for (_, _, done), result in zip(entries, results, strict=True):
-            try:
-                done(result)
-            except Exception as error:  # noqa: BLE001
-                self.on_failure(error)
 
     def checkpoint(self) -> None:
         """Moves pages from the log into the file, beside the writer. Passive: it never makes anybody wait."""
@@ -263,10 +180,7 @@ class ThreadCommitter:
 
     async def close(self) -> None:
         """Commits what is pending, then ends both threads and closes the connection."""
-        while self.in_flight and self.failed is None:
-            await asyncio.sleep(0.005)
+        await super().close()
         self.stopping.set()
-        self.groups.put(None)
-        await asyncio.to_thread(self.writer.join)
         await asyncio.to_thread(self.checkpointer.join)
         self.connection.close()

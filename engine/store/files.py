@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 import apsw
 
 from engine.errors import StoreBroken, UserError
+from engine.store.sqlite import SqliteDatabase
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The number of the newest migration; kept in the file as `user_version`."""
 
 RESET_DEFECT = ((3, 7, 0), (3, 51, 2))
@@ -100,7 +101,7 @@ class Lock:
         os.close(self.descriptor)
 
 
-def open_writer(address: StoreAddress) -> apsw.Connection:
+def open_writer(address: StoreAddress) -> SqliteDatabase:
     """Opens the one connection that writes. Raises StoreBroken where the file or the library cannot be trusted."""
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if is_defective(version):  # type: ignore[arg-type]
@@ -112,7 +113,7 @@ def open_writer(address: StoreAddress) -> apsw.Connection:
         address.path.parent.mkdir(parents=True, exist_ok=True)
         address.path.touch(mode=0o600)
     try:
-        connection = apsw.Connection(str(address.path), statementcachesize=1000)
+        connection = SqliteDatabase(str(address.path))
         configure(connection)
         verdict = connection.execute("PRAGMA quick_check(1)").get
         if verdict != "ok":
@@ -141,19 +142,19 @@ def configure(connection: apsw.Connection) -> None:
     connection.pragma("temp_store", "memory")
 
 
-def open_memory() -> apsw.Connection:
+def open_memory() -> SqliteDatabase:
     """A store in memory with the same schema, for `waybill try`, examples and tests."""
-    connection = apsw.Connection(":memory:", statementcachesize=1000)
+    connection = SqliteDatabase(":memory:")
     migrate(connection)
     return connection
 
 
-def open_reader(path: Path) -> apsw.Connection:
+def open_reader(path: Path) -> SqliteDatabase:
     """A read-only connection for people's commands; the engine may be writing meanwhile."""
     if not path.exists():
         raise UserError(f"there is no store at {path}; run `waybill run` first, or say which with --store")
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = SqliteDatabase(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(5_000)
         version = connection.pragma("user_version")
     except (apsw.NotADBError, apsw.CorruptError, apsw.CantOpenError, apsw.IOError) as error:

@@ -12,7 +12,7 @@ from engine.model import Arrival
 from engine.run.load import load
 from engine.store.committer import run_group
 from engine.store.files import open_writer, store_address
-from engine.store.sqlite import SqliteStore
+from engine.store.verbs import SqlStore
 
 Captured = pytest.CaptureFixture[str]
 SHOPIFY, STRIPE = "shopify-orders-to-erp", "stripe-payments-to-ledger"
@@ -85,7 +85,7 @@ HOSTILE = "\x1b[2J\x9b\u202e"
 def stored(shop: Path) -> tuple[str, ...]:
     """A store with one event that is accepted and one that is quarantined; the words that name it."""
     plan = load(shop, "local").plans[SHOPIFY]
-    store = SqliteStore()
+    store = SqlStore()
     connection = open_writer(store_address(shop, None))
     arrivals = [
         Arrival(SHOPIFY, plan.hash, "hook-1", "6104455127301", {}, {}, b"{}", AT, 60),

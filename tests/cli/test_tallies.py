@@ -13,7 +13,7 @@ from engine.run.load import load
 from engine.store import ClaimRequest, Record, Tally
 from engine.store.committer import run_group
 from engine.store.files import open_writer, store_address
-from engine.store.sqlite import SqliteStore
+from engine.store.verbs import SqlStore
 
 Captured = pytest.CaptureFixture[str]
 SHOPIFY = "shopify-orders-to-erp"
@@ -35,7 +35,7 @@ WAITING = ((row("NW-LAMP"),), (row("NW-LAMP"), row(HOSTILE)), (row("nw-lamp "),)
 def stored(shop: Path) -> tuple[str, ...]:
     """A store with events that wait, and counts; the words that name it."""
     plan = load(shop, "local").plans[SHOPIFY]
-    store, connection = SqliteStore(), open_writer(store_address(shop, None))
+    store, connection = SqlStore(), open_writer(store_address(shop, None))
     kept = (plan.hash, plan.integration, plan.version, plan.content, AT)
     arrivals = [Arrival(SHOPIFY, plan.hash, f"h{n}", f"k{n}", {}, {}, b"{}", AT + n, 60) for n in range(4)]
     run_group(connection, [(store.keep_plans, kept), *((store.accept, arrival) for arrival in arrivals)])

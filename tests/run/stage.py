@@ -24,7 +24,7 @@ from engine.store import ClaimRequest, EventRow, Filter, Line, Move, Tally
 from engine.store.committer import InlineCommitter
 from engine.store.files import open_memory
 from engine.store.readers import read_events, read_lines, read_tallies
-from engine.store.sqlite import SqliteStore
+from engine.store.verbs import SqlStore
 from engine.wire.answers import Inbound
 
 SECOND = 1_000_000
@@ -51,7 +51,7 @@ class Stage:
         self.sent: list[Request] = []
         self.refreshed: list[str] = []
         self.at = 1_800_000_000 * SECOND
-        self.store = SqliteStore()
+        self.store = SqlStore()
         self.connection = open_memory()
         self.committer = InlineCommitter(self.connection)
         checked = check({path: text.lstrip().encode() for path, text in (files or FILES).items()})
@@ -111,7 +111,7 @@ class Stage:
         try:
             asyncio.run(deliver())
         except Crash:
-            self.store.recover(self.connection, [self.at])
+            self.store.recover(self.connection, [(0, self.at)])
         return len(deliveries)
 
     def run_all(self, times: int = 50) -> None:

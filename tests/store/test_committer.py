@@ -12,11 +12,11 @@ from conformance import arrival, intent, record
 
 from engine.errors import StoreBroken, StoreFull
 from engine.model import Status
-from engine.store import ClaimRequest, Filter
+from engine.store import ClaimRequest, Filter, Turn, turn
 from engine.store.committer import ThreadCommitter, settle_group
 from engine.store.files import StoreAddress, open_memory, open_reader, open_writer
 from engine.store.readers import read_events
-from engine.store.sqlite import SqliteStore
+from engine.store.verbs import SqlStore
 
 
 class CountingFile(apsw.VFSFile):
@@ -61,7 +61,7 @@ def on_thread(path: Path, play: Any, *log_bytes_max: int) -> Any:
         failures: list[BaseException] = []
         committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append, *log_bytes_max)
         try:
-            return await play(committer, SqliteStore())
+            return await play(committer, SqlStore())
         finally:
             await committer.close()
             assert failures == []
@@ -70,7 +70,7 @@ def on_thread(path: Path, play: Any, *log_bytes_max: int) -> Any:
 
 
 def test_no_arrival_is_answered_before_it_was_synced(tmp_path: Path, disk: Any) -> None:
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
         for number in range(20):
             before = CountingDisk.syncs
             await committer.submit(store.accept, arrival(f"{number}", f"{number}"))
@@ -80,7 +80,7 @@ def test_no_arrival_is_answered_before_it_was_synced(tmp_path: Path, disk: Any) 
 
 
 def test_no_intent_is_answered_before_it_was_synced(tmp_path: Path, disk: Any) -> None:
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
         await committer.submit(store.accept, arrival())
         claimed = await committer.submit(store.claim, ClaimRequest(2_000_000_000_000_000, 1, 3_000_000_000_000_000))
         before = CountingDisk.syncs
@@ -93,7 +93,7 @@ def test_no_intent_is_answered_before_it_was_synced(tmp_path: Path, disk: Any) -
 def test_what_is_answered_is_there_for_another_reader(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
 
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
         reader = open_reader(path)
         receipts = await asyncio.gather(*(committer.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(200)))
         assert [row.event for row in read_events(reader, Filter())] == [receipt.event for receipt in receipts]
@@ -103,7 +103,7 @@ def test_what_is_answered_is_there_for_another_reader(tmp_path: Path) -> None:
 
 
 def test_many_share_few_commits(tmp_path: Path, disk: Any) -> None:
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
         before = CountingDisk.syncs
         await asyncio.gather(*(committer.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(400)))
         assert CountingDisk.syncs - before < 40
@@ -122,7 +122,7 @@ def test_a_verb_that_fails_stops_everything_loudly(tmp_path: Path) -> None:
         with pytest.raises(ZeroDivisionError):
             await committer.submit(broken, None)
         with pytest.raises(ZeroDivisionError):
-            await committer.submit(SqliteStore().accept, arrival())
+            await committer.submit(SqlStore().accept, arrival())
         await committer.close()
         assert [type(failure) for failure in failures] == [ZeroDivisionError]
 
@@ -139,7 +139,7 @@ def test_a_fault_in_one_who_is_told_is_loud_and_the_others_are_told(tmp_path: Pa
         failures: list[BaseException] = []
         path = tmp_path / "events.db"
         committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append)
-        store, told = SqliteStore(), asyncio.Queue[Any]()
+        store, told = SqlStore(), asyncio.Queue[Any]()
         for number, done in enumerate((told.put_nowait, failing, told.put_nowait)):
             committer.hand_in(store.accept, arrival(f"{number}", f"{number}"), done)
         async with asyncio.timeout(20):
@@ -159,11 +159,11 @@ def test_everybody_is_told_of_a_store_that_fails_and_whoever_comes_later(tmp_pat
         path = tmp_path / "events.db"
         committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append)
         told = asyncio.Queue[Any]()
-        for verb in (SqliteStore().accept, broken):
+        for verb in (SqlStore().accept, broken):
             committer.hand_in(verb, arrival(), told.put_nowait)
         async with asyncio.timeout(20):
             assert [type(await told.get()) for _ in range(2)] == [ZeroDivisionError] * 2
-        committer.hand_in(SqliteStore().accept, arrival(), told.put_nowait)
+        committer.hand_in(SqlStore().accept, arrival(), told.put_nowait)
         assert type(told.get_nowait()) is ZeroDivisionError
         await committer.close()
         assert [type(failure) for failure in failures] == [ZeroDivisionError]
@@ -178,7 +178,7 @@ def test_the_loop_goes_on_beside_a_group_that_takes_long(tmp_path: Path) -> None
     def slow(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
         return [gate.wait(20) for _ in items]
 
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
         waiting = committer.submit(slow, None)
         asyncio.get_running_loop().call_later(0.01, gate.set)
         assert await waiting is True
@@ -193,7 +193,7 @@ def test_the_writer_has_the_interpreter_to_itself_while_it_writes(
     monkeypatch.setattr("engine.store.committer.LEND_S", 60)
     went_on = threading.Event()
 
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
         loop = asyncio.get_running_loop()
 
         def watched(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
@@ -235,7 +235,7 @@ def test_the_loop_goes_on_while_the_disk_is_waited_for(
     passed: list[bool] = []
     monkeypatch.setattr("engine.store.committer.LEND_S", 60)
 
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
         await committer.submit(store.accept, arrival("0"))
         monkeypatch.setattr(CountingDisk, "wait", lambda: passed.append(gate.wait(20)))
         waiting = committer.submit(store.accept, arrival("1"))
@@ -247,15 +247,13 @@ def test_the_loop_goes_on_while_the_disk_is_waited_for(
     on_thread(tmp_path / "events.db", play)
 
 
+@turn(Turn.ACCEPT)
 def full(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
     raise apsw.FullError
 
 
-full.__name__ = "accept"
-
-
 def test_a_full_disk_refuses_arrivals_and_still_writes_outcomes() -> None:
-    connection, store = open_memory(), SqliteStore()
+    connection, store = open_memory(), SqlStore()
     settle_group(connection, [(store.accept, arrival())])
     ((claimed,),) = [settle_group(connection, [(store.claim, ClaimRequest(2 * 10**15, 1, 3 * 10**15))])]
     results = settle_group(
@@ -276,7 +274,7 @@ def test_a_disk_that_fails_is_not_tried_again() -> None:
 def test_the_log_is_moved_into_the_file_beside_the_writer(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
 
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> int:
+    async def play(committer: ThreadCommitter, store: SqlStore) -> int:
         for number in range(30):
             await committer.submit(store.accept, arrival(f"{number}", f"{number}", b"x" * 50_000))
         async with asyncio.timeout(20):
@@ -291,7 +289,7 @@ def test_the_log_begins_anew_under_steady_writing(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     log = tmp_path / "events.db-wal"
 
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> int:
+    async def play(committer: ThreadCommitter, store: SqlStore) -> int:
         for batch in range(70):
             bodies = (arrival(f"{batch}-{n}", f"{batch}-{n}", b"x" * 100_000) for n in range(10))
             await asyncio.gather(*(committer.submit(store.accept, body) for body in bodies))
@@ -305,7 +303,7 @@ def test_a_checkpoint_that_meets_another_is_put_off_and_the_group_stands(
 ) -> None:
     monkeypatch.setattr("engine.store.committer.CHECKPOINT_EVERY_S", 0.0001)
 
-    async def play(committer: ThreadCommitter, store: SqliteStore) -> None:
+    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
         for number in range(300):
             committer.restart_wal = True  # as if the log were long: every group meets the other thread's checkpoints
             await committer.submit(store.accept, arrival(f"{number}", f"{number}", b"x" * 20_000))

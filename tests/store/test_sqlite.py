@@ -17,14 +17,14 @@ from engine.store import EventRow, Filter, Line, Tally
 from engine.store.committer import run_group
 from engine.store.files import Lock, StoreAddress, is_defective, open_memory, open_reader, open_writer, parse_store_url
 from engine.store.readers import read_events, read_lines, read_tallies
-from engine.store.sqlite import SqliteStore
+from engine.store.verbs import SqlStore
 
 
 class SqliteDriver:
     """Commits one verb a transaction."""
 
     def __init__(self, connection: apsw.Connection) -> None:
-        self.store = SqliteStore()
+        self.store = SqlStore()
         self.connection = connection
 
     def commit(self, verb: Callable[..., Sequence[Any]], *items: Any) -> list[Any]:

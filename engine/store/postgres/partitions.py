@@ -1,0 +1,46 @@
+"""Partitions of payloads and stories: made ahead of the events that will fill them, dropped when nothing of them is kept.
+
+Partition n holds the events from n times EVENTS on. Nothing that is active, stuck or young is ever dropped: a partition goes
+when no delivery of it is left, and deliveries are forgotten one by one (`engine.store.retention`). Where a few old ones
+are still needed, the rows of the others are deleted in small batches instead. All of it happens on a connection of its own.
+"""
+
+from engine.store.postgres.connect import Connection
+
+EVENTS = 1 << 20
+"""Events in a partition: few enough tables for a busy store, and a quiet one hardly needs partitions."""
+AHEAD = EVENTS // 2
+PARTITIONED = ("event", "line")
+ORPHANS_AT_ONCE = 2_000
+
+
+def make_ahead(connection: Connection, events: int = EVENTS) -> int:
+    """Makes the partition of the events to come, and the one after it well before it is needed; how many it made.
+
+    A table is made first and attached then: to make it as a partition at once would stop every writer meanwhile.
+    """
+    made = 0
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('waybill partitions'))")
+        row = connection.execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_number").fetchone()
+        newest = 0 if row is None else int(row[0])
+        there = set(partitions(connection, "event"))
+        for number in {newest // events, (newest + events // 2) // events} - there:
+            for table in PARTITIONED:
+                name = f"{table}_{number}"
+                connection.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
+                connection.execute(
+                    f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({number * events}) TO ({(number + 1) * events})"
+                )
+            made += 1
+    return made
+
+
+def partitions(connection: Connection, table: str) -> dict[int, bool]:
+    """Number of each partition → is it being detached?"""
+    rows = connection.execute(
+        "SELECT substring(c.relname FROM '[0-9]+$')::bigint, i.inhdetachpending FROM pg_inherits i"
+        " JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = %s::regclass ORDER BY 1",
+        (table,),
+    )
+    return {int(number): bool(pending) for number, pending in rows}
