@@ -168,9 +168,8 @@ class Engine(NamedTuple):
 
 
 PUBLISH = b"""
-  - id: publish
+  - id: publish                                # each announcement is news; who receives it says what is done once
     emit: {topic: orders, body: order}
-    once: order.id
 """
 QUOTA = re.compile(rb"^quota: .*\n", re.MULTILINE)
 
