@@ -19,7 +19,7 @@ from engine.language import LanguageError, Resources, compile_template, compile_
 from engine.language.template_parser import parse_template
 from engine.language.template_tree import Body, Choice
 from engine.rules.classify import result_of
-from engine.rules.steps import truth
+from engine.rules.truth import truth
 from engine.spec import shape
 from engine.spec.bind import bind, expression
 from engine.spec.plan import Bound

@@ -15,11 +15,13 @@ from msgspec import Struct
 
 from engine.errors import WaybillError
 from engine.model import Fact, Outcome, Request, Sent, Status
-from engine.rules import steps
+from engine.rules.opening import open_event
+from engine.rules.steps import Course, advance
+from engine.run.claim import Ports
 from engine.run.intake import name
 from engine.run.live import Live
 from engine.run.load import Loaded
-from engine.run.walk import Ports, Walk
+from engine.run.walk import Walk
 from engine.spec import shape
 from engine.spec.plan import Plan
 from engine.store import ClaimRequest, EventRow, Filter
@@ -161,11 +163,11 @@ class World:
         (delivery,) = load(self.connection, [event])
         plan = self.loaded.plans[delivery.integration]
         results = {line.step: line.result for line in read_lines(self.connection, event) if line.ended}
-        scope: Any = steps.open_event(plan, delivery)
+        scope: Any = open_event(plan, delivery)
         if not isinstance(scope, dict):
             return {}, {}
         known = set(scope)
-        steps.advance(plan, scope, results)
+        advance(Course(plan, scope, results), self.clock.now())
         return scope, {step: result for step, result in scope.items() if step not in known}
 
 

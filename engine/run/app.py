@@ -17,6 +17,7 @@ from engine.clock import SystemChance, SystemClock
 from engine.errors import FaultyWorkspace, StoreFull, UserError, WaybillError
 from engine.model import Fact, Outcome, Request, Sighted
 from engine.rules.signature import SECRET_BYTES_STRONG
+from engine.run.claim import Ports
 from engine.run.deliver import Deliverer
 from engine.run.intake import Intake
 from engine.run.live import Live
@@ -25,7 +26,6 @@ from engine.run.observe import Log, Metrics
 from engine.run.sightings import Sightings, times_by_place
 from engine.run.start import addresses, addresses_and_routes, changed_versions
 from engine.run.tables import TableWatch, find_marks
-from engine.run.walk import Ports
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
 from engine.store import Move

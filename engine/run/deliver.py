@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from engine.errors import StoreFull
-from engine.run.walk import FULL_WAIT_S, LEASE_US, Ports, Walk
+from engine.run.claim import FULL_WAIT_S, LEASE_US, Ports
+from engine.run.walk import Walk
 from engine.store import ClaimRequest
 
 IDLE_WAIT_S = 5.0

@@ -13,11 +13,12 @@ from blackbox.rig import FILES, order_body
 
 from engine.language import Resources
 from engine.model import Delivery, Fact, Outcome, Request, Sent, Sighted
+from engine.run.claim import Ports
 from engine.run.intake import name
 from engine.run.live import Live, live_systems
 from engine.run.load import check
 from engine.run.tables import put_in
-from engine.run.walk import Ports, Walk
+from engine.run.walk import Walk
 from engine.spec.compile import compile_workspace
 from engine.spec.table import read_table
 from engine.store import ClaimRequest, EventRow, Filter, Line, Move, Tally

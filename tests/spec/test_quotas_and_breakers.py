@@ -4,7 +4,10 @@ import pytest
 from spec.minimal import ERP, Edit, edited, read, told
 from spec.mistake import assert_told, mistake
 
+from engine.language import Resources
 from engine.spec import shape
+from engine.spec.compile import compile_workspace
+from engine.wire.files import find_zone
 
 
 def system(keys: str = "", of_the_operation: str = "") -> shape.System:
@@ -101,3 +104,16 @@ def test_a_quota_or_breaker_that_does_nothing_is_told(
     edit: Edit, also: tuple[Edit, ...], code: str, at: str, hint: str
 ) -> None:
     assert_told(edit, also, code, at, hint)
+
+
+def test_quotas_and_breakers_are_live_and_make_no_other_plan() -> None:
+    def plan(*edits: Edit) -> str:
+        workspace, faults = read(edited(*edits))
+        assert not faults, told(faults)
+        resources = Resources(tables=workspace.tables, zones=find_zone)
+        return compile_workspace(workspace, "local", resources)["orders"].hash
+
+    quota = (ERP, "    effect: idempotent\n", "    effect: idempotent\n    quota: {rate: 1/s}\n")
+    live = (ERP, "timeout: 5s\n", "timeout: 5s\nquota: {rate: 2/s}\nbreaker: {window: 60s}\n")
+    assert plan(quota, live) == plan()
+    assert plan((ERP, "    effect: idempotent\n", "    effect: idempotent\n    outcomes: []\n")) != plan()
