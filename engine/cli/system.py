@@ -14,7 +14,7 @@ from typing import Any
 from engine.cli import HELD
 from engine.cli.terminal import say, say_parts
 from engine.errors import UserError
-from engine.rules.steps import time_text
+from engine.rules.opening import time_text
 from engine.run.gate_view import GateView, view
 from engine.run.live import LiveSystem, live_systems
 from engine.spec import shape

@@ -18,6 +18,7 @@ from engine.clock import SystemChance, SystemClock
 from engine.errors import FaultyWorkspace, StoreFull, UserError, WaybillError
 from engine.model import Fact, Outcome, Request, Sighted
 from engine.rules.signature import SECRET_BYTES_STRONG
+from engine.run.claim import Ports
 from engine.run.deliver import Deliverer
 from engine.run.gate_view import view
 from engine.run.gate_watch import GateWatch
@@ -29,7 +30,6 @@ from engine.run.observe import Log, Metrics
 from engine.run.sightings import Sightings, times_by_place
 from engine.run.start import addresses, addresses_and_routes, changed_versions
 from engine.run.tables import TableWatch, find_marks
-from engine.run.walk import Ports
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
 from engine.store import GateRow, Gauges, Move
@@ -136,6 +136,7 @@ class Engine:
             self.tables = TableWatch(settings.root, marks, lambda: self.loaded, self.fact)
             self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
             self.sightings = Sightings()
+            self.gates = Gates(self.live, settings.workers)
             ports = Ports(
                 self.store,
                 self.committer,
@@ -145,9 +146,9 @@ class Engine:
                 SystemChance(),
                 self.observe,
                 self.sightings,
+                gates=self.gates,
             )
             self.deliverer = Deliverer(ports, settings.workers)
-            self.gates = Gates(self.live, settings.workers)
             self.gate_watch = GateWatch(
                 self.gates, self.keep_gate, self.read_gates, self.clock, self.observe, self.deliverer.wake
             )

@@ -12,7 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from engine.model import Fact, Sighted
-from engine.rules.steps import time_text
+from engine.rules.opening import time_text
 from engine.run.gate_view import GateView
 from engine.run.tally import Counter, Histogram
 from engine.store import Gauges

@@ -22,6 +22,7 @@ SAMPLES: Mapping[Any, str] = MappingProxyType(
         shape.Template: '"text with {{ body.id }}"',
         shape.Duration: "30s",
         shape.Rate: "25/s",
+        shape.Moment: "12h",
         shape.Percent: "99.9%",
         shape.Date: "2026-11-01",
         shape.SecretName: "{secret: NAME}",

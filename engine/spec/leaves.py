@@ -103,6 +103,12 @@ def read_rate(reader: "Reader", node: Node, path: str) -> Any:
     return shape.Rate(times, RATE_US[found[2]] * 10 ** len(fraction))
 
 
+def read_moment(reader: "Reader", node: Node, path: str) -> Any:
+    """No expression begins with a digit: what does is a span, if perhaps a misspelled one."""
+    is_span = isinstance(node, Scalar) and node.text[:1].isdigit()
+    return read_duration(reader, node, path) if is_span else read_expression(reader, node, path)
+
+
 def read_percent(reader: "Reader", node: Node, path: str) -> Any:
     if isinstance(node, Scalar) and PERCENT.fullmatch(node.text):
         return shape.Percent(node.text)
@@ -174,6 +180,7 @@ LEAVES: dict[Any, Callable[["Reader", Node, str], Any]] = {
     shape.Template: read_template,
     shape.Duration: read_duration,
     shape.Rate: read_rate,
+    shape.Moment: read_moment,
     shape.Percent: read_percent,
     shape.Date: read_date,
     shape.SecretName: read_secret,

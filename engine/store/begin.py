@@ -19,6 +19,8 @@ from engine.store.rows import decode_stored, rounds
 
 UNSETTLED = (EffectState.OPEN, EffectState.UNKNOWN)
 SURELY_NOT = (EffectState.CLEAR, EffectState.REFUSED)
+AGAIN_AT_ONCE = (*SURELY_NOT, EffectState.TURNED_AWAY)
+"""May be sent again to the same partner, whatever the request."""
 
 
 class Effect(Struct, gc=False):
@@ -122,7 +124,7 @@ def count_attempts(database: Database, sent: Sequence[Intent], running: dict[int
         # An item of an `each` counts its own; what is taken back is taken back one after the other, items or not.
         place, _, step = ("", "", "") if one.phase else intent.step.rpartition(".")
         if place:
-            items.append((intent.event, place, "waiting", step, 1, 0, "", "", 0))
+            items.append((intent.event, place, "waiting", step, 1, 0, "", "", 0, ""))
         rows.append(
             (
                 intent.event,
@@ -203,7 +205,7 @@ class Ledger:
         if effect.state == EffectState.UNDONE:
             return Answered(Leave.UNDONE, None, effect.first_sent_at, effect.event, differs)
         mine = effect.event == intent.event
-        if mine and differs and not intent.again and effect.state not in SURELY_NOT:
+        if mine and differs and not intent.again and effect.state not in AGAIN_AT_ONCE:
             return Answered(Leave.CHANGED, None, effect.first_sent_at, effect.event, differs)
         if effect.state == EffectState.DONE:
             return Answered(Leave.KNOWN, result_of(effect), effect.first_sent_at, effect.event, differs)
@@ -224,6 +226,9 @@ class Ledger:
             return Answered(Leave.KNOWN, result_of(effect), effect.first_sent_at, effect.event, place=place)
         if effect.event != intent.event and self.owners.get(effect.event, False):
             return Answered(Leave.BUSY, None, effect.first_sent_at, effect.event, place=place)
+        if effect.state == EffectState.TURNED_AWAY:
+            mine = effect.event == intent.event
+            return Answered(Leave.STAY, None, effect.first_sent_at, effect.event, place=place) if mine else None
         self.take(digest, effect, intent)
         return Answered(Leave.UNKNOWN, None, effect.first_sent_at, intent.event, place=place)
 

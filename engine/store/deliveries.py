@@ -28,7 +28,7 @@ class Told:
 
     def read(self, step: str, kind: str, at: int, operation: str, once: str, ended: int, result: bytes | None) -> None:
         if ended:
-            self.steps.append(Step(step, None if result is None else decode_stored(result), operation, once))
+            self.steps.append(Step(step, None if result is None else decode_stored(result), operation, once, kind))
         elif kind == "hold":
             self.asked.setdefault(step, at)
         if kind == "new-effect":

@@ -1,7 +1,9 @@
 """What each rule of the charter finds, and the neighbour it leaves alone; edits of the minimal workspace."""
 
+from collections.abc import Mapping
+
 import pytest
-from spec.minimal import CHARTER, ERP, MAPPING, SHOP, SOURCE, SPEC, Edit
+from spec.minimal import CHARTER, ERP, MAPPING, MINIMAL, SHOP, SOURCE, SPEC, Edit
 
 ERP_CREDENTIALS = "credentials:\n  ERP_TOKEN: {scopes: [orders], rotated: 2026-11-01, rotate_every: 90d}\n"
 SHOP_CREDENTIALS = "credentials:\n  SHOP_SECRET: {scopes: [orders], rotated: 2026-11-01, rotate_every: 90d}\n"
@@ -25,14 +27,16 @@ RETRY = "retry: {attempts_max: 8, first: 1s, factor: 2, cap: 5m}"
 TIMEOUT = "timeout: 5s\n"
 
 
-def finds(title: str, code: str, at: str, *edits: Edit, severity: str = "warning") -> object:
+def finds(
+    title: str, code: str, at: str, *edits: Edit, severity: str = "warning", of: Mapping[str, str] = MINIMAL
+) -> object:
     """With these edits the workspace has this one finding, at this text."""
-    return pytest.param(edits, code, severity, at, id=f"{code}: {title}")
+    return pytest.param(edits, code, severity, at, of, id=f"{code}: {title}")
 
 
-def passes(title: str, code: str, *edits: Edit) -> object:
+def passes(title: str, code: str, *edits: Edit, of: Mapping[str, str] = MINIMAL) -> object:
     """With these edits the workspace has no finding of this code."""
-    return pytest.param(edits, code, id=f"{code}: {title}")
+    return pytest.param(edits, code, of, id=f"{code}: {title}")
 
 
 FOUND = [
