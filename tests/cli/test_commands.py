@@ -23,7 +23,8 @@ from engine.cli import main, parser
 
 Captured = pytest.CaptureFixture[str]
 COMMANDS = (
-    "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "contract", "try", "demo"
+    "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "system", "contract", "try",
+    "demo",
 )  # fmt: skip
 
 
@@ -250,6 +251,7 @@ SAYS = {
     "event": "the story of one event",
     "release": "or reject them",
     "redrive": "the effect ledger answers it",
+    "system": "open and close breakers by hand",
     "contract": "compare two",
     "try": "what their operations' `answer` say",
     "demo": "the partners' own books",
