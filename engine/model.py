@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from hashlib import sha256
+from typing import Literal
 
 from msgspec import Struct
 
@@ -213,8 +214,9 @@ class Delivery(Struct, frozen=True):
 class Request(Struct, frozen=True):
     """One HTTP request to a partner as the thinking rooms make it: no address, no credentials.
 
-    `path` is percent-encoded and begins with a slash, `query` holds decoded text, `body` is JSON or None. `read` is how
-    the answer's body is read: `json`, `text` or `base64`.
+    `path` is percent-encoded and begins with a slash, `query` holds decoded text, `body` is JSON or None. `read` says
+    what the body of the answer is: `json`; `text` for what is read elsewhere; `base64` for a document such as a label,
+    which under a 2xx becomes `{content_type, base64, bytes, sha256}` and under another status is read as JSON.
     """
 
     system: str
@@ -224,7 +226,7 @@ class Request(Struct, frozen=True):
     query: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     body: object = None
-    read: str = "json"
+    read: Literal["json", "text", "base64"] = "json"
 
 
 class Sent(StrEnum):

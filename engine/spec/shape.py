@@ -344,8 +344,8 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeRule:
-    """What comes of a call means this; the first rule that holds counts, else the HTTP default. A rule that does not
-    read `failure` is of answers only."""
+    """What comes of a call means this; the first rule that holds counts, else the HTTP default. Where there was no
+    answer, only rules count that hold because of `failure`."""
 
     when: Expression = entry("JMESPath over input, once, status, headers, body and failure, which is null for answers")
     is_: Literal["done", "refused", "retry", "reauthenticate", "unknown"] = entry("what it means")

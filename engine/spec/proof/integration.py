@@ -106,7 +106,7 @@ def prove_step(values: Values, step: shape.Step, path: str, seen: Seen, *, insid
     if step.emit:
         topic = values.prover.topic(step.emit.topic)
         values.value(step.emit.body, f"{path}.emit.body", within, topic, nullable=True)
-        return UNTOLD
+        return ANY_TEXT  # the new event's id
     if step.each:
         return prove_each(values, step, step.each, path, seen, within)
     return prove_map(values, step, path, within, seen["body"])
@@ -161,9 +161,14 @@ def prove_each(values: Values, step: shape.Step, text: shape.Expression, path: s
     item = list_in(values, text, f"{path}.each", within)
     inner = {**seen, step.as_: item} if step.as_ else seen
     made = prove_steps(values, step.steps or (), f"{path}.steps", inner, inside=True)
-    if step.on_failure == "continue" or not step.as_:
+    if step.on_failure == "continue" or not step.as_ or not named_all(step.steps):
         return UNTOLD
     return list_of(an_object({step.as_: item, **made}, frozenset()))
+
+
+def named_all(steps: tuple[shape.Step, ...] | None) -> bool:
+    """Whether it is known what every one of inner steps is called."""
+    return bool(steps) and all(step.id for step in steps or ())
 
 
 # ── what is asked of values ──────────────────────────────────────────────────────────────────────────────────────────
