@@ -67,6 +67,12 @@ def once_constant(workspace: Workspace) -> Iterator[Fault]:
             message = "`once` is the same for every event: only the first would take effect, all others get its result"
             hint = "name what the effect is about, such as `once: order.id`"
             yield finding("once-constant", call.document, f"{call.at}.once", message, hint)
+    for document, spec in integrations(workspace):
+        for at, step in every_step(spec.steps):
+            if step.emit and step.once is not None and not differs(step.once):
+                message = "`once` is the same for every event: only the first is ever told, all others count as repeats"
+                hint = "name what is told, such as the order and its state; or leave `once` out: each event tells once"
+                yield finding("once-constant", document, f"{at}.once", message, hint)
 
 
 def once_of_all_items(workspace: Workspace) -> Iterator[Fault]:

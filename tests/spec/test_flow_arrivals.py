@@ -11,6 +11,15 @@ def one(title: str, file: str, old: str, new: str, code: str, at: str, hint: str
 
 
 TOPICS = [
+    one(
+        "a mapping that reads another part of the topic",
+        PUBLISHED,
+        '    call: erp.find_order\n    input: "{reference: body.id}"\n',
+        "    map: shop-order\n    from: body.id\n",
+        "type-cannot-fit",
+        "body.id",
+        "another part",
+    ),
     one("a topic that is none", PUBLISHED, "topic: orders", "topic: order", "unknown-topic", "order", "`orders`"),
     one("an emitted one", PAID, "{topic: payments,", "{topic: payment,", "unknown-topic", "payment,", "`payments`"),
     one(

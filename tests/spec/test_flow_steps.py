@@ -17,6 +17,22 @@ def one(title: str, file: str, old: str, new: str, code: str, at: str, hint: str
 
 EACH = [
     one(
+        "a mapping that does not read the item",
+        SPEC,
+        INNER_HOLD,
+        "map: shop-order\n        from: label",
+        "type-cannot-fit",
+        "label",
+        "another part",
+        (
+            SPEC,
+            "call: {any_of: [carrier.buy_label, other-carrier.buy_label], pick: route}\n        input: parcel\n        once: join('-', [order.id, to_string($index)])",
+            "decide: {first: [{then: \"'a'\"}]}",
+        ),
+        (SPEC, "parcels[0].label == 'x'", "parcels[0].label == 'a'"),
+        (SPEC, "parcel.label != 'none'", "parcel.label != 'a'"),
+    ),
+    one(
         "no name for the item",
         SPEC,
         "    each: body.parcels\n    as: parcel\n",
@@ -223,6 +239,15 @@ DECISIONS = [
 ]
 
 HOLDS = [
+    one(
+        "an end that is no time",
+        SPEC,
+        "expires: body.until",
+        "expires: length(event.id)",
+        "type-cannot-fit",
+        "length",
+        "time",
+    ),
     one("a reason without a queue", SPEC, "hold: {queue: large-orders,", "hold: {", "one-of", "{ reason", ""),
     one(
         "a queue without a reason",

@@ -100,7 +100,7 @@ def prove_step(values: Values, step: shape.Step, path: str, seen: Seen, *, insid
         picked = values.value(step.call.pick, f"{path}.call.pick", within, nullable=True)
         needs_list(values, picked, step.call.pick, f"{path}.call.pick")
     if step.hold:
-        return prove_hold(values, step, seen, within)
+        return prove_hold(values, step, path, seen, within)
     if step.decide:
         return prove_decide(values, step.decide, f"{path}.decide", within)
     if step.emit:
@@ -127,13 +127,17 @@ def prove_map(values: Values, step: shape.Step, path: str, within: Within, body:
     return meet(prover.contract(mapping.partial.to), prover.made.get(mapping.file, UNTOLD))
 
 
-def prove_hold(values: Values, step: shape.Step, seen: Seen, within: Within) -> Kind:
+def prove_hold(values: Values, step: shape.Step, path: str, seen: Seen, within: Within) -> Kind:
     """What people decided can be anything; what was waited for is a body of the topic, or what stands for none."""
     hold, prover = step.hold, values.prover
     assert hold is not None
     prover.template(hold.reason, within)
     if isinstance(hold.expires, shape.Expression):
-        prover.expression(hold.expires, within)
+        kind = prover.expression(hold.expires, within)
+        if kind.types and not kind.types & TEXT:
+            message = f"`expires` is a span, or a time as text, and this is {describe(kind)}"
+            hint = "name a field that holds a time such as 2026-01-31T12:00:00Z"
+            values.fault("type-cannot-fit", hold.expires, f"{path}.hold.expires", message, hint)
     if not hold.until:
         return UNTOLD
     body = prover.topic(hold.until.topic)
