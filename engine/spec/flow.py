@@ -52,6 +52,8 @@ class Seen:
         """What stands under a name already, in words; empty where nothing does."""
         if name in STEPS:
             return "is a name every step sees"
+        if name == "index":
+            return "is the place of an item"
         if name and name == self.each:
             return "is the id of the step around it"
         return "is the name of an earlier step, or of the item" if name in self.names else ""

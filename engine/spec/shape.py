@@ -551,7 +551,8 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnyOf:
-    """Providers of one thing. The next is tried only where the one before surely had no effect."""
+    """Providers of one thing. The next is tried only where the one before surely had no effect. Later steps read which
+    one served as `event.served.STEP`."""
 
     any_of: tuple[OperationName, ...] = entry("the operations, in the order they are tried", filled=True)
     pick: Value | None = entry("gives the names of those to try, in order (default: all, as declared)", None)

@@ -2,7 +2,7 @@
 
 import pytest
 from spec.everything import CARRIER, ERP, EVERYTHING, SPEC
-from spec.minimal import Edit
+from spec.minimal import Edit, edited, read, told
 from spec.mistake import assert_told, mistake
 
 PICKED = "call: {any_of: [carrier.buy_label, other-carrier.buy_label], pick: route}"
@@ -15,7 +15,56 @@ def one(title: str, file: str, old: str, new: str, code: str, at: str, hint: str
     return mistake(title, file, old, new, code, at, hint, also=also)
 
 
+SERVED = """\
+  - id: bought
+    call: {any_of: [carrier.buy_label, other-carrier.buy_label]}
+    once: order.id
+  - id: whose
+    decide:
+      first:
+        - {when: event.served.bought == 'carrier.buy_label', then: {value: [carrier.get_label]}}
+        - {then: {value: [other-carrier.get_label]}}
+  - id: shown
+    call: {any_of: [carrier.get_label, other-carrier.get_label], pick: whose}
+  - id: reasons
+"""
+
 CALLS = [
+    one(
+        "who served what nobody was asked for",
+        SPEC,
+        "  - id: reasons\n",
+        SERVED.replace("served.bought", "served.bougt"),
+        "path-not-in-contract",
+        "bougt",
+        "bought",
+    ),
+    one(
+        "who served an item, after its list",
+        SPEC,
+        "  - id: reasons\n",
+        SERVED.replace("served.bought", "served.label"),
+        "path-not-in-contract",
+        "label",
+    ),
+    one(
+        "who served, and is no provider of that step",
+        SPEC,
+        "  - id: reasons\n",
+        SERVED.replace("== 'carrier.buy", "== 'carrier.by"),
+        "comparison-cannot-hold",
+        "event.served",
+        "carrier.buy_label",
+    ),
+    one(
+        "who served another step",
+        SPEC,
+        "  - id: reasons\n",
+        SERVED.replace("pick: whose", 'pick: "[event.served.bought]"'),
+        "pick-not-among",
+        "[event",
+        "decide",
+    ),
     one(
         "a provider that is none",
         SPEC,
@@ -197,3 +246,8 @@ UNDOING = [
 @pytest.mark.parametrize(("edit", "also", "code", "at", "hint"), [*CALLS, *UNDOING])
 def test_one_mistake_is_one_located_fault(edit: Edit, also: tuple[Edit, ...], code: str, at: str, hint: str) -> None:
     assert_told(edit, also, code, at, hint, EVERYTHING)
+
+
+def test_who_served_is_there_for_later_steps() -> None:
+    _, faults = read(edited((SPEC, "  - id: reasons\n", SERVED), of=EVERYTHING))
+    assert not faults, told(faults)

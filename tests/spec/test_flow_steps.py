@@ -17,6 +17,9 @@ def one(title: str, file: str, old: str, new: str, code: str, at: str, hint: str
 
 EACH = [
     one(
+        "a step called as the place", SPEC, "  - id: publish\n", "  - id: index\n", "duplicate-name", "index", "another"
+    ),
+    one(
         "a mapping that does not read the item",
         SPEC,
         INNER_HOLD,
