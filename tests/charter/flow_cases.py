@@ -245,6 +245,13 @@ LEFT_ALONE = [
         (SPEC, LAST_EMIT, LAST_EMIT + "  - {id: more, call: erp.cancel_order, input: erp, once: order.id}\n"),
     ),
     leaves("something to undo", "compensation-empty"),
+    leaves("while a system before it cannot be read", "compensation-empty", (ERP, "timeout: 5s", "timeout: 5")),
+    leaves(
+        "while a system before it cannot be read",
+        "compensation-leaves",
+        (ERP, ERP_UNDO, ""),
+        (CARRIER, "kind: carrier", "kind: odd"),
+    ),
     leaves(
         "an undo that is not needed",
         "exactly-once-impossible",

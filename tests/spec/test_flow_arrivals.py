@@ -2,7 +2,7 @@
 
 import pytest
 from spec.everything import CHARTER, EVERYTHING, PAID, PUBLISHED, SPEC
-from spec.minimal import Edit
+from spec.minimal import Edit, edited, read, told
 from spec.mistake import assert_told, mistake
 
 
@@ -197,3 +197,12 @@ RECEIVE = [
 @pytest.mark.parametrize(("edit", "also", "code", "at", "hint"), [*TOPICS, *RECEIVE])
 def test_one_mistake_is_one_located_fault(edit: Edit, also: tuple[Edit, ...], code: str, at: str, hint: str) -> None:
     assert_told(edit, also, code, at, hint, EVERYTHING)
+
+
+def test_how_many_events_a_delivery_holds_that_is_split_is_not_known() -> None:
+    two = (SPEC, "    expect: [{status: done}]", "    expect: [{status: done}, {status: ignored}]")
+    _, faults = read(edited(two, of=EVERYTHING))
+    assert not faults, told(faults)
+    whole = (SPEC, "  split: body.orders\n", "")
+    _, faults = read(edited(two, whole, of=EVERYTHING))
+    assert "example-count" in {fault.code for fault in faults}
