@@ -165,16 +165,17 @@ class Resolver(FlowChecker):
         self.team(document, spec.owner, "owner")
         self.receive(document, spec.receive)
         self.flow(document, spec.steps, "steps", Seen(STEPS))
+        splits = spec.receive is not INVALID and spec.receive.split is not None
         for place, example in enumerate(spec.examples):
-            self.example(document, example, f"examples[{place}]", is_split=spec.receive.split is not None)
+            self.example(document, example, f"examples[{place}]", splits=splits)
 
-    def example(self, document: Document, example: shape.Example, path: str, *, is_split: bool) -> None:
-        """One delivery is one event, unless it is split: then only a run tells how many it holds."""
+    def example(self, document: Document, example: shape.Example, path: str, *, splits: bool) -> None:
+        """`splits`: how many events a delivery becomes is not known here, and told where the example is run."""
         for place, event in enumerate(example.events):
             self.exists("unknown-recording", document, f"{path}.events[{place}]", event, self.workspace.recordings)
-        if is_split or example.events is INVALID or example.expect is INVALID:
+        if example.events is INVALID or example.expect is INVALID:
             return
-        if len(example.events) != len(example.expect):
+        if not splits and len(example.events) != len(example.expect):
             self.fault(
                 "example-count",
                 document,
