@@ -76,7 +76,8 @@ def add_store(added: argparse.ArgumentParser) -> None:
     added.add_argument(
         "--store",
         metavar="URL",
-        help="sqlite:///path/events.db?max_size=64MiB (default: events.db in the workspace's .waybill)",
+        help="sqlite:///path/events.db?max_size=64MiB or postgresql://user@host/database, either with ?keep=90d"
+        " (default: events.db in the workspace's .waybill)",
     )
 
 

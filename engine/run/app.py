@@ -1,6 +1,6 @@
 """Opens, joins and drains everything under one TaskGroup: the only place that knows all the parts.
 
-Start: lock the store, check it, keep the plans, give back a dead engine's leases, listen. Stop (SIGTERM): answer 503,
+Start: open the store, keep the plans, give back a dead engine's leases, listen. Stop (SIGTERM): answer 503,
 let what is under way end, close. Reload (SIGHUP): a workspace with faults is refused and the old one runs on; tables
 alone are taken as they change.
 """
@@ -9,12 +9,13 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.clock import SystemChance, SystemClock
-from engine.errors import FaultyWorkspace, StoreFull, UserError, WaybillError
+from engine.errors import FaultyWorkspace, StoreAway, StoreFull, UserError, WaybillError
 from engine.model import Fact, Outcome, Request, Sighted
 from engine.rules.signature import SECRET_BYTES_STRONG
 from engine.run.deliver import Deliverer
@@ -24,23 +25,21 @@ from engine.run.load import Loaded, load
 from engine.run.observe import Log, Metrics
 from engine.run.sightings import Sightings, times_by_place
 from engine.run.start import addresses, addresses_and_routes, changed_versions
+from engine.run.store_metrics import StoreMetrics
 from engine.run.tables import TableWatch, find_marks
 from engine.run.walk import Ports
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
-from engine.store import Move
-from engine.store.committer import WAL_RESTART_BYTES, ThreadCommitter
-from engine.store.files import Lock, disk_free_bytes, open_reader, open_writer, store_address
-from engine.store.readers import read_gauges, read_plan, read_versions
-from engine.store.verbs import SqlStore
+from engine.store import Gauges, Move
+from engine.store.open import open_store, store_address
+from engine.store.opened import Surroundings
+from engine.store.readers import read_plan, read_versions
 from engine.wire.answers import Answer
 from engine.wire.control import ControlServer, socket_path
 from engine.wire.http_client import HttpClient
 from engine.wire.http_server import IntakeServer, ServerLimits, admin_server
 
 DRAIN_S = 30.0
-DISK_RESERVE_BYTES = 32 << 20
-DISK_LOOK_EVERY_S = 1.0
 SIGHTINGS_EVERY_S = 5.0
 
 
@@ -93,6 +92,7 @@ class Engine:
         self.clock = SystemClock()
         self.log = Log()
         self.metrics = Metrics()
+        self.store_metrics = StoreMetrics(self.metrics.registry)
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.ready = False
@@ -106,26 +106,27 @@ class Engine:
     def fact(self, name: str, **data: str | float | None) -> None:
         self.observe(Fact(name, self.clock.now(), data))
 
+    def store_fact(self, name: str, data: Mapping[str, str | int | float | None]) -> None:
+        self.observe(Fact(name, self.clock.now(), data))
+
+    def wake(self) -> None:
+        """There may be work: of ours, or another node's."""
+        if self.ready:
+            self.deliverer.wake()
+
     async def run(self) -> None:
         settings = self.settings
         marks = find_marks(settings.root)
         loaded = load(settings.root, settings.environment)
-        self.address = store_address(settings.root, settings.store)
         found, inbound_routes = addresses_and_routes(loaded)
         client = HttpClient(found, self.clock)
-        lock = Lock(self.address.path)
+        address = store_address(settings.root, settings.store)
+        self.opened = open_store(address, Surroundings(self.fail, self.store_fact, self.wake))
         try:
-            connection = open_writer(self.address)
-            faults = changed_versions(loaded, read_versions(connection))
+            faults = changed_versions(loaded, read_versions(self.opened.reader))
             if faults:
-                connection.close()
                 raise FaultyWorkspace(faults)
-            self.reader = open_reader(self.address.path)
-            self.counter = open_reader(self.address.path)
-            self.store = SqlStore()
-            bytes_max = self.address.bytes_max
-            log_bytes_max = WAL_RESTART_BYTES if bytes_max is None else bytes_max // 4
-            self.committer = ThreadCommitter(connection, self.address.path, self.fail, log_bytes_max)
+            self.store, self.committer = self.opened.store, self.opened.committer
             self.http = ClientInUse(client)
             self.loaded = loaded
             self.tables = TableWatch(settings.root, marks, lambda: self.loaded, self.fact)
@@ -141,19 +142,14 @@ class Engine:
                 self.observe,
                 self.sightings,
             )
-            self.deliverer = Deliverer(ports, settings.workers)
-            self.intake = Intake(
-                self.store, self.committer, self.clock, self.observe, self.deliverer.wake, inbound_routes
-            )
+            self.deliverer = Deliverer(ports, settings.workers, self.opened.node)
+            self.intake = Intake(self.store, self.committer, self.clock, self.observe, self.wake, inbound_routes)
             try:
                 await self.serve()
             finally:
                 await self.http.retire(self.http.client)
-                await self.committer.close()
-                self.reader.close()
-                self.counter.close()
         finally:
-            lock.release()
+            await self.opened.close()
         if self.failure is not None:
             raise self.failure
         if self.interrupted:
@@ -182,7 +178,7 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 delivering = group.create_task(self.deliverer.run())
-                watches = (self.watch_disk(), self.tables.run(), self.write_sightings())
+                watches = (self.opened.watch(), self.tables.run(), self.write_sightings())
                 watching = [group.create_task(watch) for watch in watches]
                 group.create_task(self.stop_when_told(server, delivering, watching))
         except* WaybillError as errors:
@@ -230,7 +226,7 @@ class Engine:
             )
 
     def kept_plan(self, hash_: str) -> Plan | None:
-        content = read_plan(self.reader, hash_)
+        content = read_plan(self.opened.reader, hash_)
         return None if content is None else compile_content(content, self.settings.environment, self.loaded.resources)
 
     def refresh(self, _system: str) -> None:
@@ -247,7 +243,7 @@ class Engine:
         try:
             # Reading and compiling takes a good part of a second: beside the loop, so that no sender waits for it.
             loaded = await asyncio.to_thread(load, self.settings.root, self.settings.environment)
-            faults = changed_versions(loaded, read_versions(self.reader))
+            faults = changed_versions(loaded, read_versions(self.opened.reader))
             if faults:
                 raise FaultyWorkspace(faults)
             found, inbound_routes = addresses_and_routes(loaded)
@@ -291,8 +287,8 @@ class Engine:
 
         A command that means another store than ours is told so, and opens that one itself.
         """
-        if request["store"] != str(self.address.path):
-            return {"elsewhere": str(self.address.path)}
+        if request["store"] != self.opened.shown:
+            return {"elsewhere": self.opened.shown}
         if any(action != "reject" for _, action, *_ in request["moves"]):
             await self.tables.settle()  # whoever has just added a row means the table with it
         answers = await asyncio.gather(*(self.move(*move) for move in request["moves"]))
@@ -321,7 +317,11 @@ class Engine:
 
         async def metrics() -> Answer:
             async with counting:
-                gauges = await asyncio.to_thread(read_gauges, self.counter)
+                try:
+                    gauges = await asyncio.to_thread(self.opened.gauges)
+                    self.store_metrics.health = await asyncio.to_thread(self.opened.health)
+                except StoreAway:
+                    gauges, self.store_metrics.health = Gauges({}, None), None
             return Answer(200, self.metrics.page(gauges, self.clock.now()), "text/plain; version=0.0.4; charset=utf-8")
 
         pages = {"/health": health, "/ready": ready, "/metrics": metrics}
@@ -346,12 +346,6 @@ class Engine:
         task = asyncio.ensure_future(work)
         self.background.add(task)
         task.add_done_callback(self.background.discard)
-
-    async def watch_disk(self) -> None:
-        """Near a full disk the intake answers 503, so that outcomes still find room."""
-        while True:
-            self.store.disk_low = disk_free_bytes(self.address.path) < DISK_RESERVE_BYTES
-            await asyncio.sleep(DISK_LOOK_EVERY_S)
 
     def fail(self, error: BaseException) -> None:
         """The store cannot be written any more: stop, loudly."""

@@ -19,8 +19,9 @@ CLAIM_MAX = 64
 class Deliverer:
     """Keeps up to `workers` deliveries running; `wake` tells it that something may be due."""
 
-    def __init__(self, ports: Ports, workers: int) -> None:
+    def __init__(self, ports: Ports, workers: int, node: int = 0) -> None:
         self.ports = ports
+        self.node = node
         self.workers = workers
         self.running: Counter[str] = Counter()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -54,7 +55,7 @@ class Deliverer:
         if free <= 0:
             return IDLE_WAIT_S
         now = self.ports.clock.now()
-        request = ClaimRequest(now, min(free, CLAIM_MAX), now + LEASE_US, dict(self.running))
+        request = ClaimRequest(now, min(free, CLAIM_MAX), now + LEASE_US, dict(self.running), node=self.node)
         try:
             claimed = await self.ports.committer.submit(self.ports.store.claim, request)
         except StoreFull:

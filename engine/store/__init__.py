@@ -339,3 +339,6 @@ class Store(Protocol):
 
     def recover(self, connection: Any, nows: Sequence[int]) -> Sequence[int]:
         """Gives back every lease (a dead engine's); how many."""
+
+    def retain(self, connection: Any, requests: Sequence[Any]) -> Sequence[Any]:
+        """Forgets a batch of what is over (`engine.store.retention`). What is active, or waits for a person, stays."""

@@ -11,7 +11,9 @@ import apsw
 from engine.model import Allowed, Arrival, Receipt, Status
 from engine.store import Answered, Claimed, ClaimRequest, Intent, Line, Move, Record, Tally, Turn, turn
 from engine.store.arrivals import Room, accept
+from engine.store.database import Database
 from engine.store.deliveries import begin_one, claim_one, record_one
+from engine.store.retention import Forgotten, Retention, retain
 from engine.store.rows import promote, write_lines
 from engine.store.tallies import add_tallies
 
@@ -112,6 +114,11 @@ class SqlStore:
             "INSERT OR IGNORE INTO plan (hash, integration, version, content, kept_at) VALUES (?, ?, ?, ?, ?)", plans
         )
         return [None] * len(plans)
+
+    @turn(Turn.RETAIN)
+    def retain(self, database: Database, requests: Sequence[Retention]) -> Sequence[Forgotten]:
+        """See `Store.retain`."""
+        return retain(database, requests)
 
     @turn(Turn.RECOVER)
     def recover(self, connection: apsw.Connection, nows: Sequence[int]) -> Sequence[int]:

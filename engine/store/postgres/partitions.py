@@ -44,3 +44,47 @@ def partitions(connection: Connection, table: str) -> dict[int, bool]:
         (table,),
     )
     return {int(number): bool(pending) for number, pending in rows}
+
+
+def drop_forgotten(connection: Connection, events: int = EVENTS) -> list[int]:
+    """Drops the partitions of which no delivery is left; their numbers. The newest two are never looked at.
+
+    They are detached beside whoever reads and writes, which may take as long as their transactions do.
+    """
+    there = sorted(partitions(connection, "event") | partitions(connection, "line"))
+    dropped = []
+    for number in there[:-2]:
+        row = connection.execute(
+            "SELECT EXISTS (SELECT FROM delivery WHERE event >= %s AND event < %s)",
+            (number * events, (number + 1) * events),
+        ).fetchone()
+        if row == (False,):
+            for table in PARTITIONED:
+                drop(connection, table, number)
+            dropped.append(number)
+        else:
+            delete_orphans(connection, number)
+    return dropped
+
+
+def drop(connection: Connection, table: str, number: int) -> None:
+    there = partitions(connection, table)
+    if number in there:
+        how = "FINALIZE" if there[number] else "CONCURRENTLY"
+        connection.execute(f"ALTER TABLE {table} DETACH PARTITION {table}_{number} {how}")
+    connection.execute(f"DROP TABLE IF EXISTS {table}_{number}")
+
+
+def delete_orphans(connection: Connection, number: int) -> None:
+    """Some deliveries of an old partition are still needed: the rows of the others go one by one."""
+    for table in PARTITIONED:
+        connection.execute(
+            f"DELETE FROM {table}_{number} WHERE ctid IN (SELECT o.ctid FROM {table}_{number} o"
+            f" WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.event = o.event) LIMIT {ORPHANS_AT_ONCE})"
+        )
+
+
+def first_open(connection: Connection, events: int = EVENTS) -> int:
+    """The lowest event of the partitions that are never dropped: rows below it go with their partition."""
+    there = sorted(partitions(connection, "event"))
+    return there[-2] * events if len(there) > 1 else 0
