@@ -1,9 +1,10 @@
 """MEMORY: what the engine must never forget, behind about ten verbs.
 
-A verb is a synchronous function over (connection, batch): it runs inside a transaction that a `Committer` opened,
-gives one result for each item, and promises what its docstring says once that transaction is on disk. Nothing else
-writes. The values verbs take and give are here; `schema.sql` and `sqlite.py` are the embedded store, `committer.py`
-runs the verbs. Any other store must pass the same conformance suite (`tests/store/conformance.py`).
+A verb is a synchronous function over (database, batch): it runs inside a transaction that a `Committer` opened, gives
+one result for each item, and promises what its docstring says once that transaction is on disk. Nothing else writes.
+The values verbs take and give are here. `verbs.py` has the verbs, written once over rows; `database.py` is what they
+see of SQLite (`sqlite.py`) or PostgreSQL; `committer.py` runs them. Every store passes the same conformance suite
+(`tests/store/conformance.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from engine.model import (
     EffectState,
     Emission,
     ItemState,
+    Message,
     Receipt,
     Sighting,
     Status,
@@ -242,11 +244,15 @@ class EventRow(Struct, frozen=True):
     reason: str
     tables: tuple[str, ...] = ()
     missing: tuple[tuple[str, str, str], ...] = ()
+    lane: int = 1
+    gate: str = ""
+    phase: str = ""
 
 
 class Filter(Struct, frozen=True):
     """Which events a reader wants, newest last; `missing`: those that wait for rows of tables; `after` is an event
-    number to go on from."""
+    number to go on from. `since` and `until` bound when it was received, the latter not included; `reason` is a part of
+    it."""
 
     status: tuple[str, ...] = ()
     integration: str | None = None
@@ -256,6 +262,13 @@ class Filter(Struct, frozen=True):
     missing: bool = False
     after: int = 0
     limit: int = 1000
+    since: int | None = None
+    until: int | None = None
+    step: str | None = None
+    reason: str | None = None
+    lane: int | None = None
+    gate: str | None = None
+    phase: str | None = None
 
 
 class Effect(Struct, frozen=True):
@@ -311,34 +324,55 @@ def turn_of(verb: Callable[..., Any]) -> Turn:
 
 
 class Store(Protocol):
-    """The verbs. Each runs inside the caller's transaction; promises hold once it is committed."""
+    """The verbs. Each runs inside the caller's transaction; promises hold once it is committed. Within a batch a later
+    item sees what an earlier one did."""
 
-    def accept(self, connection: Any, arrivals: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
+    def accept(self, database: Any, arrivals: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
         """Stores arrivals and their identities. The same id is a duplicate (nothing stored) or, with another body
-        compared as JSON, a conflict (stored, quarantined). Arrivals without id or key are stored quarantined.
-        StoreFull stands for an arrival that would touch the room kept for outcomes; a committer raises it."""
+        compared as JSON, a conflict (stored, quarantined). Arrivals without id or key are stored quarantined. One that
+        keeps only the newest supersedes what is older, of the same key and integration and never claimed, or is
+        superseded itself. StoreFull stands for an arrival that would touch the room kept for outcomes; a committer
+        raises it."""
 
-    def claim(self, connection: Any, requests: Sequence[ClaimRequest]) -> Sequence[Claimed]:
-        """Leases due deliveries: the oldest of each key only, shared evenly among integrations, each with a new token."""
+    def accept_all(
+        self, database: Any, batches: Sequence[Sequence[Arrival]]
+    ) -> Sequence[Sequence[Receipt] | Exception]:
+        """As `accept`, for deliveries that were split: all items of one in one transaction, or StoreFull for it whole.
+        The envelope that they share is stored once."""
 
-    def begin(self, connection: Any, intents: Sequence[Intent]) -> Sequence[Answered]:
-        """Writes intents into the effect ledger, unique on (system, operation, once), and counts the attempt."""
+    def claim(self, database: Any, requests: Sequence[ClaimRequest]) -> Sequence[Claimed]:
+        """Leases due deliveries, each with a new token: one of a key at a time, the oldest first, shared by lanes and
+        evenly among integrations; what waits at a gate only as it lets through. Before that, leases that ran out or that
+        a silent node holds are given back, and what slept long enough is woken. What an engine died of is claimed one at
+        a time, and after the third time quarantined."""
 
-    def record(self, connection: Any, records: Sequence[Record]) -> Sequence[bool]:
-        """Writes outcomes, effects and decisions; False where the token is stale and nothing was written."""
+    def begin(self, database: Any, intents: Sequence[Intent]) -> Sequence[Answered]:
+        """Writes intents into the effect ledger, unique on (system, operation, once), takes from the quotas, and counts
+        the attempt. An intent's own `record` is written first."""
 
-    def move(self, connection: Any, moves: Sequence[Move]) -> Sequence[str]:
+    def record(self, database: Any, records: Sequence[Record]) -> Sequence[bool]:
+        """Writes outcomes, effects and decisions, and what follows from them: items, events of topics, what partners told
+        of quotas; False where the token is stale and nothing was written. Whoever waits for an event of a topic is due
+        at once. The next of a key is claimable once this one does not keep it any more."""
+
+    def move(self, database: Any, moves: Sequence[Move]) -> Sequence[str]:
         """Carries out people's decisions; an empty text, or why it cannot be done."""
 
-    def tally(self, connection: Any, batches: Sequence[Sequence[Tally]]) -> Sequence[None]:
+    def messages(self, database: Any, awaited: Sequence[tuple[str, str]]) -> Sequence[tuple[Message, ...]]:
+        """The newest events of each (topic, key), oldest of them first."""
+
+    def tally(self, database: Any, batches: Sequence[Sequence[Tally]]) -> Sequence[None]:
         """Adds to the counts of what was seen. Counts are bounded: of each table or contract, and of all, those seen
         longest ago are forgotten first."""
 
-    def keep_plans(self, connection: Any, plans: Sequence[tuple[str, str, int, bytes, int]]) -> Sequence[None]:
+    def keep_plans(self, database: Any, plans: Sequence[tuple[str, str, int, bytes, int]]) -> Sequence[None]:
         """Keeps plans by hash: (hash, integration, version, content, now)."""
 
-    def recover(self, connection: Any, nows: Sequence[int]) -> Sequence[int]:
-        """Gives back every lease (a dead engine's); how many."""
+    def keep_gates(self, database: Any, rows: Sequence[GateRow]) -> Sequence[None]:
+        """Writes what became of breakers, and what people forced; quotas and counts are not its matter."""
 
-    def retain(self, connection: Any, requests: Sequence[Any]) -> Sequence[Any]:
+    def recover(self, database: Any, nodes: Sequence[tuple[int, int]]) -> Sequence[int]:
+        """Gives back every lease of a node's former life: (node, now); how many."""
+
+    def retain(self, database: Any, requests: Sequence[Any]) -> Sequence[Any]:
         """Forgets a batch of what is over (`engine.store.retention`). What is active, or waits for a person, stays."""

@@ -1,208 +1,265 @@
-"""Arrivals into the embedded store: identities, duplicates, conflicts, and the room there is for them."""
+"""Arrivals into the store: identities, duplicates, conflicts, splits, and which of several states is the newest.
+
+One look-up of identities and busy keys serves the whole batch; what the batch itself has stored so far is remembered
+beside it.
+"""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from hashlib import sha256
 
-import apsw
 import msgspec
 
-from engine.contract.body import BodyError, canonical_json, decode_body, same_json
+from engine.contract.body import encode_json, same_json
 from engine.errors import StoreFull
-from engine.model import Arrival, Receipt, Status
-from engine.store.rows import ACTIVE, Row, insert, marks
-
-DROPPABLE = "('done', 'ignored', 'superseded', 'compensated', 'discarded')"
-DROP_AT_ONCE = 64
-RESERVE_SHARE = 8
-"""One part in so many of a bounded store is kept for outcomes."""
-RESERVE_BYTES_PER_ACTIVE = 2048
-UNBOUNDED_PAGES = 0xFFFFFFFE
-
-_DIGITS_ORDERED = 18
-"""So many digits fit into eight bytes."""
+from engine.model import Arrival, Receipt, Revision, Status
+from engine.rules.order import older
+from engine.store.database import Database, Row
+from engine.store.keys import digest_of, key_digest, promote
+from engine.store.room import Room, canonical_digest
+from engine.store.rows import decode_revision
 
 encode_plain = msgspec.json.encode
 
 
-class Room:
-    """How much a group of arrivals may take. In a bounded store (`?max_size=`) bodies of finished events are dropped,
-    oldest first, before an arrival is refused; identities and stories stay, so duplicates are still known. What the
-    outcomes of active events will need is kept back."""
+def accept(database: Database, arrivals: Sequence[Arrival], room: Room) -> Sequence[Receipt | Exception]:
+    """See `Store.accept`."""
+    intake = Intake(database, room, arrivals)
+    receipts = [intake.take([arrival])[0] for arrival in arrivals]
+    return intake.store(receipts)
 
-    def __init__(self, connection: apsw.Connection, pages_max: int, *, disk_low: bool) -> None:
-        self.connection = connection
-        self.pages_max = pages_max
-        self.disk_low = disk_low
-        self.bounded = self.pages_max < UNBOUNDED_PAGES
-        self.left = self.measure() if self.bounded else 0
 
-    def measure(self) -> int:
-        """Bytes that new events may take now."""
-        page = self.connection.pragma("page_size")
-        used = self.connection.pragma("page_count") - self.connection.pragma("freelist_count")
-        active = self.connection.execute(f"SELECT count(*) FROM delivery WHERE status IN {ACTIVE}").get
-        return int(
-            (self.pages_max - used) * page - self.pages_max * page // RESERVE_SHARE - active * RESERVE_BYTES_PER_ACTIVE
+def accept_all(
+    database: Database, batches: Sequence[Sequence[Arrival]], room: Room
+) -> Sequence[Sequence[Receipt] | Exception]:
+    """See `Store.accept_all`."""
+    intake = Intake(database, room, [arrival for batch in batches for arrival in batch])
+    taken = [intake.take(batch) for batch in batches]
+    stored = iter(intake.store([receipt for receipts in taken for receipt in receipts]))
+    answers: list[Sequence[Receipt] | Exception] = []
+    for receipts in taken:
+        given = [next(stored) for _ in receipts]
+        refused = next((receipt for receipt in given if isinstance(receipt, Exception)), None)
+        answers.append(refused or [receipt for receipt in given if isinstance(receipt, Receipt)])
+    return answers
+
+
+def accept_outcome(database: Database, arrivals: Sequence[Arrival], room: Room) -> None:
+    """Arrivals that an outcome brings with it: taken whatever room there is."""
+    if arrivals:
+        intake = Intake(database, room, arrivals)
+        intake.store(intake.take(arrivals, outcome=True))
+
+
+class Intake:
+    """What a batch stores: `known` are identities by digest, `busy` keys that somebody has or waits for, `fresh` what
+    this batch has taken. Nothing is written before `store`."""
+
+    def __init__(self, database: Database, room: Room, arrivals: Sequence[Arrival]) -> None:
+        self.database = database
+        self.room = room
+        self.named = {id(arrival): name(arrival) for arrival in arrivals}
+        self.known: dict[bytes, int] = {}
+        self.busy: set[bytes] = set()
+        self.fresh: dict[bytes, Arrival] = {}
+        self.rows: list[tuple[int, Arrival, bytes, bytes, str]] = []
+        if arrivals:
+            database.hold(digest for pair in self.named.values() for digest in pair)
+            self.known, self.busy = look_around(database, list(self.named.values()), arrivals[0].received_at)
+        self.numbers = iter(database.numbers("event", len(arrivals)))
+
+    def take(self, arrivals: Sequence[Arrival], *, outcome: bool = False) -> list[Receipt | Exception]:
+        """What becomes of these, which came together: all that are new are stored, or none where there is no room."""
+        receipts: list[Receipt | Exception] = []
+        new: list[tuple[int, Arrival, bytes, bytes, str]] = []
+        for arrival in arrivals:
+            digest, key = self.named[id(arrival)]
+            event, digest, reason, verdict = self.judge(arrival, digest)
+            if verdict != "duplicate":
+                event = next(self.numbers)
+                self.known[digest], self.fresh[digest] = event, arrival
+                new.append((event, arrival, digest, key, reason))
+            receipts.append(Receipt(event, verdict))
+        if new and not self.room.take([arrival for _, arrival, _, _, _ in new], outcome=outcome):
+            for _, _, digest, _, _ in new:
+                del self.known[digest], self.fresh[digest]
+            return [StoreFull("no room for new events")] * len(arrivals)
+        self.rows += new
+        return receipts
+
+    def judge(self, arrival: Arrival, digest: bytes) -> tuple[int, bytes, str, str]:
+        """(the event it is a duplicate of, its identity, why it is quarantined, verdict)."""
+        earlier = self.known.get(digest)
+        if earlier is None:
+            return 0, digest, arrival.reason, "accepted"
+        if self.same_body(earlier, arrival, self.fresh.get(digest)):
+            return earlier, digest, "", "duplicate"
+        # A conflict is stored under an identity of its own, so that re-deliveries of it are duplicates too.
+        digest = sha256(digest + sha256(arrival.body).digest()).digest()[:16]
+        if digest not in self.known:
+            self.database.hold([digest])
+            self.known |= look_around(self.database, [(digest, digest)], arrival.received_at)[0]
+        twin = self.known.get(digest)
+        if twin is not None:
+            return twin, digest, "", "duplicate"
+        return 0, digest, f"conflict: evt-{earlier} has the same id and another body", "conflict"
+
+    def same_body(self, earlier: int, arrival: Arrival, fresh: Arrival | None) -> bool:
+        """Is it the same body, byte by byte or, failing that, as JSON?"""
+        if fresh is not None:
+            stored: bytes | None = fresh.body
+        else:
+            ((digest, stored),) = self.database.rows("SELECT digest, body FROM event WHERE event = ?", (earlier,))
+        if stored is None:
+            return bool(digest == canonical_digest(arrival.body))
+        return stored == arrival.body or same_json(stored, arrival.body)
+
+    def store(self, receipts: list[Receipt | Exception]) -> list[Receipt | Exception]:
+        """Writes what was taken; the receipts, with those told that were superseded at once."""
+        envelopes = self.envelopes()
+        self.database.insert(
+            "event",
+            "event, integration, id, key, received_at, headers, query, body, envelope",
+            [event_row(event, arrival, envelopes) for event, arrival, _, _, _ in self.rows],
         )
+        self.database.insert(
+            "identity",
+            "digest, event, expires_at",
+            [
+                (digest, event, arrival.received_at + arrival.dedupe_for_s * 1_000_000)
+                for event, arrival, digest, _, _ in self.rows
+            ],
+            "ON CONFLICT (digest) DO UPDATE SET event = excluded.event, expires_at = excluded.expires_at",
+        )
+        self.database.insert(
+            "delivery",
+            "event, integration, plan, key_digest, status, ready, in_way, due_at, reason, finished_at, lane, blocks, revision",
+            [self.delivery_row(event, arrival, key, reason) for event, arrival, _, key, reason in self.rows],
+        )
+        wanted = {(key, one.integration) for _, one, _, key, reason in self.rows if one.keep_newest and not reason}
+        gone = supersede(self.database, wanted, self.rows[-1][1].received_at) if wanted else set()
+        return [
+            Receipt(receipt.event, "superseded")
+            if isinstance(receipt, Receipt) and receipt.event in gone and receipt.verdict == "accepted"
+            else receipt
+            for receipt in receipts
+        ]
 
-    def take(self, arrival: Arrival) -> bool:
-        """Is there room for this one?"""
-        if self.disk_low:
-            return False
-        if not self.bounded:
-            return True
-        # A row spills into whole pages, and its outcome needs room too.
-        wanted = len(arrival.body) + 2 * 4096 + RESERVE_BYTES_PER_ACTIVE
-        while self.left < wanted:
-            if not drop_bodies(self.connection):
-                return False
-            self.left = self.measure()
-        self.left -= wanted
-        return True
-
-
-def identity_digest(integration: str, id_: str) -> bytes:
-    """16 bytes that stand for (integration, id) in the identity index: random access is dear, so the key is short."""
-    return sha256(f"{integration}\0{id_}".encode()).digest()[:16]
-
-
-def key_digest(integration: str, key: str) -> bytes:
-    """16 bytes that stand for (integration, key) in the index of active keys.
-
-    Whole numbers keep their order: orders are numbered one after the other, so the keys of a group share a page of the
-    index or two. Scattered, each would have a page of its own to be written, as many as the bodies have.
-    """
-    if len(key) <= _DIGITS_ORDERED and key.isdecimal() and str(int(key)) == key:
-        return space_digest(integration) + int(key).to_bytes(8)
-    return identity_digest(integration, key)
-
-
-@lru_cache(1024)
-def space_digest(integration: str) -> bytes:
-    return sha256(integration.encode()).digest()[:8]
-
-
-def accept(connection: apsw.Connection, arrivals: Sequence[Arrival], room: Room) -> Sequence[Receipt | Exception]:
-    """See `Store.accept`. One look-up of identities and busy keys serves the whole batch."""
-    named = [name(arrival) for arrival in arrivals]
-    newest, known, busy = look_around(connection, named, arrivals[0].received_at)
-    receipts: list[Receipt | Exception] = []
-    events: list[Row] = []
-    identities: list[Row] = []
-    deliveries: list[Row] = []
-    fresh: dict[bytes, Arrival] = {}
-    for arrival, (name_digest, key) in zip(arrivals, named, strict=True):
-        digest, reason, verdict = name_digest, arrival.reason, "accepted"
-        earlier = known.get(digest)
-        if earlier is not None:
-            if same_body(connection, earlier, arrival, fresh.get(digest)):
-                receipts.append(Receipt(earlier, "duplicate"))
-                continue
-            # A conflict is stored under an identity of its own, so that re-deliveries of it are duplicates too.
-            digest = sha256(name_digest + sha256(arrival.body).digest()).digest()[:16]
-            _, conflicts, _ = look_around(connection, [(digest, key)], arrival.received_at)
-            twin = known.get(digest) or conflicts.get(digest)
-            if twin is not None:
-                receipts.append(Receipt(twin, "duplicate"))
-                continue
-            reason, verdict = f"conflict: evt-{earlier} has the same id and another body", "conflict"
-        if not room.take(arrival):
-            receipts.append(StoreFull("no room for new events"))
-            continue
-        newest += 1
-        known[digest], fresh[digest] = newest, arrival
-        at = arrival.received_at
-        ready = not reason and key not in busy
+    def delivery_row(self, event: int, arrival: Arrival, key: bytes, reason: str) -> Row:
+        ready = not reason and key not in self.busy
         if not reason:
-            busy.add(key)
-        status, finished_at = (Status.QUARANTINED, at) if reason else (Status.ACCEPTED, None)
-        headers, query = encode_plain(arrival.headers), encode_plain(arrival.query)
-        events.append((newest, arrival.integration, arrival.id, arrival.key, at, headers, query, arrival.body))
-        identities.append((digest, newest, at + arrival.dedupe_for_s * 1_000_000))
-        deliveries.append(
-            (newest, arrival.integration, arrival.plan, key, status.value, ready, at, reason, finished_at)
+            self.busy.add(key)
+            in_way = 2 if ready else 1
+        else:
+            in_way = int(arrival.blocks and arrival.key is not None)
+        status, finished_at = (Status.QUARANTINED, arrival.received_at) if reason else (Status.ACCEPTED, None)
+        return (
+            event,
+            arrival.integration,
+            arrival.plan,
+            key,
+            status.value,
+            int(ready),
+            in_way,
+            arrival.received_at,
+            reason,
+            finished_at,
+            arrival.lane,
+            int(arrival.blocks),
+            None if arrival.revision is None else encode_json(arrival.revision),
         )
-        receipts.append(Receipt(newest, verdict))
-    insert(
-        connection,
-        "INSERT INTO event (event, integration, id, key, received_at, headers, query, body) VALUES",
-        events,
+
+    def envelopes(self) -> dict[int, int]:
+        """Writes each envelope once, however many events came in it: the envelope's identity in memory → the event it
+        stands with."""
+        spans: dict[int, list[int]] = {}
+        bodies: dict[int, bytes] = {}
+        for event, arrival, _, _, _ in self.rows:
+            if arrival.envelope is not None:
+                bodies[id(arrival.envelope)] = arrival.envelope
+                spans.setdefault(id(arrival.envelope), [event, event])[1] = event
+        self.database.insert(
+            "envelope", "event, last, body", [(first, last, bodies[key]) for key, (first, last) in spans.items()]
+        )
+        return {key: first for key, (first, _) in spans.items()}
+
+
+def event_row(event: int, arrival: Arrival, envelopes: dict[int, int]) -> Row:
+    return (
+        event,
+        arrival.integration,
+        arrival.id,
+        arrival.key,
+        arrival.received_at,
+        encode_plain(arrival.headers),
+        encode_plain(arrival.query),
+        arrival.body,
+        None if arrival.envelope is None else envelopes[id(arrival.envelope)],
     )
-    insert(connection, "INSERT OR REPLACE INTO identity (digest, event, expires_at) VALUES", identities)
-    insert(
-        connection,
-        "INSERT INTO delivery (event, integration, plan, key_digest, status, ready, due_at, reason, finished_at) VALUES",
-        deliveries,
-    )
-    return receipts
 
 
 def name(arrival: Arrival) -> tuple[bytes, bytes]:
     """(identity digest, key digest). Without an id the body stands in, so that re-deliveries are still known."""
     id_ = arrival.id if arrival.id is not None else "\0" + sha256(arrival.body).hexdigest()
-    return identity_digest(arrival.integration, id_), key_digest(arrival.integration, arrival.key or "")
+    return digest_of(arrival.integration, id_), key_digest(arrival.space or arrival.integration, arrival.key or "")
 
 
 def look_around(
-    connection: apsw.Connection, named: Sequence[tuple[bytes, bytes]], now: int
-) -> tuple[int, dict[bytes, int], set[bytes]]:
-    """(newest event, known identities, busy keys) in one statement: each one more would let go of the interpreter once more."""
-    inside = marks(len(named))
-    newest, known, busy = 0, {}, set()
-    for digest, event in connection.execute(
-        f"SELECT digest, event FROM identity WHERE digest IN ({inside}) AND expires_at > ?"
-        f" UNION ALL SELECT key_digest, 0 FROM delivery WHERE key_digest IN ({inside}) AND status IN {ACTIVE}"
-        " UNION ALL SELECT NULL, max(event) FROM event",
-        (*(digest for digest, _ in named), now, *(key for _, key in named)),
+    database: Database, named: Sequence[tuple[bytes, bytes]], now: int
+) -> tuple[dict[bytes, int], set[bytes]]:
+    """(known identities, busy keys) in one statement: each one more would let go of the interpreter once more."""
+    inside, digests = database.among("digest", [digest for digest, _ in named])
+    given, keys = database.each([key for _, key in named])
+    known, busy = {}, set()
+    for digest, event in database.rows(
+        f"SELECT digest, event FROM identity WHERE {inside} AND expires_at > ?"
+        f" UNION ALL SELECT wanted.value, 0 FROM {given} AS wanted"
+        " WHERE EXISTS (SELECT 1 FROM delivery WHERE key_digest = wanted.value AND in_way > 0)",
+        (*digests, now, *keys),
     ):
-        if digest is None:
-            newest = event or 0
-        elif event:
+        if event:
             known[digest] = event
         else:
             busy.add(digest)
-    return newest, known, busy
+    return known, busy
 
 
-def same_body(connection: apsw.Connection, earlier: int, arrival: Arrival, fresh: Arrival | None) -> bool:
-    """Is it the same body, byte by byte or, failing that, as JSON?"""
-    if fresh is not None:
-        stored: bytes | None = fresh.body
-    else:
-        digest, stored = connection.execute("SELECT digest, body FROM event WHERE event = ?", (earlier,)).get
-    if stored is None:
-        return bool(digest == canonical_digest(arrival.body))
-    return stored == arrival.body or same_json(stored, arrival.body)
+# ── the newest state only ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def drop_bodies(connection: apsw.Connection) -> int:
-    """Drops the bodies of the oldest finished events; how many. The digest of the canonical JSON takes their place.
-
-    Where the last drop ended is remembered, so that finding the next ones does not read all that were dropped.
-    """
-    dropped_to = connection.execute("SELECT value FROM meta WHERE name = 'dropped_to'").get or 0
-    rows = droppable(connection, dropped_to) or droppable(connection, 0)
-    connection.executemany(
-        "UPDATE event SET body = NULL, headers = '{}', query = '{}', digest = ? WHERE event = ?",
-        [(canonical_digest(body), event) for event, body in rows],
+def supersede(database: Database, wanted: set[tuple[bytes, str]], now: int) -> set[int]:
+    """Of the events that wait for one of these (key, integration) and were never claimed, the newest stays; which do
+    not."""
+    inside, values = database.among("key_digest", sorted({key for key, _ in wanted}))
+    groups: dict[tuple[bytes, str], list[tuple[int, Revision | None]]] = {}
+    for key, integration, event, revision in database.rows(
+        "SELECT key_digest, integration, event, revision FROM delivery"
+        f" WHERE {inside} AND in_way > 0 AND status = 'accepted' AND token = 0 ORDER BY event{database.lock}",
+        values,
+    ):
+        if (key, integration) in wanted:
+            groups.setdefault((key, integration), []).append((event, decode_revision(revision)))
+    gone: dict[int, int] = {}
+    touched: dict[bytes, None] = {}
+    for (key, _), waiting in groups.items():
+        kept = newest_of(waiting)
+        for event, _ in waiting:
+            if event != kept:
+                gone[event] = kept
+                touched[key] = None
+    database.update(
+        "delivery",
+        "event",
+        "status, ready, in_way, reason, finished_at",
+        [(event, Status.SUPERSEDED.value, 0, 0, f"superseded by evt-{kept}", now) for event, kept in gone.items()],
     )
-    if rows:
-        connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('dropped_to', ?)", (rows[-1][0],))
-    return len(rows)
+    promote(database, touched)
+    return set(gone)
 
 
-def droppable(connection: apsw.Connection, after: int) -> list[Row]:
-    return connection.execute(
-        f"SELECT e.event, e.body FROM event e JOIN delivery d ON d.event = e.event"
-        f" WHERE e.event > ? AND e.body IS NOT NULL AND d.status IN {DROPPABLE} ORDER BY e.event LIMIT {DROP_AT_ONCE}",
-        (after,),
-    ).fetchall()
-
-
-def canonical_digest(body: bytes) -> bytes:
-    """SHA-256 of a body's canonical JSON; of its bytes where it is not JSON."""
-    try:
-        return sha256(canonical_json(decode_body(body))).digest()
-    except BodyError:
-        return sha256(body).digest()
+def newest_of(waiting: Sequence[tuple[int, Revision | None]]) -> int:
+    """The event with the newest revision; of those that are alike, and of those without, the one that came last."""
+    kept, newest = waiting[0]
+    for event, revision in waiting[1:]:
+        if newest is None or revision is None or not older(revision, newest):
+            kept, newest = event, revision
+    return kept

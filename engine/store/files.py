@@ -18,7 +18,7 @@ from engine.store.head import check_head
 from engine.store.options import STANDARD, Keep, read_keep, read_size, take_options
 from engine.store.sqlite import SqliteDatabase
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The number of the newest migration; kept in the file as `user_version`."""
 
 RESET_DEFECT = ((3, 7, 0), (3, 51, 2))

@@ -1,98 +1,126 @@
-"""What people and metrics read of the embedded store: lists, stories, counts. Nothing here writes.
+"""What people and metrics read of a store: lists, stories, counts. Nothing here writes.
 
 Any connection will do; commands use a read-only one beside the running engine.
 """
 
 from collections.abc import Iterator
 
-import apsw
 import msgspec
 
-from engine.model import EffectState, Sighted, Sighting, Status, effect_digest
-from engine.store import Effect, EventRow, Filter, Gauges, Line, Tally
-from engine.store.rows import ACTIVE, decode_stored, marks
+from engine.model import EffectState, ItemState, Sighted, Sighting, Status, effect_digest
+from engine.store import Effect, EventRow, Filter, GateRow, Gauges, Line, Tally
+from engine.store.database import Database, Row, Value
+from engine.store.items import load_items
+from engine.store.rows import decode_stored
 
 decode_rows = msgspec.json.Decoder(tuple[tuple[str, str, str], ...]).decode
 
 COLUMNS = (
     "d.event, d.integration, e.id, e.key, d.status, d.calls, e.received_at, d.finished_at, d.due_at, d.plan, p.version,"
-    " d.step, d.queue, d.reason, d.tables, d.missing"
+    " d.step, d.queue, d.reason, d.tables, d.missing, d.lane, d.gate, d.phase"
 )
 
 
-def read_events(connection: apsw.Connection, wanted: Filter) -> Iterator[EventRow]:
+def read_events(database: Database, wanted: Filter) -> Iterator[EventRow]:
     """Events that match, oldest first."""
-    where, values = ["d.event > ?"], [wanted.after]
-    if wanted.status:
-        where.append(f"d.status IN ({marks(len(wanted.status))})")
-        values.extend(wanted.status)  # type: ignore[arg-type]
-    for column, value in (
-        ("d.integration", wanted.integration),
-        ("d.queue", wanted.queue),
-        ("e.id", wanted.id),
-        ("e.key", wanted.key),
-    ):
-        if value is not None:
-            where.append(f"{column} = ?")
-            values.append(value)  # type: ignore[arg-type]
-    if wanted.missing:
-        where.append("d.missing IS NOT NULL")
-    for row in connection.execute(
+    conditions, values = matching(database, wanted)
+    for row in database.rows(
         f"SELECT {COLUMNS} FROM delivery d JOIN event e ON e.event = d.event LEFT JOIN plan p ON p.hash = d.plan"
-        f" WHERE {' AND '.join(where)} ORDER BY d.event LIMIT ?",
+        f" WHERE {' AND '.join(conditions)} ORDER BY d.event LIMIT ?",
         (*values, wanted.limit),
     ):
-        (
-            event,
-            integration,
-            id_,
-            key,
-            status,
-            attempts,
-            received_at,
-            finished_at,
-            due_at,
-            plan,
-            version,
-            step,
-            queue,
-            reason,
-            tables,
-            missing,
-        ) = row
-        yield EventRow(
-            event=event,
-            integration=integration,
-            id=id_,
-            key=key,
-            status=Status(status),
-            attempts=attempts,
-            received_at=received_at,
-            finished_at=finished_at,
-            due_at=due_at,
-            plan=plan,
-            version=version or 0,
-            step=step,
-            queue=queue,
-            reason=reason,
-            tables=tuple(tables.split()),
-            missing=() if missing is None else decode_rows(missing),
-        )
+        yield event_row(row)
 
 
-def read_tallies(connection: apsw.Connection, *kinds: Sighted) -> list[Tally]:
+def matching(database: Database, wanted: Filter) -> tuple[list[str], list[Value]]:
+    """The conditions of a filter, and the values of their marks."""
+    conditions: list[str] = ["d.event > ?"]
+    values: list[Value] = [wanted.after]
+    if wanted.status:
+        inside, listed = database.among("d.status", wanted.status)
+        conditions.append(inside)
+        values += listed
+    for condition, value in (
+        ("d.integration = ?", wanted.integration),
+        ("d.queue = ?", wanted.queue),
+        ("e.id = ?", wanted.id),
+        ("e.key = ?", wanted.key),
+        ("e.received_at >= ?", wanted.since),
+        ("e.received_at < ?", wanted.until),
+        ("d.step = ?", wanted.step),
+        # A part of a text by a name that both databases know: `instr` is SQLite's, `strpos` the other's.
+        ("replace(d.reason, ?, '') != d.reason", wanted.reason or None),
+        ("d.lane = ?", wanted.lane),
+        ("d.gate = ?", wanted.gate),
+        ("d.phase = ?", wanted.phase),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    if wanted.missing:
+        conditions.append("d.missing IS NOT NULL")
+    return conditions, values
+
+
+def event_row(row: Row) -> EventRow:
+    (
+        event,
+        integration,
+        id_,
+        key,
+        status,
+        attempts,
+        received_at,
+        finished_at,
+        due_at,
+        plan,
+        version,
+        step,
+        queue,
+        reason,
+        tables,
+        missing,
+        lane,
+        gate,
+        phase,
+    ) = row
+    return EventRow(
+        event=event,
+        integration=integration,
+        id=id_,
+        key=key,
+        status=Status(status),
+        attempts=attempts,
+        received_at=received_at,
+        finished_at=finished_at,
+        due_at=due_at,
+        plan=plan,
+        version=version or 0,
+        step=step,
+        queue=queue,
+        reason=reason,
+        tables=tuple(tables.split()),
+        missing=() if missing is None else decode_rows(missing),
+        lane=lane,
+        gate=gate,
+        phase=phase,
+    )
+
+
+def read_tallies(database: Database, *kinds: Sighted) -> list[Tally]:
     """The counts of these kinds, the most frequent first."""
+    inside, values = database.among("kind", [kind.value for kind in kinds])
     return [
         Tally(Sighting(Sighted(kind), place, name, part), count, first_at, last_at, event)
-        for kind, place, part, name, count, first_at, last_at, event in connection.execute(
-            f"SELECT kind, place, part, name, count, first_at, last_at, event FROM tally WHERE kind IN ({marks(len(kinds))})"
+        for kind, place, part, name, count, first_at, last_at, event in database.rows(
+            f"SELECT kind, place, part, name, count, first_at, last_at, event FROM tally WHERE {inside}"
             " ORDER BY count DESC, last_at DESC, place, part, name",
-            tuple(kind.value for kind in kinds),
+            values,
         )
     ]
 
 
-def read_lines(connection: apsw.Connection, event: int) -> list[Line]:
+def read_lines(database: Database, event: int) -> list[Line]:
     """The story of an event, in order."""
     return [
         Line(
@@ -109,7 +137,7 @@ def read_lines(connection: apsw.Connection, event: int) -> list[Line]:
             result=None if result is None else decode_stored(result),
             tables=tuple(tables.split()),
         )
-        for step, kind, at, operation, once, verdict, status, took_us, reason, ended, result, tables in connection.execute(
+        for step, kind, at, operation, once, verdict, status, took_us, reason, ended, result, tables in database.rows(
             "SELECT step, kind, at, operation, once, verdict, status, took_us, reason, ended, result, tables FROM line WHERE event = ?"
             " ORDER BY number",
             (event,),
@@ -117,56 +145,84 @@ def read_lines(connection: apsw.Connection, event: int) -> list[Line]:
     ]
 
 
-def read_effects(connection: apsw.Connection, lines: list[Line]) -> list[Effect]:
-    """The ledger's rows for the effects a story names."""
+def read_items(database: Database, event: int) -> tuple[ItemState, ...]:
+    """Where the items of an `each` stand that have not ended."""
+    return load_items(database, [event]).get(event, ())
+
+
+def read_effects(database: Database, lines: list[Line]) -> list[Effect]:
+    """The ledger's rows for the effects a story names, in its order."""
     named = dict.fromkeys((*line.operation.partition(".")[::2], line.once) for line in lines if line.once)
-    effects = []
-    for system, operation, once in named:
-        row = connection.execute(
-            "SELECT state, attempts, event FROM effect WHERE digest = ?", (effect_digest(system, operation, once),)
-        ).fetchone()
-        if row is not None:
-            effects.append(Effect(system, operation, once, EffectState(row[0]), row[1], row[2]))
-    return effects
+    if not named:
+        return []
+    wanted = {effect_digest(*one): one for one in named}
+    inside, values = database.among("digest", wanted)
+    found = {
+        digest: Effect(*wanted[digest], EffectState(state), attempts, event)
+        for digest, state, attempts, event in database.rows(
+            f"SELECT digest, state, attempts, event FROM effect WHERE {inside}", values
+        )
+    }
+    return [found[digest] for digest in wanted if digest in found]
 
 
-def read_plan(connection: apsw.Connection, hash_: str) -> bytes | None:
+def read_gates(database: Database) -> list[GateRow]:
+    """All gates there is something to tell of, by name: as they are kept, and how many wait there."""
+    parked: dict[str, int] = dict(database.rows("SELECT gate, count(*) FROM delivery WHERE ready = 2 GROUP BY gate"))
+    kept = {
+        gate: GateRow(gate, state, until, forced, reason, at, quota or b"", parked.get(gate, 0))
+        for gate, state, until, forced, reason, at, quota in database.rows(
+            "SELECT gate, state, until, forced, reason, at, quota FROM gate"
+        )
+    }
+    return [kept.get(gate) or GateRow(gate, parked=parked[gate]) for gate in sorted(kept | parked)]
+
+
+def read_plan(database: Database, hash_: str) -> bytes | None:
     """A kept plan's content."""
-    content: bytes | None = connection.execute("SELECT content FROM plan WHERE hash = ?", (hash_,)).get
-    return content
+    rows = database.rows("SELECT content FROM plan WHERE hash = ?", (hash_,))
+    return rows[0][0] if rows else None
 
 
-def read_versions(connection: apsw.Connection) -> dict[tuple[str, int], str]:
+def read_versions(database: Database) -> dict[tuple[str, int], str]:
     """(integration, version) → hash of the plan first kept under it."""
-    rows = connection.execute("SELECT integration, version, hash FROM plan ORDER BY kept_at DESC")
+    rows = database.rows("SELECT integration, version, hash FROM plan ORDER BY kept_at DESC")
     return {(integration, version): hash_ for integration, version, hash_ in rows}
 
 
-def read_pinned(connection: apsw.Connection) -> list[str]:
+def read_pinned(database: Database) -> list[str]:
     """Hashes of the plans that events still need: those the engine moves, and those that wait for a person."""
     return [
         hash_
-        for (hash_,) in connection.execute(
-            "SELECT DISTINCT plan FROM delivery WHERE status IN ('accepted', 'running', 'waiting', 'held', 'quarantined', 'dead')"
+        for (hash_,) in database.rows(
+            "SELECT plan FROM delivery WHERE in_way > 0"
+            " UNION SELECT plan FROM delivery WHERE in_way = 0 AND status IN ('accepted', 'waiting')"
+            " UNION SELECT plan FROM delivery WHERE status IN ('held', 'quarantined', 'dead')"
         )
     ]
 
 
-def read_gauges(connection: apsw.Connection) -> Gauges:
+def read_gauges(database: Database) -> Gauges:
     """Counts of the events that are not over, by integration and status, and the oldest one that still moves.
 
-    Finished events are not counted: the engine's counters know them, and counting a long history is slow.
+    Finished events are not counted: the engine's counters know them, and counting a long history is slow. Each part
+    reads one of the indexes that hold nothing else.
     """
-    counts = {
-        (integration, status): count
-        for statuses in (ACTIVE, "('held', 'quarantined', 'dead')")
-        for integration, status, count in connection.execute(
-            f"SELECT integration, status, count(*) FROM delivery WHERE status IN {statuses} GROUP BY 1, 2"
-        )
-    }
-    # Events are numbered as they arrive; the index of active ones gives the least without reading a row.
-    oldest = connection.execute(
-        f"SELECT received_at FROM event WHERE event = (SELECT min(event) FROM delivery INDEXED BY delivery_active"
-        f" WHERE status IN {ACTIVE})"
-    ).get
-    return Gauges(counts, oldest)
+    counts: dict[tuple[str, str], int] = {}
+    firsts: list[int] = []
+    for integration, status, count, first in database.rows(
+        "SELECT integration, status, count(*), min(event) FROM delivery"
+        " WHERE in_way > 0 AND status IN ('accepted', 'running', 'waiting') GROUP BY integration, status"
+        " UNION ALL SELECT integration, status, count(*), min(event) FROM delivery"
+        " WHERE in_way = 0 AND status IN ('accepted', 'waiting') GROUP BY integration, status"
+        " UNION ALL SELECT integration, status, count(*), 0 FROM delivery"
+        " WHERE status IN ('held', 'quarantined', 'dead') GROUP BY integration, status"
+    ):
+        counts[integration, status] = counts.get((integration, status), 0) + count
+        if first:
+            firsts.append(first)
+    if not firsts:
+        return Gauges(counts, None)
+    # Events are numbered as they arrive.
+    rows = database.rows("SELECT received_at FROM event WHERE event = ?", (min(firsts),))
+    return Gauges(counts, rows[0][0] if rows else None)

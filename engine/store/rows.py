@@ -1,40 +1,62 @@
-"""What the verbs of the embedded store share: marks, many rows at once, lines of a story, the head of a key."""
+"""What the verbs share: rows as they are read back, rows of deliveries held until the commit, lines of a story."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TypeVar
 
-import apsw
 import msgspec
 
 from engine.contract.body import encode_json
-from engine.model import Status
+from engine.model import Revision
 from engine.store import Line
+from engine.store.database import Database, Row
 
 ACTIVE = "('accepted', 'running', 'waiting')"
-"""Statuses in which an event keeps later ones of its key waiting, as SQL."""
+"""Statuses in which the engine itself moves an event, as SQL."""
+LINE_COLUMNS = "event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result, tables"
 
-Row = tuple[Any, ...]
+Item = TypeVar("Item")
 decode_stored = msgspec.json.Decoder(float_hook=Decimal).decode
 """Reads back what we wrote ourselves: exact numbers, no limits."""
 
 
-def marks(count: int) -> str:
-    return ",".join("?" * count)
+def decode_revision(stored: bytes | None) -> Revision | None:
+    return None if stored is None else tuple(decode_stored(stored))
 
 
-def insert(connection: apsw.Connection, statement: str, rows: Sequence[Row]) -> None:
-    """Rows in one statement for each 64; a group's size is part of the text, and the cache holds one text for each size."""
-    for at in range(0, len(rows), 64):
-        chunk = rows[at : at + 64]
-        row = f"({marks(len(chunk[0]))})"
-        connection.execute(f"{statement} {','.join([row] * len(chunk))}", [value for one in chunk for value in one])
+def rounds(items: Sequence[Item], event: Callable[[Item], int]) -> Iterator[list[tuple[int, Item]]]:
+    """Items with their places, an event once in each round: a later one sees what the earlier one did."""
+    left = list(enumerate(items))
+    while left:
+        seen: set[int] = set()
+        later: list[tuple[int, Item]] = []
+        now: list[tuple[int, Item]] = []
+        for place, item in left:
+            if event(item) in seen:
+                later.append((place, item))
+            else:
+                seen.add(event(item))
+                now.append((place, item))
+        yield now
+        left = later
 
 
-def write_lines(connection: apsw.Connection, event: int, number: int, lines: Iterable[Line]) -> None:
-    insert(
-        connection,
-        "INSERT INTO line (event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result, tables) VALUES",
+def hold_deliveries(database: Database, events: Iterable[int], columns: str) -> list[Row]:
+    """Columns of these deliveries; nobody else changes them, or decides about their keys, until the commit.
+
+    A key is held before its rows are: who promotes the next of a key has the key, and then needs the row.
+    """
+    inside, values = database.among("event", events)
+    if database.lock:
+        database.hold(key for (key,) in database.rows(f"SELECT key_digest FROM delivery WHERE {inside}", values))
+    return database.rows(f"SELECT {columns} FROM delivery WHERE {inside} ORDER BY event{database.lock}", values)
+
+
+def write_lines(database: Database, numbered: Iterable[tuple[int, int, Sequence[Line]]]) -> None:
+    """Lines of stories: (event, number of the first, lines)."""
+    database.insert(
+        "line",
+        LINE_COLUMNS,
         [
             (
                 event,
@@ -52,21 +74,7 @@ def write_lines(connection: apsw.Connection, event: int, number: int, lines: Ite
                 encode_json(line.result) if line.ended else None,
                 " ".join(line.tables),
             )
-            for place, line in enumerate(lines, number)
+            for event, first, lines in numbered
+            for place, line in enumerate(lines, first)
         ],
     )
-
-
-def promote(connection: apsw.Connection, key_digest: bytes) -> None:
-    """Makes the oldest active event of a key the one that may be claimed, unless one of them already is or runs."""
-    rows = connection.execute(
-        f"SELECT event, status, ready FROM delivery WHERE key_digest = ? AND status IN {ACTIVE} ORDER BY event",
-        (key_digest,),
-    )
-    first: int | None = None
-    for event, status, ready in rows:
-        if ready or status == Status.RUNNING:
-            return
-        first = event if first is None else first
-    if first is not None:
-        connection.execute("UPDATE delivery SET ready = 1 WHERE event = ?", (first,))

@@ -107,11 +107,11 @@ class SqliteDatabase(apsw.Connection):
             return None
         page: int = self.pragma("page_size")
         used = self.pragma("page_count") - self.pragma("freelist_count")
-        return (most - used) * page - most * page // RESERVE_SHARE
+        return int((most - used) * page - most * page // RESERVE_SHARE)
 
     def pages_max(self) -> int | None:
         """See `Database.pages_max`."""
         if self.most_pages is None:
             self.most_pages = int(self.pragma("max_page_count"))
-        most = self.most_pages
+        most: int = self.most_pages
         return most if most < UNBOUNDED_PAGES else None

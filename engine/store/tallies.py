@@ -7,11 +7,11 @@ else's.
 
 from collections.abc import Iterable
 
-import apsw
 import msgspec
 
 from engine.model import Sighted, Sighting
 from engine.store import Tally
+from engine.store.database import Database
 
 PLACE_ROWS_MAX = 1_000
 """Rows of one kind and one table or contract."""
@@ -20,43 +20,63 @@ PAGES_PER_ROW = 4
 """A bounded store holds one row for so many of its pages at most: what is counted may not use up the room of events."""
 
 
-def add_tallies(connection: apsw.Connection, tallies: Iterable[Tally]) -> None:
+def add_tallies(database: Database, tallies: Iterable[Tally]) -> None:
     """See `Store.tally`."""
-    grown: dict[tuple[str, str], None] = {}
-    for tally in tallies:
-        seen = tally.sighting
-        count = connection.execute(
-            "INSERT INTO tally (kind, place, part, name, count, first_at, last_at, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET count = count + excluded.count, first_at = min(first_at, excluded.first_at),"
-            " event = iif(excluded.last_at >= last_at, excluded.event, event), last_at = max(last_at, excluded.last_at)"
-            " RETURNING count",
-            (
-                seen.kind.value,
-                seen.place,
-                seen.part,
-                seen.name,
-                tally.count,
-                tally.first_at,
-                tally.last_at,
-                tally.event,
-            ),
-        ).get
-        if count == tally.count:
-            grown[seen.kind.value, seen.place] = None
+    added = sum_up(tallies)
+    if not added:
+        return
+    given = database.insert(
+        "tally",
+        "kind, place, part, name, count, first_at, last_at, event",
+        [
+            (seen.kind.value, seen.place, seen.part, seen.name, one.count, one.first_at, one.last_at, one.event)
+            for seen, one in sorted(added.items(), key=lambda pair: order(pair[0]))
+        ],
+        "ON CONFLICT (kind, place, part, name) DO UPDATE SET count = tally.count + excluded.count,"
+        " first_at = CASE WHEN excluded.first_at < tally.first_at THEN excluded.first_at ELSE tally.first_at END,"
+        " event = CASE WHEN excluded.last_at >= tally.last_at THEN excluded.event ELSE tally.event END,"
+        " last_at = CASE WHEN excluded.last_at > tally.last_at THEN excluded.last_at ELSE tally.last_at END"
+        " RETURNING kind, place, part, name, count",
+    )
+    grown = {
+        (kind, place): None
+        for kind, place, part, name, count in given
+        if count == added[Sighting(Sighted(kind), place, name, part)].count
+    }
     if grown:
-        most = min(ROWS_MAX, connection.pragma("max_page_count") // PAGES_PER_ROW)
+        pages = database.pages_max()
+        most = ROWS_MAX if pages is None else min(ROWS_MAX, pages // PAGES_PER_ROW)
         for kind, place in grown:
-            forget(connection, "WHERE kind = ? AND place = ?", (kind, place), min(PLACE_ROWS_MAX, most))
-        forget(connection, "", (), most)
+            forget(database, " WHERE kind = ? AND place = ?", (kind, place), min(PLACE_ROWS_MAX, most))
+        forget(database, "", (), most)
 
 
-def forget(connection: apsw.Connection, where: str, values: tuple[str, ...], most: int) -> None:
+def order(seen: Sighting) -> tuple[str, str, str, str]:
+    """Rows are counted in one order, so that two nodes do not wait for one another in a circle."""
+    return seen.kind.value, seen.place, seen.part, seen.name
+
+
+def sum_up(tallies: Iterable[Tally]) -> dict[Sighting, Tally]:
+    """One tally for each thing seen."""
+    added: dict[Sighting, Tally] = {}
+    for one in tallies:
+        before = added.get(one.sighting)
+        if before is not None:
+            newer = one if one.last_at >= before.last_at else before
+            first_at = min(one.first_at, before.first_at)
+            one = Tally(one.sighting, one.count + before.count, first_at, newer.last_at, newer.event)  # noqa: PLW2901
+        added[one.sighting] = one
+    return added
+
+
+def forget(database: Database, where: str, values: tuple[str, ...], most: int) -> None:
     """Keeps at most so many of these rows: a tenth more goes at once, so that the next new ones need no such search."""
-    if connection.execute(f"SELECT count(*) FROM tally {where}", values).get > most:
-        connection.execute(
+    ((count,),) = database.rows(f"SELECT count(*) FROM tally{where}", values)
+    if count > most:
+        database.run(
             "DELETE FROM tally WHERE (kind, place, part, name) IN (SELECT kind, place, part, name FROM tally"
-            f" {where} ORDER BY last_at DESC, count DESC LIMIT -1 OFFSET ?)",
-            (*values, most - most // 10),
+            f"{where} ORDER BY last_at, count LIMIT ?)",
+            (*values, count - (most - most // 10)),
         )
 
 

@@ -1,136 +1,96 @@
-"""The embedded store: the verbs on one SQLite file, and what people and plans ask of it.
+"""The verbs of the store over rows, the same on every database: one class that hands each batch to the file it is in.
 
-Threads, transactions, files and locks are `committer.py`'s and `files.py`'s matter; here, and in the modules that this
-one joins, there are rows only. Statements that read for people are in `readers.py`.
+Transactions, threads and connections are a committer's matter, and what differs between databases is behind
+`database.py`. Statements that read for people are in `readers.py`.
 """
 
 from collections.abc import Sequence
 
-import apsw
-
-from engine.model import Allowed, Arrival, Receipt, Status
-from engine.store import Answered, Claimed, ClaimRequest, Intent, Line, Move, Record, Tally, Turn, turn
-from engine.store.arrivals import Room, accept
+from engine.model import Arrival, Message, Receipt
+from engine.store import Answered, Claimed, ClaimRequest, GateRow, Intent, Move, Record, Tally, Turn, topics, turn
+from engine.store.arrivals import accept, accept_all
+from engine.store.begin import begin
+from engine.store.buckets import keep_gates
+from engine.store.claim import Claims, recover
 from engine.store.database import Database
-from engine.store.deliveries import begin_one, claim_one, record_one
+from engine.store.move import move
+from engine.store.record import record
 from engine.store.retention import Forgotten, Retention, retain
-from engine.store.rows import promote, write_lines
+from engine.store.room import Room
 from engine.store.tallies import add_tallies
-
-MOVES = {
-    "release": ("held", "quarantined"),
-    "reject": ("held", "quarantined"),
-    "redrive": ("dead", "quarantined", "held", "discarded"),
-}
-"""What a person may do, and to events of which statuses."""
 
 
 class SqlStore:
-    """The verbs of `engine.store.Store` on a connection of apsw. `disk_low`: no new events, outcomes only."""
+    """The verbs of `engine.store.Store` on a `Database`. `disk_low`: no new events, outcomes only."""
 
     def __init__(self) -> None:
         self.disk_low = False
-        self.pages_max: int | None = None
+        self.claims = Claims()
+
+    def room(self, database: Database) -> Room:
+        return Room(database, disk_low=self.disk_low)
 
     @turn(Turn.ACCEPT)
-    def accept(self, connection: apsw.Connection, arrivals: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
+    def accept(self, database: Database, arrivals: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
         """See `Store.accept`."""
-        if self.pages_max is None:
-            self.pages_max = connection.pragma("max_page_count")
-        return accept(connection, arrivals, Room(connection, self.pages_max, disk_low=self.disk_low))
+        return accept(database, arrivals, self.room(database))
+
+    @turn(Turn.ACCEPT)
+    def accept_all(
+        self, database: Database, batches: Sequence[Sequence[Arrival]]
+    ) -> Sequence[Sequence[Receipt] | Exception]:
+        """See `Store.accept_all`."""
+        return accept_all(database, batches, self.room(database))
 
     @turn(Turn.CLAIM)
-    def claim(self, connection: apsw.Connection, requests: Sequence[ClaimRequest]) -> Sequence[Claimed]:
+    def claim(self, database: Database, requests: Sequence[ClaimRequest]) -> Sequence[Claimed]:
         """See `Store.claim`."""
-        return [claim_one(connection, request) for request in requests]
+        return [self.claims.claim(database, request) for request in requests]
 
     @turn(Turn.BEGIN)
-    def begin(self, connection: apsw.Connection, intents: Sequence[Intent]) -> Sequence[Answered]:
+    def begin(self, database: Database, intents: Sequence[Intent]) -> Sequence[Answered]:
         """See `Store.begin`."""
-        return [begin_one(connection, intent) for intent in intents]
+        return begin(database, intents, self.room(database))
 
     @turn(Turn.RECORD)
-    def record(self, connection: apsw.Connection, records: Sequence[Record]) -> Sequence[bool]:
+    def record(self, database: Database, records: Sequence[Record]) -> Sequence[bool]:
         """See `Store.record`."""
-        return [record_one(connection, record) for record in records]
-
-    @turn(Turn.KEEP)
-    def tally(self, connection: apsw.Connection, batches: Sequence[Sequence[Tally]]) -> Sequence[None]:
-        """See `Store.tally`."""
-        add_tallies(connection, [tally for batch in batches for tally in batch])
-        return [None] * len(batches)
+        return record(database, records, self.room(database))
 
     @turn(Turn.MOVE)
-    def move(self, connection: apsw.Connection, moves: Sequence[Move]) -> Sequence[str]:
+    def move(self, database: Database, moves: Sequence[Move]) -> Sequence[str]:
         """See `Store.move`."""
-        return [self.move_one(connection, move) for move in moves]
+        return move(database, moves)
 
-    def move_one(self, connection: apsw.Connection, move: Move) -> str:
-        row = connection.execute(
-            "SELECT status, plan, key_digest, number, step, on_release FROM delivery WHERE event = ?", (move.event,)
-        ).fetchone()
-        if row is None:
-            return f"there is no event evt-{move.event}"
-        status, plan, key_digest, number, step, on_release = row
-        allowed = MOVES[move.action]
-        if status not in allowed:
-            return f"it is {status}; {move.action} is for {', '.join(allowed)}"
-        if move.action == "redrive":
-            if connection.execute("SELECT body IS NULL FROM event WHERE event = ?", (move.event,)).get:
-                return "its body was dropped to make room"
-            if move.plan is not None and move.plan != plan:
-                # The newer plan's steps are other steps: they run afresh, and the effect ledger knows what was done.
-                connection.execute("UPDATE line SET ended = 0 WHERE event = ?", (move.event,))
-        ends = move.action == "release" and on_release == "end"
-        said = ": ".join(part for part in (move.by, move.reason) if part)
-        result = {"by": move.by, "reason": move.reason}
-        line = Line(step=step, kind=move.action, at=move.at, reason=said, ended=ends, result=result)
-        write_lines(connection, move.event, number, [line])
-        status, reason, finished_at = Status.ACCEPTED, "", None
-        if move.action == "reject":
-            status, reason, finished_at = Status.DISCARDED, f"rejected by {said}", move.at
-        connection.execute(
-            "UPDATE delivery SET status = ?, ready = 0, due_at = ?, attempts = 0, number = number + 1, plan = ?, queue = '', reason = ?, missing = NULL,"
-            " on_release = '', again = ?, token = token + 1, finished_at = ? WHERE event = ?",
-            (
-                status.value,
-                move.at,
-                move.plan or plan,
-                reason,
-                allowance(move, on_release).value,
-                finished_at,
-                move.event,
-            ),
-        )
-        promote(connection, key_digest)
-        return ""
+    @turn(Turn.READ)
+    def messages(self, database: Database, awaited: Sequence[tuple[str, str]]) -> Sequence[tuple[Message, ...]]:
+        """See `Store.messages`."""
+        return topics.messages(database, awaited)
 
     @turn(Turn.KEEP)
-    def keep_plans(
-        self, connection: apsw.Connection, plans: Sequence[tuple[str, str, int, bytes, int]]
-    ) -> Sequence[None]:
+    def tally(self, database: Database, batches: Sequence[Sequence[Tally]]) -> Sequence[None]:
+        """See `Store.tally`."""
+        add_tallies(database, [tally for batch in batches for tally in batch])
+        return [None] * len(batches)
+
+    @turn(Turn.KEEP)
+    def keep_plans(self, database: Database, plans: Sequence[tuple[str, str, int, bytes, int]]) -> Sequence[None]:
         """See `Store.keep_plans`."""
-        connection.executemany(
-            "INSERT OR IGNORE INTO plan (hash, integration, version, content, kept_at) VALUES (?, ?, ?, ?, ?)", plans
-        )
+        kept = sorted({plan[0]: plan for plan in plans}.values())
+        database.insert("plan", "hash, integration, version, content, kept_at", kept, "ON CONFLICT (hash) DO NOTHING")
         return [None] * len(plans)
+
+    @turn(Turn.KEEP)
+    def keep_gates(self, database: Database, rows: Sequence[GateRow]) -> Sequence[None]:
+        """See `Store.keep_gates`."""
+        return keep_gates(database, rows)
+
+    @turn(Turn.RECOVER)
+    def recover(self, database: Database, nodes: Sequence[tuple[int, int]]) -> Sequence[int]:
+        """See `Store.recover`."""
+        return [recover(database, node, now) for node, now in nodes]
 
     @turn(Turn.RETAIN)
     def retain(self, database: Database, requests: Sequence[Retention]) -> Sequence[Forgotten]:
         """See `Store.retain`."""
         return retain(database, requests)
-
-    @turn(Turn.RECOVER)
-    def recover(self, connection: apsw.Connection, nows: Sequence[int]) -> Sequence[int]:
-        """See `Store.recover`."""
-        connection.execute(
-            "UPDATE delivery SET status = 'accepted', ready = 1, due_at = ? WHERE status = 'running'", (nows[0],)
-        )
-        return [connection.changes()] * len(nows)
-
-
-def allowance(move: Move, on_release: str) -> Allowed:
-    """What a decision allows a doubtful call."""
-    if move.action == "release" and on_release == "send":
-        return Allowed.ANOTHER_REQUEST
-    return Allowed.SETTLING if move.action == "redrive" else Allowed.NOTHING

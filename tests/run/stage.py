@@ -111,7 +111,7 @@ class Stage:
         try:
             asyncio.run(deliver())
         except Crash:
-            self.store.recover(self.connection, [self.at])
+            self.store.recover(self.connection, [(0, self.at)])
         return len(deliveries)
 
     def run_all(self, times: int = 50) -> None:

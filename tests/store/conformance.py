@@ -214,7 +214,7 @@ class Conformance:
 
     def test_recover_gives_back_every_lease_at_once(self, driver: Driver) -> None:
         first = one_claimed(driver)
-        assert driver.commit(driver.store.recover, T0 + 5) == [1]
+        assert driver.commit(driver.store.recover, (0, T0 + 5)) == [1]
         (second,) = claim(driver, at=T0 + 5)
         assert second.event == first.event
 
@@ -243,7 +243,7 @@ class Conformance:
     def test_attempts_are_counted_when_the_intent_is_written_and_kept(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
         driver.commit(driver.store.begin, intent(delivery))
-        driver.commit(driver.store.recover, T0)
+        driver.commit(driver.store.recover, (0, T0))
         (again,) = claim(driver)
         assert again.attempts == 1
 
@@ -257,7 +257,7 @@ class Conformance:
     def test_an_intent_without_an_outcome_is_unknown_to_the_next_claim(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
         driver.commit(driver.store.begin, intent(delivery))
-        driver.commit(driver.store.recover, T0)
+        driver.commit(driver.store.recover, (0, T0))
         (again,) = claim(driver)
         (answered,) = driver.commit(driver.store.begin, intent(again))
         assert answered.leave is Leave.UNKNOWN
@@ -322,7 +322,7 @@ class Conformance:
         delivery = one_claimed(driver)
         answers = [driver.commit(driver.store.begin, intent(delivery, once=None))[0].leave for _ in range(2)]
         assert answers == [Leave.SEND, Leave.SEND]
-        driver.commit(driver.store.recover, T0)
+        driver.commit(driver.store.recover, (0, T0))
         assert claim(driver)[0].attempts == 2
 
     def test_what_ended_before_is_written_with_the_intent_that_follows(self, driver: Driver) -> None:
@@ -331,7 +331,7 @@ class Conformance:
         before = record(delivery, Status.RUNNING, lines=(line,), lease_until=T0 + HOUR)
         (answered,) = driver.commit(driver.store.begin, replace(intent(delivery), record=before))
         assert answered.leave is Leave.SEND
-        driver.commit(driver.store.recover, T0)
+        driver.commit(driver.store.recover, (0, T0))
         (again,) = claim(driver)
         assert ([step.result for step in again.steps], again.attempts) == ([7], 1)
 

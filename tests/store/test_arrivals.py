@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.store.arrivals import key_digest
+from engine.store.keys import key_digest
 
 NUMBERS = [0, 1, 9, 10, 255, 256, 6_000_000_000, 6_000_000_001, 10**18 - 1]
 

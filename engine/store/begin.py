@@ -1,0 +1,269 @@
+"""Intents: the effect ledger is asked, quotas are taken from, and what may be sent is on disk before it is sent.
+
+The ledger is unique on (system, operation, once). What a batch does to it is seen by what comes later in the batch.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from engine.model import EffectState, effect_digest
+from engine.store import Answered, Intent, Leave
+from engine.store.buckets import Buckets
+from engine.store.database import Database, Row
+from engine.store.items import COLUMNS
+from engine.store.record import record
+from engine.store.room import Room
+from engine.store.rows import decode_stored, rounds
+
+UNSETTLED = (EffectState.OPEN, EffectState.UNKNOWN)
+SURELY_NOT = (EffectState.CLEAR, EffectState.REFUSED)
+
+
+class Effect(Struct):
+    """A row of the ledger as this batch leaves it."""
+
+    event: int
+    state: str
+    request_digest: bytes
+    first_sent_at: int
+    result: bytes | None
+    attempts: int
+    step: str
+
+
+class Running(Struct):
+    """A delivery that holds its lease."""
+
+    event: int
+    token: int
+    attempts: int
+    calls: int
+    lease_until: int
+    tables: str
+    node: int
+    phase: str
+
+
+def begin(database: Database, intents: Sequence[Intent], room: Room) -> list[Answered]:
+    """See `Store.begin`."""
+    answers = [Answered(Leave.STALE)] * len(intents)
+    for turn in rounds(intents, lambda one: one.event):
+        given = begin_round(database, [intent for _, intent in turn], room)
+        for (place, _), answered in zip(turn, given, strict=True):
+            answers[place] = answered
+    return answers
+
+
+def begin_round(database: Database, intents: Sequence[Intent], room: Room) -> list[Answered]:
+    earlier = [intent.record for intent in intents if intent.record is not None]
+    if earlier:
+        record(database, earlier, room)  # a stale one leaves its intent stale too
+    ledger = Ledger(database, intents)
+    running = read_running(database, intents)
+    ledger.read({digest for intent in intents for digest in digests(intent)}, running)
+    gates = {policy.gate for intent in intents for policy in intent.quotas}
+    buckets = Buckets(database, gates)
+    answers: dict[int, Answered] = {}
+    sent: list[Intent] = []
+    # The more urgent first: where tokens are few they get them.
+    for intent in sorted(intents, key=lambda one: one.lane) if gates else intents:
+        delivery = running.get(intent.event)
+        if delivery is None or delivery.token != intent.token:
+            answers[intent.event] = Answered(Leave.STALE)
+            continue
+        answered = ledger.ask(intent)
+        if answered.leave is Leave.SEND:
+            answered = pass_gates(buckets, intent, delivery.node) or answered
+        if answered.leave is Leave.SEND:
+            ledger.send(intent, answered)
+            sent.append(intent)
+        answers[intent.event] = answered
+    ledger.store()
+    buckets.store()
+    count_attempts(database, sent, running)
+    return [answers[intent.event] for intent in intents]
+
+
+def read_running(database: Database, intents: Sequence[Intent]) -> dict[int, Running]:
+    inside, values = database.among("event", [intent.event for intent in intents])
+    rows = database.rows(
+        "SELECT event, token, attempts, calls, lease_until, tables, node, phase FROM delivery"
+        f" WHERE {inside} AND status = 'running' ORDER BY event{database.lock}",
+        values,
+    )
+    return {row[0]: Running(*row) for row in rows}
+
+
+def pass_gates(buckets: Buckets, intent: Intent, node: int) -> Answered | None:
+    """Takes a token of every gate, or of none: then says at which to wait, and that others there come first."""
+    wanted = [policy for policy in intent.quotas if policy.gate not in intent.passes]
+    for policy in wanted:
+        queue = buckets.parked.get(policy.gate)
+        behind = queue is not None and queue <= intent.lane
+        if behind or not buckets.available(policy, intent.at, node):
+            buckets.parked[policy.gate] = intent.lane if queue is None else min(queue, intent.lane)
+            at = buckets.next_at(policy, intent.at, node)
+            return Answered(Leave.GATED, gate=policy.gate, at=at)
+    for policy in wanted:
+        buckets.take(policy, intent.at, node, calling=f"{intent.system}.{intent.operation}")
+    return None
+
+
+def count_attempts(database: Database, sent: Sequence[Intent], running: dict[int, Running]) -> None:
+    """Counted when the intent is written: whoever dies while sending has tried."""
+    rows: list[Row] = []
+    items: list[Row] = []
+    for intent in sent:
+        one = running[intent.event]
+        # An item of an `each` counts its own; what is taken back is taken back one after the other, items or not.
+        place, _, step = ("", "", "") if one.phase else intent.step.rpartition(".")
+        if place:
+            items.append((intent.event, place, "waiting", step, 1, 0, "", "", 0))
+        rows.append(
+            (
+                intent.event,
+                one.attempts if place else one.attempts + 1,
+                one.calls + 1,
+                max(one.lease_until, intent.lease_until),
+                " ".join(intent.tables) or one.tables,
+                f"{intent.system}.{intent.operation}" if intent.quotas else "",
+            )
+        )
+    database.update("delivery", "event", "attempts, calls, lease_until, tables, calling", rows)
+    if items:
+        database.insert(
+            "item",
+            COLUMNS,
+            items,
+            "ON CONFLICT (event, place) DO UPDATE SET state = excluded.state, step = excluded.step,"
+            " attempts = CASE WHEN item.step = excluded.step THEN item.attempts + 1 ELSE 1 END",
+        )
+        database.update("delivery", "event", "has_items", [(item[0], 1) for item in items])
+
+
+# ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def digests(intent: Intent) -> Iterable[bytes]:
+    """The effects an intent asks for: those of the other providers, and its own."""
+    if intent.once is not None:
+        for system, operation in intent.others:
+            yield effect_digest(system, operation, intent.once)
+        yield effect_digest(intent.system, intent.operation, intent.once)
+
+
+class Ledger:
+    """The effects that a batch asks for, theirs until the commit."""
+
+    def __init__(self, database: Database, intents: Sequence[Intent]) -> None:
+        self.database = database
+        self.found: dict[bytes, Effect] = {}
+        self.owners: dict[int, bool] = {}
+        self.new: dict[bytes, Intent] = {}
+        self.changed: dict[bytes, None] = {}
+        database.hold({digest for intent in intents for digest in digests(intent)})
+
+    def read(self, wanted: set[bytes], running: dict[int, Any]) -> None:
+        """The rows, and which of their owners will still move, by themselves or by a person."""
+        self.owners = dict.fromkeys(running, True)
+        if not wanted:
+            return
+        inside, values = self.database.among("digest", sorted(wanted))
+        for digest, *row in self.database.rows(
+            "SELECT digest, event, state, request_digest, first_sent_at, result, attempts, step FROM effect"
+            f" WHERE {inside}",
+            values,
+        ):
+            self.found[digest] = Effect(*row)
+        others = {effect.event for effect in self.found.values()} - self.owners.keys()
+        if others:
+            inside, values = self.database.among("event", sorted(others))
+            for event, status in self.database.rows(f"SELECT event, status FROM delivery WHERE {inside}", values):
+                self.owners[event] = status in ("accepted", "running", "waiting", "held")
+
+    def ask(self, intent: Intent) -> Answered:
+        """What the ledger says to an intent; nothing is sent by it yet."""
+        if intent.once is None:
+            return Answered(Leave.SEND, first_sent_at=intent.at)
+        *others, own = digests(intent)
+        for place, digest in enumerate(others, 1):
+            answered = self.ask_other(intent, digest, place)
+            if answered is not None:
+                return answered
+        effect = self.found.get(own)
+        if effect is None:
+            return Answered(Leave.SEND, None, intent.at, intent.event)
+        differs = effect.request_digest != intent.request_digest
+        if effect.state == EffectState.UNDONE:
+            return Answered(Leave.UNDONE, None, effect.first_sent_at, effect.event, differs)
+        mine = effect.event == intent.event
+        if mine and differs and not intent.again and effect.state not in SURELY_NOT:
+            return Answered(Leave.CHANGED, None, effect.first_sent_at, effect.event, differs)
+        if effect.state == EffectState.DONE:
+            return Answered(Leave.KNOWN, result_of(effect), effect.first_sent_at, effect.event, differs)
+        if not mine and self.owners.get(effect.event, False):
+            return Answered(Leave.BUSY, None, effect.first_sent_at, effect.event, differs)
+        if effect.state in UNSETTLED and not intent.again:
+            self.take(own, effect, intent)
+            return Answered(Leave.UNKNOWN, None, effect.first_sent_at, intent.event, differs)
+        sent_at = effect.first_sent_at if effect.state in UNSETTLED else intent.at
+        return Answered(Leave.SEND, None, sent_at, intent.event, differs)
+
+    def ask_other(self, intent: Intent, digest: bytes, place: int) -> Answered | None:
+        """Does, or may, an effect at another provider stand? None: surely not, and this one may be called."""
+        effect = self.found.get(digest)
+        if effect is None or effect.state in SURELY_NOT or effect.state == EffectState.UNDONE:
+            return None
+        if effect.state == EffectState.DONE:
+            return Answered(Leave.KNOWN, result_of(effect), effect.first_sent_at, effect.event, place=place)
+        if effect.event != intent.event and self.owners.get(effect.event, False):
+            return Answered(Leave.BUSY, None, effect.first_sent_at, effect.event, place=place)
+        self.take(digest, effect, intent)
+        return Answered(Leave.UNKNOWN, None, effect.first_sent_at, intent.event, place=place)
+
+    def take(self, digest: bytes, effect: Effect, intent: Intent) -> None:
+        """The doubt of an event that will not move any more is this one's now."""
+        if effect.event != intent.event:
+            effect.event = intent.event
+            self.changed[digest] = None
+
+    def send(self, intent: Intent, answered: Answered) -> None:
+        """The intent is in the ledger: open, and this event's."""
+        if intent.once is None:
+            return
+        *_, own = digests(intent)
+        effect = self.found.get(own)
+        attempts = 1 if effect is None else effect.attempts + 1
+        if effect is None:
+            self.new[own] = intent
+        elif own not in self.new:
+            self.changed[own] = None
+        self.found[own] = Effect(
+            intent.event, "open", intent.request_digest, answered.first_sent_at, None, attempts, intent.step
+        )
+
+    def store(self) -> None:
+        self.database.insert(
+            "effect",
+            "digest, system, operation, once, event, step, state, request_digest, first_sent_at, attempts",
+            [
+                (digest, intent.system, intent.operation, intent.once, *written(self.found[digest]))
+                for digest, intent in self.new.items()
+            ],
+        )
+        self.database.update(
+            "effect",
+            "digest",
+            "event, step, state, request_digest, first_sent_at, attempts",
+            [(digest, *written(self.found[digest])) for digest in self.changed],
+        )
+
+
+def written(effect: Effect) -> Row:
+    return effect.event, effect.step, effect.state, effect.request_digest, effect.first_sent_at, effect.attempts
+
+
+def result_of(effect: Effect) -> Any:
+    return None if effect.result is None else decode_stored(effect.result)

@@ -1,0 +1,121 @@
+"""Gates as rows: the buckets of quotas that a batch takes from, what partners told of them, what became of breakers.
+
+How a bucket fills, and what it allows, is `rules.quota`'s; here it is read once for a batch, held until the commit, and
+written once.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from engine.rules import quota
+from engine.rules.quota import Bucket, Quota
+from engine.store import GateRow, Learnt
+from engine.store.database import Database
+
+STATE_COLUMNS = "gate, state, until, forced, reason, at"
+
+
+class Buckets:
+    """The buckets of some gates, theirs until the commit. `parked` is the most urgent lane that waits at a gate."""
+
+    def __init__(self, database: Database, gates: Iterable[str]) -> None:
+        self.database = database
+        self.found: dict[str, Bucket] = {}
+        self.parked: dict[str, int] = {}
+        self.written: dict[str, Bucket] = {}
+        self.under_way: dict[str, int] | None = None
+        wanted = sorted(set(gates))
+        if wanted:
+            self.read(wanted)
+            missing = [gate for gate in wanted if gate not in self.found]
+            if missing:
+                database.insert("gate", "gate", [(gate,) for gate in missing], "ON CONFLICT (gate) DO NOTHING")
+                self.read(missing)
+
+    def read(self, gates: Sequence[str]) -> None:
+        inside, values = self.database.among("g.gate", gates)
+        for gate, stored, lane in self.database.rows(
+            "SELECT g.gate, g.quota, (SELECT min(d.lane) FROM delivery d WHERE d.gate = g.gate AND d.ready = 2)"
+            f" FROM gate g WHERE {inside} ORDER BY g.gate{self.database.lock}",
+            values,
+        ):
+            self.found[gate] = self.written[gate] = quota.decode(stored or b"")
+            if lane is not None:
+                self.parked[gate] = lane
+
+    def available(self, policy: Quota, now: int, node: int) -> int:
+        """How many calls may begin at this gate now."""
+        bucket = self.found[policy.gate] = quota.enter(self.found[policy.gate], now, node)
+        in_flight = 0
+        if policy.concurrency or bucket.heard is not None:
+            in_flight = self.in_flight(policy.gate)
+        return quota.available(bucket, policy, now, in_flight, node)
+
+    def take(self, policy: Quota, now: int, node: int, count: int = 1, calling: str = "") -> None:
+        """Takes tokens for calls that begin now; `calling` counts them among those under way."""
+        self.found[policy.gate] = quota.take(self.found[policy.gate], policy, now, count, node)
+        if calling and self.under_way is not None:
+            self.under_way[calling] = self.under_way.get(calling, 0) + count
+
+    def next_at(self, policy: Quota, now: int, node: int) -> int:
+        return quota.next_at(self.found[policy.gate], policy, now, node)
+
+    def turn(self, gate: str) -> int:
+        return self.found[gate].turn
+
+    def set_turn(self, gate: str, turn: int) -> None:
+        if turn != self.found[gate].turn:
+            self.found[gate] = replace(self.found[gate], turn=turn)
+
+    def learn(self, learnt: Learnt, now: int, node: int) -> None:
+        self.found[learnt.gate] = quota.learn(self.found[learnt.gate], quota.decode_heard(learnt.quota), now, node)
+
+    def in_flight(self, gate: str) -> int:
+        """Calls under way through a gate: of an operation, or of all those of a system."""
+        if self.under_way is None:
+            self.under_way = dict(
+                self.database.rows(
+                    "SELECT calling, count(*) FROM delivery WHERE status = 'running' AND calling != '' GROUP BY calling"
+                )
+            )
+        return sum(count for name, count in self.under_way.items() if name == gate or name.startswith(f"{gate}."))
+
+    def store(self) -> None:
+        """Writes what was taken and learnt."""
+        self.database.update(
+            "gate",
+            "gate",
+            "quota",
+            [(gate, quota.encode(bucket)) for gate, bucket in self.found.items() if bucket is not self.written[gate]],
+        )
+        self.written = dict(self.found)
+
+
+def keep_gates(database: Database, rows: Sequence[GateRow]) -> Sequence[None]:
+    """See `Store.keep_gates`."""
+    newest = {row.gate: row for row in rows}
+    database.insert(
+        "gate",
+        STATE_COLUMNS,
+        [
+            (row.gate, row.state, row.until, row.forced, row.reason, row.at)
+            for row in sorted(newest.values(), key=gate_of)
+        ],
+        "ON CONFLICT (gate) DO UPDATE SET state = excluded.state, until = excluded.until, forced = excluded.forced,"
+        " reason = excluded.reason, at = excluded.at",
+    )
+    return [None] * len(rows)
+
+
+def gate_of(row: GateRow) -> str:
+    return row.gate
+
+
+def learn_all(database: Database, told: Sequence[tuple[Learnt, int, int]]) -> None:
+    """What answers told of gates, each with the time and the node it was told to."""
+    if told:
+        buckets = Buckets(database, [learnt.gate for learnt, _, _ in told])
+        for learnt, at, node in told:
+            buckets.learn(learnt, at, node)
+        buckets.store()

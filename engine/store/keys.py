@@ -1,0 +1,73 @@
+"""Keys: what stands for them in an index, and whose turn it is.
+
+Of each key one event has it (`in_way` 2): it is claimable, runs, or waits to go on. Those behind it are numbered in the
+order of arrival (`in_way` 1), and the first of them gets it next. What waits for a person, sleeps, or is over is not in
+the way, unless it is stuck and its integration says that it blocks: then it stays the first, and nobody gets the key.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from hashlib import sha256
+
+from engine.store.database import Database
+from engine.store.rows import hold_deliveries
+
+_DIGITS_ORDERED = 18
+"""So many digits fit into eight bytes."""
+
+
+def digest_of(left: str, right: str) -> bytes:
+    """16 bytes that stand for two texts in an index: random access is dear, so a key of one is short."""
+    return sha256(f"{left}\0{right}".encode()).digest()[:16]
+
+
+def key_digest(space: str, key: str) -> bytes:
+    """16 bytes that stand for (key space, key) in the index of keys.
+
+    Whole numbers keep their order: orders are numbered one after the other, so the keys of a group share a page of the
+    index or two. Scattered, each would have a page of its own to be written, as many as the bodies have.
+    """
+    if len(key) <= _DIGITS_ORDERED and key.isdecimal() and str(int(key)) == key:
+        return space_digest(space) + int(key).to_bytes(8)
+    return digest_of(space, key)
+
+
+@lru_cache(1024)
+def space_digest(space: str) -> bytes:
+    return sha256(space.encode()).digest()[:8]
+
+
+def promote(database: Database, keys: Iterable[bytes]) -> None:
+    """Gives each key that nobody has to the first event behind it; who calls it holds the keys."""
+    found = list(dict.fromkeys(keys))
+    if not found:
+        return
+    given, values = database.each(found)
+    heads = database.rows(
+        "SELECT (SELECT min(event) FROM delivery WHERE key_digest = wanted.value AND in_way > 0 AND in_way = 1)"
+        f" FROM {given} AS wanted"
+        " WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE key_digest = wanted.value AND in_way > 0 AND in_way = 2)",
+        values,
+    )
+    first = {event for (event,) in heads if event is not None}
+    if first:
+        inside, values = database.among("event", sorted(first))
+        database.run(
+            f"UPDATE delivery SET ready = 1, in_way = 2 WHERE {inside} AND status IN ('accepted', 'waiting')", values
+        )
+
+
+def wake(database: Database, events: Sequence[int], now: int) -> None:
+    """What slept goes on: at once where it has its key, else in its turn."""
+    rows = hold_deliveries(database, events, "event, key_digest, status, in_way, ready, awaits")
+    woken = [row for row in rows if row[4] == 3 or row[5] is not None]
+    database.update(
+        "delivery",
+        "event",
+        "status, ready, in_way, due_at, awaits",
+        [
+            (event, "accepted" if status == "held" else status, int(in_way == 2), max(in_way, 1), now, None)
+            for event, _, status, in_way, _, _ in woken
+        ],
+    )
+    promote(database, [key for _, key, _, in_way, _, _ in woken if in_way != 2])
