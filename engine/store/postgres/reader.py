@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import psycopg
 
-from engine.clock import SystemClock
 from engine.errors import StoreAway
 from engine.store.database import Row, Value
 from engine.store.postgres.connect import check_version, connect, open_first, read_only, schema_version
@@ -19,8 +18,8 @@ from engine.store.postgres.errors import Trouble, said, trouble_of
 PAUSE_S = 0.1
 
 
-class PostgresReader:
-    """See `engine.store.database.Database`; of its methods those that read."""
+class PostgresReader(PostgresDatabase):
+    """See `engine.store.database.Database`; the server refuses whatever would change something."""
 
     lock = ""
     skip_locked = ""
@@ -28,38 +27,29 @@ class PostgresReader:
     def __init__(self, url: str, wait_s: float = 5.0) -> None:
         self.url = url
         self.wait_s = wait_s
-        self.clock = SystemClock()
         self.resting = threading.Event()  # set by nobody
         first = open_first(url, "waybill reader")
         with contextlib.ExitStack() as undo:
             undo.callback(first.close)
             check_version(schema_version(first))
+            super().__init__(read_only(first), {})
             undo.pop_all()
-        self.database: PostgresDatabase | None = PostgresDatabase(read_only(first), {})
 
     def rows(self, statement: str, values: Sequence[Value] = ()) -> list[Row]:
         """The rows of a SELECT. Raises StoreAway where there is no server for so long."""
         until = self.clock.monotonic() + self.wait_s
         while True:
             try:
-                if self.database is None:
-                    self.database = PostgresDatabase(read_only(connect(self.url, "waybill reader")), {})
-                return self.database.rows(statement, values)
+                if self.connection.closed:
+                    super().__init__(read_only(connect(self.url, "waybill reader")), {})
+                return super().rows(statement, values)
             except psycopg.Error as error:
-                connection = None if self.database is None else self.database.connection
-                if trouble_of(error, connection) is Trouble.DEFECT:
+                if trouble_of(error, self.connection) is Trouble.DEFECT:
                     raise
-                if connection is not None:
-                    connection.close()
-                    self.database = None
+                self.connection.close()
                 if self.clock.monotonic() > until:
                     raise StoreAway(f"the database cannot be read: {said(error)}") from None
             self.resting.wait(PAUSE_S)
 
-    among = staticmethod(PostgresDatabase.among)
-    each = staticmethod(PostgresDatabase.each)
-
     def close(self) -> None:
-        if self.database is not None:
-            self.database.connection.close()
-            self.database = None
+        self.connection.close()
