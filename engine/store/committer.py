@@ -19,7 +19,7 @@ from engine.clock import SystemClock
 from engine.errors import StoreBroken, StoreFull
 from engine.ports import Item, Result, Verb
 from engine.store import Turn, turn_of
-from engine.store.files import PAGE_BYTES
+from engine.store.files import BUSY_WAIT_S, PAGE_BYTES
 from engine.store.groups import GroupCommitter, run_verbs
 from engine.store.head import Head, count_group
 
@@ -73,9 +73,17 @@ def settle_group(
                 results[place] = result
         return results
     except apsw.IOError as error:
+        raise disk_failed(error) from error
+    except apsw.BusyError as error:
         raise StoreBroken(
-            f"the disk failed under the store ({error}); nothing more is written until a restart has checked it"
+            f"another process has held the store's file for {BUSY_WAIT_S} s; end it, then start the engine again"
         ) from error
+
+
+def disk_failed(error: apsw.IOError) -> StoreBroken:
+    return StoreBroken(
+        f"the disk failed under the store ({error}); nothing more is written until a restart has checked it"
+    )
 
 
 class InlineCommitter:
@@ -163,6 +171,9 @@ class ThreadCommitter(GroupCommitter):
             with contextlib.suppress(apsw.BusyError, apsw.FullError):
                 self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
+    def lose_disk(self, error: BaseException) -> None:
+        self.fail(error, self.pending)
+
     def checkpoint(self) -> None:
         """Moves pages from the log into the file, beside the writer. Passive: it never makes anybody wait."""
         connection = apsw.Connection(str(self.path))
@@ -173,6 +184,10 @@ class ThreadCommitter(GroupCommitter):
             while not self.stopping.wait(wait_s):
                 try:
                     frames, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                except apsw.IOError as error:
+                    # What an fsync has failed to write may be gone, and the next fsync says that all is well.
+                    self.loop.call_soon_threadsafe(self.lose_disk, disk_failed(error))
+                    return
                 except apsw.Error:
                     continue  # busy, or the disk is full: the log simply grows until the next turn
                 # All that was there a turn ago is moved by now, but for what a reader still needs the file without.

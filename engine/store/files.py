@@ -27,6 +27,8 @@ RESET_DEFECT_MENDED = ((3, 44, 6), (3, 50, 7))
 """Older lines that got the same fix: from this patch on, within their minor version."""
 
 PAGE_BYTES = 4096
+BUSY_WAIT_S = 30
+"""So long the engine waits for whoever holds the file, and its senders with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def open_writer(address: StoreAddress, *, accept_loss: bool = False) -> SqliteDa
 
 def configure(connection: apsw.Connection) -> None:
     """Durable before fast: WAL with an fsync at every commit. Checkpoints are the committer's matter."""
-    connection.set_busy_timeout(5_000)
+    connection.set_busy_timeout(BUSY_WAIT_S * 1_000)
     connection.pragma("page_size", PAGE_BYTES)
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")
