@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from engine.store import backup as embedded_backup
 from engine.store import files
 from engine.store.committer import run_group
 from engine.store.database import Database
@@ -18,6 +19,7 @@ from engine.store.files import Lock, StoreAddress, open_writer
 from engine.store.head import Head, count_group
 from engine.store.opened import OpenStore, Surroundings
 from engine.store.postgres.address import PostgresAddress, parse_postgres_url
+from engine.store.verify import Verified
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -81,3 +83,44 @@ def commit_here(address: Address, entries: Sequence[tuple[Any, Any]]) -> list[An
     finally:
         lock.release()
     return answers
+
+
+# ── keeping and restoring ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def backup(address: Address, target: Path) -> Verified:
+    """Writes a verified copy of a store, beside whatever engines run. Raises UserError, StoreBroken."""
+    if isinstance(address, StoreAddress):
+        return embedded_backup.backup(address, target)
+    found: Verified = postgres("archive").backup(address, target)
+    return found
+
+
+def restore(source: Path, address: Address) -> Verified:
+    """Puts a backup in the place of a store that is not there yet. Raises UserError, StoreBroken."""
+    embedded = source.open("rb").read(len(embedded_backup.MAGIC)) == embedded_backup.MAGIC
+    if isinstance(address, StoreAddress):
+        if not embedded:
+            raise UserError(
+                f"{source} is no backup of an embedded store; one of PostgreSQL goes to a postgresql:// store"
+            )
+        return embedded_backup.restore(source, address)
+    if embedded:
+        raise UserError(f"{source} is a backup of an embedded store; it goes to a sqlite:/// store")
+    found: Verified = postgres("archive").restore(source, address)
+    return found
+
+
+def verify(address: Address) -> Verified:
+    """Reads all of a store. Raises StoreBroken where it cannot be read."""
+    if isinstance(address, StoreAddress):
+        return embedded_backup.verify(address)
+    found: Verified = postgres("archive").verify(address)
+    return found
+
+
+def accept_loss(address: Address) -> int:
+    """Takes a store as it is, although its head says that more was answered; how many groups are given up."""
+    if isinstance(address, StoreAddress):
+        return embedded_backup.accept_loss(address)
+    raise UserError("only an embedded store has a head to be told so; what PostgreSQL lost its own logs tell")

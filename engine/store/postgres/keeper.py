@@ -34,9 +34,10 @@ SELECT coalesce(max(age), 0) FROM (
   UNION ALL SELECT age(transaction) FROM pg_prepared_xacts) AS held (age)
 """
 TABLES = """
-SELECT regexp_replace(relname, '_[0-9]+$', ''), sum(pg_total_relation_size(relid))::bigint, sum(n_dead_tup)::bigint, count(*)
+SELECT regexp_replace(relname, '_[0-9]+$', ''), sum(pg_total_relation_size(relid))::bigint, sum(n_dead_tup)::bigint
 FROM pg_stat_user_tables WHERE schemaname = current_schema() GROUP BY 1
 """
+PARTITIONS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'event'::regclass"
 LOG = "SELECT sum(size)::bigint FROM pg_ls_waldir() WHERE has_function_privilege('pg_ls_waldir()', 'execute')"
 
 
@@ -105,15 +106,15 @@ def measure(reader: PostgresReader) -> Health:
     tables = reader.rows(TABLES)
     oldest = reader.rows(OLDEST)
     (version_age,) = reader.rows(OLDEST_VERSION)[0]
-    sizes = {str(name): int(size) for name, size, _, _ in tables}
+    sizes = {str(name): int(size) for name, size, _ in tables}
     try:
         (log,) = reader.rows(LOG)[0]
     except psycopg.errors.InsufficientPrivilege:  # a right that many an owner of a database does not have
         log = None
     return Health(
         bytes=sizes if log is None else {**sizes, "log": int(log)},
-        dead_rows={str(name): int(dead) for name, _, dead, _ in tables},
-        partitions=sum(count for name, _, _, count in tables if name == "event") - 1,
+        dead_rows={str(name): int(dead) for name, _, dead in tables},
+        partitions=int(reader.rows(PARTITIONS)[0][0]),
         oldest_transaction_s=round(float(oldest[0][0]), 3) if oldest else 0.0,
         oldest_version_age=int(version_age),
     )
