@@ -34,6 +34,7 @@ HOUR = 3_600_000_000
 
 class Driver(Protocol):
     store: Store
+    database: Any
 
     def commit(self, verb: Callable[..., Sequence[Any]], *items: Any) -> list[Any]: ...
 

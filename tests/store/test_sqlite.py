@@ -10,6 +10,7 @@ import apsw
 import pytest
 from conformance import BoundedConformance, arrival, claim, record
 from conformance_counting import BoundedCountingConformance
+from conformance_stories import BoundedStoriesConformance
 from drivers import SqliteDriver
 
 from engine.errors import StoreBroken, UserError
@@ -20,7 +21,7 @@ from engine.store.files import Lock, StoreAddress, is_defective, open_reader, op
 from engine.store.readers import read_events
 
 
-class TestBoundedSqlite(BoundedConformance, BoundedCountingConformance):
+class TestBoundedSqlite(BoundedConformance, BoundedCountingConformance, BoundedStoriesConformance):
     @pytest.fixture
     def bounded(self, tmp_path: Path) -> Iterator[SqliteDriver]:
         connection = open_writer(StoreAddress(tmp_path / "events.db", 1 << 20))
