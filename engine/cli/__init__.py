@@ -226,7 +226,7 @@ def add_store_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
         "restore",
         "put a backup in the place of a store that is not there yet",
         "store:restore",
-        "A drill: `waybill store restore FILE --store sqlite:////tmp/drill.db`, then `waybill store verify` of the same.",
+        "A drill: restore FILE with --store sqlite:////tmp/drill.db, then `waybill store verify` of the same.",
     )
     restored.add_argument("file", metavar="FILE")
     looked = command(

@@ -7,17 +7,24 @@ from engine.cli import FAILED, HELD
 from engine.cli.formats import plural
 from engine.cli.terminal import say
 from engine.errors import UserError
-from engine.store.open import backup as write_backup
-from engine.store.open import restore as put_back
+from engine.store import open as stores
 from engine.store.open import store_address
-from engine.store.open import verify as look_through
 from engine.store.verify import Verified
+
+WORDS = {
+    "event": ("event", "events"),
+    "line": ("line of stories", "lines of stories"),
+    "effect": ("effect", "effects"),
+    "identity": ("identity", "identities"),
+    "message": ("event of topics", "events of topics"),
+    "plan": ("plan", "plans"),
+}
 
 
 def backup(arguments: argparse.Namespace) -> int:
     """Writes a verified copy of a store, beside a running engine."""
     target = Path(arguments.file)
-    found = write_backup(store_address(Path(arguments.workspace), arguments.store), target)
+    found = stores.backup(store_address(Path(arguments.workspace), arguments.store), target)
     say(f"wrote {target}: {counted(found)}; read again and whole")
     return HELD
 
@@ -28,7 +35,7 @@ def restore(arguments: argparse.Namespace) -> int:
     if not source.is_file():
         raise UserError(f"there is no file {source}")
     address = store_address(Path(arguments.workspace), arguments.store)
-    found = put_back(source, address)
+    found = stores.restore(source, address)
     say(f"restored {source} to {address.shown}: {counted(found)}")
     return tell_problems(found)
 
@@ -37,16 +44,11 @@ def verify(arguments: argparse.Namespace) -> int:
     """Reads all of a store and says whether it is whole."""
     address = store_address(Path(arguments.workspace), arguments.store)
     if arguments.accept_loss:
-        from engine.store.open import accept_loss
-
-        given_up = accept_loss(address)
-        say(
-            f"{plural(given_up, 'group')} of commits given up: {address.shown} is taken as it is"
-            if given_up
-            else "nothing is missing"
-        )
+        given_up = stores.accept_loss(address)
+        taken = f"{plural(given_up, 'group')} of commits given up: {address.shown} is taken as it is"
+        say(taken if given_up else "nothing is missing")
         return HELD
-    found = look_through(address)
+    found = stores.verify(address)
     say(f"{address.shown}: {counted(found)}")
     if found.groups is not None:
         say(f"  {plural(found.groups, 'group')} of commits; {told_of_head(found.missing)}")
@@ -56,25 +58,12 @@ def verify(arguments: argparse.Namespace) -> int:
 def told_of_head(missing: int | None) -> str:
     if missing is None:
         return "there is no head beside it to compare with"
-    return (
-        "its head agrees"
-        if not missing
-        else f"{plural(missing, 'group')} that came after, and was answered, is missing"
-    )
+    return f"{plural(missing, 'group')} that came after, and was answered, is missing" if missing else "its head agrees"
 
 
 def counted(found: Verified) -> str:
-    return ", ".join(plural(found.rows[table], word) for table, word in WORDS.items() if table in found.rows)
-
-
-WORDS = {
-    "event": "event",
-    "line": "line of stories",
-    "effect": "effect",
-    "identity": "identity",
-    "message": "message",
-    "plan": "plan",
-}
+    there = [(found.rows[table], words) for table, words in WORDS.items() if table in found.rows]
+    return ", ".join(f"{count} {one if count == 1 else many}" for count, (one, many) in there) or "nothing to count"
 
 
 def tell_problems(found: Verified) -> int:

@@ -6,21 +6,17 @@ from msgspec import Struct
 
 from engine.store.database import Database
 
-CHECKS = (
-    (
-        "SELECT count(*) FROM delivery d LEFT JOIN event e ON e.event = d.event WHERE e.event IS NULL",
-        "deliveries have no event",
-    ),
-    (
+CHECKS = {
+    "deliveries have no event": "SELECT count(*) FROM delivery d LEFT JOIN event e ON e.event = d.event WHERE e.event IS NULL",
+    "events that are not over have no plan": (
         "SELECT count(*) FROM delivery d LEFT JOIN plan p ON p.hash = d.plan WHERE p.hash IS NULL"
-        " AND d.status IN ('accepted', 'running', 'waiting', 'held', 'quarantined', 'dead')",
-        "events that are not over have no plan",
+        " AND d.status IN ('accepted', 'running', 'waiting', 'held', 'quarantined', 'dead')"
     ),
-    (
-        "SELECT count(*) FROM (SELECT key_digest FROM delivery WHERE in_way = 2 GROUP BY key_digest HAVING count(*) > 1) AS shared",
-        "keys are had by two events at once",
+    "keys are had by two events at once": (
+        "SELECT count(*) FROM (SELECT key_digest FROM delivery WHERE in_way = 2 GROUP BY key_digest HAVING count(*) > 1)"
+        " AS shared"
     ),
-)
+}
 COUNTED = ("event", "delivery", "line", "effect", "identity", "message", "plan")
 
 
@@ -40,8 +36,8 @@ class Verified(Struct, frozen=True):
 
 def find_problems(database: Database) -> tuple[str, ...]:
     """What does not fit together."""
-    counted = [(database.rows(statement)[0][0], words) for statement, words in CHECKS]
-    return tuple(f"{count} {words}" for count, words in counted if count)
+    counted = {words: database.rows(statement)[0][0] for words, statement in CHECKS.items()}
+    return tuple(f"{count} {words}" for words, count in counted.items() if count)
 
 
 def count_rows(database: Database) -> dict[str, int]:
