@@ -26,7 +26,7 @@ def backup(arguments: argparse.Namespace) -> int:
     target = Path(arguments.file)
     found = stores.backup(store_address(Path(arguments.workspace), arguments.store), target)
     say(f"wrote {target}: {counted(found)}; read again and whole")
-    return HELD
+    return tell_problems(found)
 
 
 def restore(arguments: argparse.Namespace) -> int:
@@ -67,7 +67,7 @@ def counted(found: Verified) -> str:
 
 
 def tell_problems(found: Verified) -> int:
-    for problem in found.problems:
+    for problem in (*(f"damaged: {text}" for text in found.damage), *found.problems):
         say(f"  {problem}")
     if found.missing:
         say(

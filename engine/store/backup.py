@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
+from msgspec.structs import replace
 
 from engine.errors import StoreBroken, UserError
 from engine.store.files import Lock, StoreAddress, open_reader, sync_folder
@@ -33,10 +34,8 @@ def backup(address: StoreAddress, target: Path) -> Verified:
             part.touch(mode=0o600)
             reader.execute("VACUUM INTO ?", (str(part),))
             found = verify_file(part)
-            if not found.sound:
-                raise StoreBroken(
-                    f"the backup is not whole ({'; '.join(found.problems)}); the store itself may be damaged"
-                )
+            if found.damage:
+                raise StoreBroken(f"the backup is not whole ({found.damage[0]}); the store itself may be damaged")
             put(part, target)
     except (apsw.FullError, apsw.IOError, apsw.CantOpenError) as error:
         raise UserError(f"the backup could not be written to {target} ({error})") from error
@@ -56,8 +55,8 @@ def restore(source: Path, address: StoreAddress) -> Verified:
             shutil.copyfile(source, part)
             part.chmod(0o600)
             found = verify_file(part)
-            if not found.sound:
-                raise StoreBroken(f"{source} is not whole ({'; '.join(found.problems)}); it was not restored")
+            if found.damage:
+                raise StoreBroken(f"{source} is not whole ({found.damage[0]}); it was not restored")
             put(part, address.path)
     except OSError as error:
         raise UserError(f"{source} could not be restored to {address.shown} ({error.strerror})") from error
@@ -77,7 +76,7 @@ def verify(address: StoreAddress) -> Verified:
         missing = None if head is None else missing_groups(reader, address.path)
     finally:
         reader.close()
-    return Verified(found.problems, found.rows, found.groups, missing)
+    return replace(found, missing=missing)
 
 
 def accept_loss(address: StoreAddress) -> int:
@@ -111,13 +110,12 @@ def verify_file(path: Path) -> Verified:
 
 def verify_open(reader: SqliteDatabase) -> Verified:
     try:
-        said = [str(text) for (text,) in reader.execute("PRAGMA integrity_check(20)")]
-        damage = tuple(f"damaged: {text}" for text in said if text != "ok")
-        problems = () if damage else find_problems(reader)
-        rows = {} if damage else count_rows(reader)
-        return Verified((*damage, *problems), rows, None if damage else sequence_of(reader))
+        damage = tuple(str(text) for (text,) in reader.execute("PRAGMA integrity_check(20)") if text != "ok")
+        if damage:
+            return Verified((), {}, damage=damage)
+        return Verified(find_problems(reader), count_rows(reader), sequence_of(reader))
     except apsw.CorruptError as error:
-        return Verified((f"damaged: {error}",), {})
+        return Verified((), {}, damage=(str(error),))
 
 
 def set_head(path: Path, number: int) -> None:

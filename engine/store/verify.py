@@ -21,17 +21,19 @@ COUNTED = ("event", "delivery", "line", "effect", "identity", "message", "plan")
 
 
 class Verified(Struct, frozen=True):
-    """`problems` in words, empty: none found. `rows` of each table. `groups` is how many groups of commits the store has
+    """`problems` in words: rows that do not fit together; `damage`: what cannot be read at all. `rows` of each table.
+    `groups` is how many groups of commits the store has
     had, `missing` how many more its head says were answered (None: there is no head to compare with)."""
 
     problems: tuple[str, ...]
     rows: Mapping[str, int]
     groups: int | None = None
     missing: int | None = None
+    damage: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
-        return not self.problems and not self.missing
+        return not (self.problems or self.damage or self.missing)
 
 
 def find_problems(database: Database) -> tuple[str, ...]:
