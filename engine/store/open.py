@@ -98,7 +98,8 @@ def backup(address: Address, target: Path) -> Verified:
 
 def restore(source: Path, address: Address) -> Verified:
     """Puts a backup in the place of a store that is not there yet. Raises UserError, StoreBroken."""
-    embedded = source.open("rb").read(len(embedded_backup.MAGIC)) == embedded_backup.MAGIC
+    with source.open("rb") as file:
+        embedded = file.read(len(embedded_backup.MAGIC)) == embedded_backup.MAGIC
     if isinstance(address, StoreAddress):
         if not embedded:
             raise UserError(
