@@ -158,7 +158,7 @@ class Engine:
     async def serve(self) -> None:
         """From the first claim to the last answer."""
         await self.keep_plans(self.loaded)
-        recovered = await self.committer.submit(self.store.recover, (0, self.clock.now()))
+        recovered = await self.committer.submit(self.store.recover, (self.opened.node, self.clock.now()))
         if recovered:
             self.fact("recovered", events=recovered)
         server = IntakeServer(self.intake, ServerLimits(), self.clock, self.http_error)

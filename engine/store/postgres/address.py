@@ -1,7 +1,7 @@
 """The URL of a store on PostgreSQL, taken apart; needs no driver, so that a wrong one is told before anything is missed."""
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from engine.errors import UserError
 from engine.store.options import STANDARD, Keep, read_keep, take_options
@@ -32,7 +32,7 @@ def parse_postgres_url(url: str) -> PostgresAddress:
     if not parts.path.strip("/"):
         raise UserError("the store URL names no database; write postgresql://user@host:5432/database")
     options, rest = take_options(parts.query, {"keep": "90d", "keep_effects": "400d"}, others=True)
-    return PostgresAddress(urlunsplit(parts._replace(query=rest)), read_keep(options))
+    return PostgresAddress(put_together(parts.scheme, parts.netloc, parts.path, rest), read_keep(options))
 
 
 def without_password(url: str) -> str:
@@ -41,4 +41,9 @@ def without_password(url: str) -> str:
     user, at, host = parts.netloc.rpartition("@")
     shown = f"{user.partition(':')[0]}{at}{host}"
     query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if "pass" not in name.lower()], safe="/")
-    return urlunsplit((parts.scheme, shown, parts.path, query, ""))
+    return put_together(parts.scheme, shown, parts.path, query)
+
+
+def put_together(scheme: str, place: str, path: str, query: str) -> str:
+    """As `urlunsplit`, which forgets the slashes where no host is named."""
+    return f"{scheme}://{place}{path}{'?' if query else ''}{query}"
