@@ -6,7 +6,9 @@ from functools import cache
 from benchmarks.rig import ROOT
 from engine.contract.body import decode_body, encode_json
 from engine.model import Delivery
-from engine.rules import steps
+from engine.rules.needs import Call
+from engine.rules.opening import open_event
+from engine.rules.steps import Course, advance
 from engine.run.load import Loaded, load
 
 INTEGRATION = "shopify-orders-to-erp"
@@ -37,10 +39,10 @@ def request_body(body: bytes, headers: dict[str, str]) -> bytes:
         attempts=0,
         number=0,
     )
-    scope = steps.open_event(plan, delivery)
+    scope = open_event(plan, delivery)
     assert isinstance(scope, dict), scope
-    need = steps.advance(plan, scope, {})
-    assert isinstance(need, steps.Call), need
+    need = advance(Course(plan, scope), 0)
+    assert isinstance(need, Call), need
     return encode_json(need.request.body)
 
 

@@ -46,12 +46,14 @@ class Effect(StrEnum):
 
 
 class EffectState(StrEnum):
-    """What is known of an effect: `open` (intent without outcome), `unknown`, `clear` (surely not), `refused`,
-    `done`, `undone` (it was there, and was taken back)."""
+    """What is known of an effect: `open` (intent without outcome), `unknown`, `clear` (surely not), `turned_away` (the
+    partner said later: it may be asked again, but no other provider in its place), `refused`, `done`, `undone` (it was
+    there, and was taken back)."""
 
     OPEN = "open"
     UNKNOWN = "unknown"
     CLEAR = "clear"
+    TURNED_AWAY = "turned_away"
     REFUSED = "refused"
     DONE = "done"
     UNDONE = "undone"
@@ -142,12 +144,14 @@ class Receipt(Struct, frozen=True):
 
 class Step(Struct, frozen=True):
     """The remembered end of one step. `id` is its place: `erp`, or `parcels[2].label` inside an `each`. `operation` is
-    the one that served it (`system.name`), `once` the identity of its effect; both empty where it was no call."""
+    the one that served it (`system.name`), `once` the identity of its effect; both empty where it was no call. `kind`
+    is that of the line that ended it: `call`, `look-up`, `known` (another event's effect), `undo`, `emit`, …"""
 
     id: str
     result: object
     operation: str = ""
     once: str = ""
+    kind: str = ""
 
 
 class Allowed(IntEnum):
@@ -161,7 +165,7 @@ class Allowed(IntEnum):
 
 class ItemState(Struct, frozen=True):
     """Where one item of an `each` stands that has not ended: `waiting`, `held` or `failed`. `place` is `parcels[2]`,
-    `step` the inner step; the rest as in a delivery."""
+    `step` the id of the inner step, `queue` where it is held; the rest as in a delivery."""
 
     place: str
     state: str
@@ -171,6 +175,7 @@ class ItemState(Struct, frozen=True):
     reason: str = ""
     on_release: str = ""
     again: Allowed = Allowed.NOTHING
+    queue: str = ""
 
 
 class Delivery(Struct, frozen=True):

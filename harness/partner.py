@@ -1,30 +1,36 @@
 """A partner made from a system's `operations` alone: what `try`, the tests, the demo and the load talk to.
 
-It answers as its description says it would and keeps a book of what it did, in which a doubled effect shows. It judges
-nobody: credentials are not looked at, idempotency keys never expire. This file refuses to open a socket, to read a
+It answers as its description says it would and keeps a book of what it did, in which a doubled effect shows and what
+was taken back no longer stands. An answer of 400 or more did nothing, and books nothing. It judges nobody: credentials
+are not looked at, idempotency keys never expire. This file refuses to open a socket, to read a
 clock, to draw chance and to invent a fault; `served.py` puts a partner behind real HTTP and adds those.
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypedDict
 from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
-from engine.contract.body import canonical_json
+from engine.contract.body import canonical_json, encode_json
 from engine.language import LanguageError, Resources, compile_template, compile_value, names_used, variables_used
 from engine.language.template_parser import parse_template
 from engine.language.template_tree import Body, Choice
 from engine.rules.classify import result_of
-from engine.rules.steps import truth
+from engine.rules.truth import truth
 from engine.spec import shape
-from engine.spec.compile import bind, expression
+from engine.spec.bind import bind, expression
 from engine.spec.plan import Bound
 from engine.spec.value import to_value
+from engine.wire.exchange import document
 
 ROWS_MAX = 1_000_000
 """Rows of one book; past it the partner answers 507, so that a loop somewhere ends loudly and not by memory."""
+
+NOTHING_DONE = 400
+"""From this status on an answer says that nothing was done."""
 
 _HOLE = "[^/]+"
 
@@ -64,6 +70,8 @@ class PartnerAnswer(Struct, frozen=True):
     """What the partner says. `operation` is empty for a fault, whose body is `{fault: TEXT}`.
 
     `booked` tells a new row from a repeat; `row` is the row written or repeated, None for what changes nothing.
+    `struck` is the row that was taken back. `body` is what the caller reads of it; `read` is `json`, or how the body
+    travels else.
     """
 
     status: int
@@ -72,6 +80,17 @@ class PartnerAnswer(Struct, frozen=True):
     operation: str = ""
     booked: bool = False
     row: Row | None = None
+    struck: Row | None = None
+    read: str = "json"
+
+    def raw(self) -> bytes:
+        """The body as it travels."""
+        if self.body is None:
+            return b""
+        if self.read == "base64":
+            assert isinstance(self.body, dict)
+            return b64decode(self.body["base64"])
+        return str(self.body).encode() if self.read == "text" else encode_json(self.body)
 
 
 class UnansweredError(Exception):
@@ -83,25 +102,51 @@ class UnansweredError(Exception):
 
 
 class Book:
-    """The effects of one operation, in order, and what a repeat is recognised by."""
+    """The effects of one operation that stand, in order, and what a repeat is recognised by. `count` is of all that
+    were ever written, so that a number is not given twice."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.by_identity: dict[str, Row] = {}
+        self.count = 0
+        self._rows: dict[int, Row] = {}
+        self._by_identity: dict[str, list[Row]] = {}
+        self._by_name: dict[str, list[Row]] = {}
         self.by_key: dict[str, tuple[bytes, Row]] = {}
-        self.by_name: dict[str, Row] = {}
+
+    def rows(self) -> list[Row]:
+        return list(self._rows.values())
 
     def write(self, row: Row, identity: str, key: str | None, body: bytes) -> None:
-        """Adds a row. The first row of an identity, a key or a name stays the one that is found by it."""
-        self.rows.append(row)
-        self.by_identity.setdefault(identity, row)
+        """Adds a row. The first row of a key stays the one that is found by it."""
+        self.count += 1
+        self._rows[id(row)] = row
+        self._by_identity.setdefault(identity, []).append(row)
         if key is not None:
             self.by_key.setdefault(key, (body, row))
-        result = row["result"]
-        fields = result.values() if isinstance(result, dict) else ()
-        for name in map(text_of, (row["identity"], result, *fields)):
-            if name is not None:
-                self.by_name.setdefault(name, row)
+        for name in names(row):
+            self._by_name.setdefault(name, []).append(row)
+
+    def strike(self, row: Row) -> None:
+        """Takes a row back. A key still finds it: a partner answers a repeat of that call as it did."""
+        del self._rows[id(row)]
+        for index in (self._by_identity, self._by_name):
+            for name in names(row):
+                if name in index:
+                    index[name] = [one for one in index[name] if one is not row]
+
+    def of_identity(self, identity: str) -> Row | None:
+        """The first row of an identity."""
+        return next(iter(self._by_identity.get(identity, ())), None)
+
+    def named(self, name: str) -> Row | None:
+        """The newest row that has this identity, result, or field of its result: how it stands now."""
+        return next(reversed(self._by_name.get(name, ())), None)
+
+
+def names(row: Row) -> set[str]:
+    """What a row is found by."""
+    result = row["result"]
+    fields = result.values() if isinstance(result, dict) else ()
+    return {name for name in map(text_of, (row["identity"], result, *fields)) if name is not None}
 
 
 class Saying(Struct, frozen=True):
@@ -117,7 +162,8 @@ class Saying(Struct, frozen=True):
 class Offer(Struct, frozen=True):
     """One operation as the partner offers it. `holes` counts the variable parts of its path.
 
-    `book` is None where the operation changes nothing; `reads` are the books of the operations that look up with it.
+    `book` is None where the operation changes nothing; `reads` are the books of the operations that look up or are
+    undone with it.
     """
 
     name: str
@@ -128,6 +174,7 @@ class Offer(Struct, frozen=True):
     sayings: tuple[Saying, ...]
     result: Bound | None
     repeats: bool
+    read: str
     book: Book | None
     reads: tuple[Book, ...]
 
@@ -154,7 +201,9 @@ class Partner:
         scope = _scope(received)
         try:
             offer = self._find(received, scope)
-            return self._look(offer, scope) if offer.book is None else self._effect(offer, offer.book, received, scope)
+            if offer.book is None:
+                return self._look(offer, scope)
+            return self._effect(offer, offer.book, received, scope)
         except UnansweredError as fault:
             return PartnerAnswer(fault.status, {}, {"fault": str(fault)})
 
@@ -169,14 +218,14 @@ class Partner:
 
     def book(self) -> dict[str, list[Row]]:
         """Operation → the rows of its book, in the order of the effects."""
-        return {name: list(book.rows) for name, book in self._books.items()}
+        return {name: book.rows() for name, book in self._books.items()}
 
     def doubles(self) -> dict[str, list[str]]:
         """Operation → the identities, as text, that its book has more than once; operations without any left out."""
         found = {}
         for name, book in self._books.items():
             seen: dict[str, int] = {}
-            for row in book.rows:
+            for row in book.rows():
                 identity = text_of(row["identity"]) or ""
                 seen[identity] = seen.get(identity, 0) + 1
             twice = [identity for identity, count in seen.items() if count > 1]
@@ -189,7 +238,7 @@ class Partner:
     def _offer(self, name: str, operation: shape.Operation, system: shape.System, resources: Resources) -> Offer:
         body, _, problems = parse_template(operation.request.path.text)
         assert not problems  # a workspace with such a fault is not made into partners
-        callers = (caller for caller, other in system.operations.items() if other.lookup and other.lookup.call == name)
+        callers = (caller for caller, other in system.operations.items() if name in helpers(other))
         return Offer(
             name=name,
             method=operation.request.method,
@@ -199,6 +248,7 @@ class Partner:
             sayings=tuple(_saying(answer) for answer in operation.answer),
             result=None if operation.result is None else _bound(operation.result, resources),
             repeats=operation.effect == "idempotent",
+            read=operation.request.read,
             book=self._books.get(name),
             reads=tuple(self._books[caller] for caller in callers if caller in self._books),
         )
@@ -219,12 +269,15 @@ class Partner:
 
     def _look(self, offer: Offer, scope: dict[str, object]) -> PartnerAnswer:
         """An operation that changes nothing; one that a look-up calls reads the book of its caller."""
+        known = self._known(offer, scope)
+        said, _ = self._say(offer, scope, known[1] if known else None, sum(book.count for book in offer.reads))
+        return _told(offer, said)
+
+    def _known(self, offer: Offer, scope: dict[str, object]) -> tuple[Book, Row] | None:
+        """The row that a look-up or an undoing is about, and its book."""
         _, identity = _identity(offer, scope)
-        known = None
-        if identity is not None:
-            known = next((book.by_name[identity] for book in offer.reads if identity in book.by_name), None)
-        said, _ = self._say(offer, scope, known, sum(len(book.rows) for book in offer.reads))
-        return PartnerAnswer(said["status"], said["headers"], said["body"], offer.name)
+        found = ((book, book.named(identity)) for book in offer.reads) if identity is not None else ()
+        return next(((book, row) for book, row in found if row is not None), None)
 
     def _effect(self, offer: Offer, book: Book, received: Received, scope: dict[str, object]) -> PartnerAnswer:
         value, identity = _identity(offer, scope)
@@ -233,16 +286,22 @@ class Partner:
         key = self._key(received)
         body = canonical_json(received.body)
         repeated = self._repeated(offer, book, identity, key, body)
+        undone = self._known(offer, scope)
+        known = (undone[1] if undone else None) if offer.reads else repeated or book.of_identity(identity)
         if repeated is not None:
-            said, knows = self._say(offer, scope, repeated, len(book.rows))
+            said, knows = self._say(offer, scope, known, book.count)
             said = said if knows else repeated["answer"]
-            return PartnerAnswer(said["status"], said["headers"], said["body"], offer.name, row=repeated)
-        if len(book.rows) >= ROWS_MAX:
+            return _told(offer, said, row=repeated)
+        if book.count >= ROWS_MAX:
             raise UnansweredError(507, f"the book of {self.name}.{offer.name} is full")
-        said, _ = self._say(offer, scope, book.by_identity.get(identity), len(book.rows) + 1)
+        said, _ = self._say(offer, scope, known, book.count + 1)
+        if said["status"] >= NOTHING_DONE:
+            return _told(offer, said)
         row = Row(identity=value, result=_result(offer, said), answer=said)
         book.write(row, identity, key, body)
-        return PartnerAnswer(said["status"], said["headers"], said["body"], offer.name, booked=True, row=row)
+        if undone is not None:
+            undone[0].strike(undone[1])
+        return _told(offer, said, row=row, booked=True, struck=undone[1] if undone else None)
 
     def _key(self, received: Received) -> str | None:
         return received.headers.get(self._key_header) if self._key_header else None
@@ -252,7 +311,7 @@ class Partner:
         if not offer.repeats:
             return None
         if self._key_header is None:
-            return book.by_identity.get(identity)
+            return book.of_identity(identity)
         if key is None or key not in book.by_key:
             return None
         first, row = book.by_key[key]
@@ -261,7 +320,7 @@ class Partner:
         return row
 
     def _say(self, offer: Offer, scope: dict[str, object], known: Row | None, count: int) -> tuple[Answered, bool]:
-        """(the first answer that holds, whether it holds for what is known). `count` is the book with this request."""
+        """(the first answer that holds, whether it holds for what is known). `count` numbers this request."""
         if not offer.sayings:
             return Answered(status=200, headers={}, body={}), False
         told = {**scope, "known": known, "n": count}
@@ -271,10 +330,16 @@ class Partner:
                     headers = saying.headers(told)
                     assert isinstance(headers, dict)
                     texts = {name.lower(): text_of(value) or "" for name, value in headers.items()}
-                    return Answered(status=saying.status, headers=texts, body=saying.body(told)), saying.knows
+                    body = _read(offer, saying.status, texts, saying.body(told))
+                    return Answered(status=saying.status, headers=texts, body=body), saying.knows
         except LanguageError as error:
             raise UnansweredError(400, f"answer of {self.name}.{offer.name}: {error.message}") from None
         raise UnansweredError(404, f"no answer of {self.name}.{offer.name} holds for this request")
+
+
+def helpers(operation: shape.Operation) -> set[str]:
+    """The operations that it is looked up and undone with."""
+    return {helper.call for helper in (operation.lookup, operation.undo) if helper}
 
 
 def text_of(value: object) -> str | None:
@@ -282,6 +347,29 @@ def text_of(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value or None
     return canonical_json(value).decode()
+
+
+def _read(offer: Offer, status: int, headers: Mapping[str, str], body: object) -> object:
+    """What the caller reads of a body. Of a document it is described by the text, or by `{base64: TEXT}`."""
+    if offer.read != "base64" or not _is_good(status) or body is None:
+        return body
+    try:
+        raw = body.encode() if isinstance(body, str) else b64decode(body["base64"], validate=True)  # type: ignore[index]
+    except (ValueError, TypeError, KeyError):
+        raise UnansweredError(400, f"answer of {offer.name}: a document is a text or {{base64: TEXT}}") from None
+    return document(raw, headers.get("content-type", ""))
+
+
+def _told(
+    offer: Offer, said: Answered, *, row: Row | None = None, booked: bool = False, struck: Row | None = None
+) -> PartnerAnswer:
+    read = offer.read if _is_good(said["status"]) else "json"
+    return PartnerAnswer(said["status"], said["headers"], said["body"], offer.name, booked, row, struck, read)
+
+
+def _is_good(status: int) -> bool:
+    """Under another status even an operation that reads documents reads JSON."""
+    return 200 <= status < 300
 
 
 def _scope(received: Received) -> dict[str, object]:

@@ -3,8 +3,9 @@
     python -m harness.served WORKSPACE SYSTEM --port 0 --seed 7 --faults slow=0.2,cut_after=0.05
 
 prints one JSON line, `{"system", "port", "admin_port"}`, and serves until SIGTERM or SIGINT. Killing an engine never
-touches it, so its book is the witness of what happened: `GET /_book` on the admin port gives every effect with its
-place in the sequence and its time, `GET /_counts` the counts alone. This file refuses to know what a request means.
+touches it, so its book is the witness of what happened: `GET /_book` on the admin port gives every effect that stands
+with its place in the sequence and its time, `GET /_counts` the counts alone. This file refuses to know what a request
+means.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -120,7 +121,7 @@ class ServedPartner:
             return cut(request, reset=fate.reset)
         if fate.kind == "error_after":
             return fault(fate.status, "out of order")
-        return told(answer.status, answer.body, dict(answer.headers))
+        return sent(answer.status, answer.raw(), answer.headers)
 
     def _fate(self, received: Received) -> Fate:
         asked = self.partner.recognise(received)
@@ -133,7 +134,10 @@ class ServedPartner:
         answer = self.partner.answer(received)
         if answer.booked and answer.row is not None:
             self.counts["booked"] += 1
-            self.entries.append(Entry(len(self.entries) + 1, self.clock.now(), answer.operation, answer.row))
+            self.entries.append(Entry(self.counts["booked"], self.clock.now(), answer.operation, answer.row))
+            if answer.struck is not None:
+                self.counts["struck"] += 1
+                self.entries = [entry for entry in self.entries if entry.row is not answer.struck]
         elif answer.row is not None:
             self.counts["repeated"] += 1
         elif not answer.operation:
@@ -177,8 +181,11 @@ def as_received(request: web.BaseRequest, body: object) -> Received:
     )
 
 
-def told(status: int, body: object, headers: dict[str, str]) -> web.Response:
-    raw = b"" if body is None else encode_json(body)
+def told(status: int, body: object, headers: Mapping[str, str]) -> web.Response:
+    return sent(status, b"" if body is None else encode_json(body), headers)
+
+
+def sent(status: int, raw: bytes, headers: Mapping[str, str]) -> web.Response:
     return web.Response(status=status, body=raw, headers={"content-type": "application/json", **headers})
 
 

@@ -68,7 +68,7 @@ def read_event(path: Path, *, raw: bool) -> Inbound:
 
 
 def attempt(arguments: argparse.Namespace) -> int:
-    """`waybill try`: one event through the engine, without network."""
+    """`waybill try`: one delivery through the engine, without network; each of its events is told, in order."""
     root, integration = find_spec(arguments.spec, arguments.workspace)
     loaded = load(root, arguments.environment)
     plan = loaded.plans.get(integration)
@@ -76,16 +76,19 @@ def attempt(arguments: argparse.Namespace) -> int:
         raise UserError(f"there is no integration `{integration}` in {root}; there are: {', '.join(loaded.plans)}")
     inbound = read_event(Path(arguments.event), raw=arguments.raw)
     world = World(loaded)
-    event: int = run(world.receive(plan, inbound))
-    ended = world.ended(event)
-    traced = trace(loaded, plan, world, event) if arguments.trace else None
-    if arguments.format == "json":
-        sys.stdout.write(as_json(ended, traced))
-        if ended.reason:
-            # The shape on standard output is fixed; why it came so is for whoever reads along.
-            sys.stderr.write(f"{ended.status.value}: {shown(ended.reason)}\n")
-    else:
-        sys.stdout.write("".join(f"{shown(line)}\n" for line in (*as_lines(ended), *traced_lines(traced or {}))))
+    events: list[int] = run(world.receive_all(plan, inbound))
+    for event in events:
+        ended = world.ended(event)
+        traced = trace(loaded, plan, world, event) if arguments.trace else None
+        if arguments.format == "json":
+            sys.stdout.write(as_json(ended, traced))
+            if ended.reason:
+                # The shape on standard output is fixed; why it came so is for whoever reads along.
+                sys.stderr.write(f"{ended.status.value}: {shown(ended.reason)}\n")
+        else:
+            sys.stdout.write("".join(f"{shown(line)}\n" for line in (*as_lines(ended), *traced_lines(traced or {}))))
+    if not events:
+        sys.stderr.write("nothing: the delivery holds no events\n")
     return 0
 
 
@@ -200,13 +203,18 @@ def run_examples(root: Path, loaded: Loaded) -> Iterator[Told]:
 
 
 async def play(root: Path, loaded: Loaded, plan: Plan, example: shape.Example) -> list[str]:
-    """Sends an example's events in order; the differences, in words."""
+    """Sends an example's deliveries in order; the differences, in words."""
     world = World(loaded)
-    events = [await world.receive(plan, read_event(root / event, raw=False)) for event in example.events]
+    events: list[tuple[str, int]] = []
+    for file in example.events:
+        received = await world.receive_all(plan, read_event(root / file, raw=False))
+        events += [(file, event) for event in received]
     found: list[str] = []
-    for file, event, expected in zip(example.events, events, example.expect, strict=True):
+    for (file, event), expected in zip(events, example.expect, strict=False):
         ended = world.ended(event)
         found += [f"{file}: {difference}" for difference in compare(ended, expected)]
+    if len(events) != len(example.expect):
+        found.append(f"{len(events)} events came, and {len(example.expect)} are expected")
     return found
 
 

@@ -12,14 +12,17 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.errors import WaybillError
 from engine.model import Fact, Outcome, Request, Sent, Status
-from engine.rules import steps
-from engine.run.intake import name
+from engine.rules.opening import open_event
+from engine.rules.steps import Course, advance
+from engine.run.claim import Ports
+from engine.run.intake import name, split
 from engine.run.live import Live
 from engine.run.load import Loaded
-from engine.run.walk import Ports, Walk
+from engine.run.walk import Walk
 from engine.spec import shape
 from engine.spec.plan import Plan
 from engine.store import ClaimRequest, EventRow, Filter
@@ -129,11 +132,18 @@ class World:
         self.calls: dict[int, list[Called]] = {}
 
     async def receive(self, plan: Plan, inbound: Inbound) -> int:
-        """Takes one authentic delivery; the event it became, or was a duplicate of."""
+        """Takes one authentic delivery of one event; the event it became, or was a duplicate of."""
+        (event,) = await self.receive_all(plan, inbound)
+        return event
+
+    async def receive_all(self, plan: Plan, inbound: Inbound) -> list[int]:
+        """Takes one authentic delivery; the events it became, or was duplicates of, in the order of its items."""
         self.clock.at += 1_000_000
-        receipt = await self.committer.submit(self.store.accept, name(plan, inbound, self.clock.now()))
+        now = self.clock.now()
+        arrivals = [name(plan, inbound, now)] if plan.receive.split is None else split(plan, inbound, now)
+        receipts = await self.committer.submit(self.store.accept_all, arrivals)
         await self.settle()
-        return receipt.event
+        return [receipt.event for receipt in receipts]
 
     async def settle(self) -> None:
         """Runs deliveries, jumping to the next time one is due, until nothing moves any more."""
@@ -159,13 +169,14 @@ class World:
     def scope(self, event: int) -> tuple[dict[str, object], dict[str, object]]:
         """(what the steps of an event see now, the results among it); both empty where no step saw anything."""
         (delivery,) = load(self.connection, [event])
+        delivery = replace(delivery, done_revision=None)  # what a newer one did since does not change what this one saw
         plan = self.loaded.plans[delivery.integration]
         results = {line.step: line.result for line in read_lines(self.connection, event) if line.ended}
-        scope: Any = steps.open_event(plan, delivery)
+        scope: Any = open_event(plan, delivery)
         if not isinstance(scope, dict):
             return {}, {}
         known = set(scope)
-        steps.advance(plan, scope, results)
+        advance(Course(plan, scope, results), self.clock.now())
         return scope, {step: result for step, result in scope.items() if step not in known}
 
 

@@ -9,7 +9,9 @@ or a note.
     trust.py      signatures, secrets, addresses
     intake.py     identity, order, contract and answer of what comes in
     effects.py    each effect once
+    flow.py       topics between integrations, waits, and what a compensation takes back
     windows.py    windows of time that must outlast one another, by the sums of ladders.py
+    gates.py      breakers against quotas and timeouts
     upkeep.py     examples, references, versions
     look.py       what the rules look at
 
@@ -18,7 +20,7 @@ A new rule is a function in the family's file, a line in RULES, an explanation, 
 
 from collections.abc import Callable, Iterator
 
-from engine.charter import effects, intake, ownership, trust, upkeep, windows
+from engine.charter import effects, flow, gates, intake, ownership, trust, upkeep, windows
 from engine.errors import Fault
 from engine.spec.workspace import Workspace
 
@@ -44,18 +46,28 @@ RULES: tuple[Rule, ...] = (
     effects.once_unused,
     effects.once_per_delivery,
     effects.once_constant,
+    effects.once_of_all_items,
     effects.exactly_once_impossible,
+    effects.lost_called_known,
     effects.key_forgotten,
     effects.lookup_missing,
     effects.unknown_needs_person,
+    flow.topic_not_emitted,
+    flow.topic_not_received,
+    flow.topic_loop,
+    flow.waits_for_ever,
+    flow.compensation_leaves,
+    flow.compensation_empty,
     windows.dedupe_too_short,
     windows.dedupe_outlived,
+    gates.breaker_never_opens,
+    gates.slow_never_seen,
     upkeep.examples_missing,
     upkeep.record_out_of_reach,
     upkeep.contract_outgrown,
     upkeep.unused,
 )
-"""Every rule, in the order of a reading: who, whom, what comes in, what goes out, how long, and the rest."""
+"""Every rule, in the order of a reading: who, whom, what comes in and goes out, what is undone, how long, the rest."""
 
 
 def examine(workspace: Workspace) -> list[Fault]:

@@ -3,22 +3,26 @@
 What a partner cannot promise, nobody can promise for it; then a rule says so before anything runs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.charter.ladders import begins_us, first_send_after, span
-from engine.charter.look import Path, calls, finding, reads, systems
+from engine.charter.look import Path, calls, effecting, effects, finding, integrations, reads, systems, undoing
 from engine.errors import Fault
+from engine.language import LanguageError, compile_expression, names_used, variables_used
 from engine.spec import shape
+from engine.spec.steps import every_step
 from engine.spec.workspace import Workspace
 
 OF_THE_DELIVERY = (("event", "id"), ("event", "received_at"), ("event", "revision"), ("headers",))
 """What differs between two announcements of one thing."""
+LOST = ("timeout_after", "lost", "malformed")
+"""Failures after which nobody knows whether the partner did what was asked."""
 
 
 def once_missing(workspace: Workspace) -> Iterator[Fault]:
     """A call with an effect and no identity for it would double: it must not start."""
-    for call in calls(workspace):
-        if call.operation.effect != "none" and call.step.once is None:
+    for call in effects(workspace):
+        if call.step.once is None:
             message = f"`{call.name}` has an effect, and this step gives it no identity"
             hint = "add `once:` with what the effect is about, such as `once: order.id`"
             yield finding("once-missing", call.document, call.at, message, hint, "error")
@@ -26,8 +30,12 @@ def once_missing(workspace: Workspace) -> Iterator[Fault]:
 
 def once_unused(workspace: Workspace) -> Iterator[Fault]:
     """An identity for what has no effect does nothing."""
+    needed = {(call.document.file, call.at) for call in effects(workspace)}
+    told = set()
     for call in calls(workspace):
-        if call.operation.effect == "none" and call.step.once is not None:
+        place = (call.document.file, call.at)
+        if call.step.once is not None and place not in needed and place not in told:
+            told.add(place)
             message = f"`{call.name}` has no effect, so `once` does nothing here"
             hint = "remove it, or correct the operation's `effect`"
             yield finding("once-unused", call.document, f"{call.at}.once", message, hint, "note")
@@ -35,8 +43,8 @@ def once_unused(workspace: Workspace) -> Iterator[Fault]:
 
 def once_per_delivery(workspace: Workspace) -> Iterator[Fault]:
     """The identity is that of the effect: two events about one order must come to one order."""
-    for call in calls(workspace):
-        if call.operation.effect == "none" or call.step.once is None:
+    for call in effects(workspace):
+        if call.step.once is None:
             continue
         found = sorted({".".join(path) for path in reads(call.step.once) or () if of_the_delivery(path)})
         if found:
@@ -53,11 +61,25 @@ def of_the_delivery(path: Path) -> bool:
 
 def once_constant(workspace: Workspace) -> Iterator[Fault]:
     """An identity that never differs makes all effects one."""
-    for call in calls(workspace):
-        if call.operation.effect != "none" and call.step.once is not None and not differs(call.step.once):
+    for call in effects(workspace):
+        if call.step.once is not None and not differs(call.step.once):
             message = "`once` is the same for every event: only the first would take effect, all others get its result"
             hint = "name what the effect is about, such as `once: order.id`"
             yield finding("once-constant", call.document, f"{call.at}.once", message, hint)
+
+
+def once_of_all_items(workspace: Workspace) -> Iterator[Fault]:
+    """Inside `each` every item has an effect, or an event, of its own, so that the identity names the item."""
+    for document, spec in integrations(workspace):
+        for at, step in every_step(spec.steps):
+            inner = [*every_step(step.steps or (), f"{at}.steps")]
+            of_the_item = {step.as_, "index", "root", "@", *(each.id for _, each in inner)}
+            for path, each in inner:
+                found = reads(each.once) if each.once is not None else None
+                if found is not None and of_the_item.isdisjoint(name[0] for name in found):
+                    message = "`once` is the same for every item: only the first would take effect"
+                    hint = "name the item: its own id, or its place with to_string($index)"
+                    yield finding("once-of-all-items", document, f"{path}.once", message, hint)
 
 
 def differs(value: shape.Value) -> bool:
@@ -68,7 +90,7 @@ def differs(value: shape.Value) -> bool:
 
 def exactly_once_impossible(workspace: Workspace) -> Iterator[Fault]:
     """A call that may take effect twice is said to."""
-    for call in calls(workspace):
+    for call in (*calls(workspace), *undoing(workspace)):
         if call.on_unknown != "retry" or call.operation.effect not in ("unprotected", "verifiable"):
             continue
         if call.operation.effect == "unprotected":
@@ -77,12 +99,50 @@ def exactly_once_impossible(workspace: Workspace) -> Iterator[Fault]:
         else:
             why = "doubles on repeats, and this step sends again without looking"
             hint = "remove `on_unknown: retry`; the default looks up first"
-        yield finding("exactly-once-impossible", call.document, f"{call.at}.call", f"`{call.name}` {why}", hint)
+        yield finding("exactly-once-impossible", call.document, call.called, f"{call.said} {why}", hint)
+
+
+def lost_called_known(workspace: Workspace) -> Iterator[Fault]:
+    """A lost answer leaves open whether there was an effect; an `outcomes` rule that says it is known may be wrong."""
+    for call in effecting((*calls(workspace), *undoing(workspace))):
+        own = () if call.undoes else call.step.outcomes
+        verdict = verdict_of_lost((*own, *call.operation.outcomes, *call.system.outcomes))
+        has_next = not call.undoes and len(call.step.providers) > 1
+        comes = {
+            "done": "if it did not arrive, there is no effect, and nobody is told",
+            "refused": "if it arrived, the effect stands, and the event goes on as if it did not",
+            "retry": "if it arrived, another send, or the next provider, takes effect once more",
+        }.get(verdict, "")
+        if verdict == "retry" and call.operation.effect == "idempotent" and not has_next:
+            continue
+        if comes:
+            message = f"of {call.said} a lost answer is called `{verdict}`: {comes}"
+            hint = "let it be `unknown`: then a look-up, the partner's key or a person tells"
+            yield finding("lost-called-known", call.document, call.called, message, hint)
+
+
+def verdict_of_lost(rules: Iterable[shape.OutcomeRule]) -> str:
+    """What the rules call a call whose answer was lost; empty where they leave it to the default."""
+    for rule in rules:
+        if any(holds_of(rule.when.text, failure) for failure in LOST):
+            return rule.is_
+    return ""
+
+
+def holds_of(text: str, failure: str) -> bool:
+    """Whether a condition holds of a call that ended so, whatever was called."""
+    try:
+        if "failure" not in names_used(text) | variables_used(text):
+            return False
+        scope = dict.fromkeys(("input", "once", "status", "headers", "body")) | {"failure": failure}
+        return compile_expression(text).evaluate(scope, {}) not in (None, False, "", [], {})
+    except LanguageError:
+        return False
 
 
 def key_forgotten(workspace: Workspace) -> Iterator[Fault]:
     """The partner remembers an idempotency key at least as long as we may repeat it, or can be asked."""
-    for call in calls(workspace):
+    for call in (*calls(workspace), *undoing(workspace)):
         key = call.system.idempotency
         operation = call.operation
         if operation.effect != "idempotent" or key is None or key.valid_for is None or operation.lookup is not None:
@@ -93,11 +153,11 @@ def key_forgotten(workspace: Workspace) -> Iterator[Fault]:
         late = first_send_after(call.system, forgotten)
         if late is not None:
             message = (
-                f"send {late} of `{call.name}` may come {span(begins_us(call.system, late))} after the first, and the"
+                f"send {late} of {call.said} may come {span(begins_us(call.system, late))} after the first, and the"
                 f" partner forgets the key after {span(forgotten)}: what is unknown by then is held for a person"
             )
             hint = "declare a `lookup`, or let `retry` give up within that time"
-            yield finding("key-forgotten", call.document, f"{call.at}.call", message, hint)
+            yield finding("key-forgotten", call.document, call.called, message, hint)
 
 
 def lookup_missing(workspace: Workspace) -> Iterator[Fault]:
@@ -112,10 +172,10 @@ def lookup_missing(workspace: Workspace) -> Iterator[Fault]:
 
 def unknown_needs_person(workspace: Workspace) -> Iterator[Fault]:
     """Where nobody can ask, a lost answer is a person's work; the team should know before it happens."""
-    for call in calls(workspace):
+    for call in (*calls(workspace), *undoing(workspace)):
         if call.operation.effect == "at_most_once" and call.operation.lookup is None:
             message = (
-                f"every lost answer of `{call.name}` waits for a person: it is never sent again and cannot be asked for"
+                f"every lost answer of {call.said} waits for a person: it is never sent again and cannot be asked for"
             )
             hint = "a `lookup`, where the partner has one, would answer most of them"
-            yield finding("unknown-needs-person", call.document, f"{call.at}.call", message, hint, "note")
+            yield finding("unknown-needs-person", call.document, call.called, message, hint, "note")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from engine.charter.effects import differs
-from engine.charter.look import finding, integrations, reads, systems
+from engine.charter.look import charters, finding, integrations, reads, systems
 from engine.errors import Fault
 from engine.spec.workspace import Workspace
 
@@ -11,7 +11,7 @@ from engine.spec.workspace import Workspace
 def id_constant(workspace: Workspace) -> Iterator[Fault]:
     """An id that never differs makes every event after the first a duplicate."""
     for document, spec in integrations(workspace):
-        if not differs(spec.receive.id):
+        if spec.receive.id is not None and not differs(spec.receive.id):
             message = "`id` is the same for every event: all but the first would be duplicates of it"
             hint = 'name what the sender numbers its events by, such as `headers."x-shopify-webhook-id"`'
             yield finding("id-constant", document, "receive.id", message, hint)
@@ -19,18 +19,26 @@ def id_constant(workspace: Workspace) -> Iterator[Fault]:
 
 def key_constant(workspace: Workspace) -> Iterator[Fault]:
     """A key that never differs puts all events into one line."""
-    for document, spec in integrations(workspace):
-        if not differs(spec.receive.key):
+    named = [(document, "receive.key", spec.receive.key) for document, spec in integrations(workspace)]
+    named += [
+        (document, f"topics.{name}.key", topic.key)
+        for document, charter in charters(workspace)
+        for name, topic in charter.topics.items()
+    ]
+    for document, path, key in named:
+        if key is not None and not differs(key):
             message = (
                 "`key` is the same for every event: they all run one after another, and one that waits stops the rest"
             )
             hint = "name what must keep its order, such as `to_string(body.id)` for an order's events"
-            yield finding("key-constant", document, "receive.key", message, hint)
+            yield finding("key-constant", document, path, message, hint)
 
 
 def id_is_key(workspace: Workspace) -> Iterator[Fault]:
     """An id that is the key leaves nothing to put in order."""
     for document, spec in integrations(workspace):
+        if spec.receive.id is None or spec.receive.key is None:
+            continue
         id_reads = reads(spec.receive.id)
         if id_reads and id_reads == reads(spec.receive.key):
             message = (
@@ -43,7 +51,7 @@ def id_is_key(workspace: Workspace) -> Iterator[Fault]:
 def contract_missing(workspace: Workspace) -> Iterator[Fault]:
     """Without a contract a change at the sender is found by the step it breaks."""
     for document, spec in integrations(workspace):
-        if spec.receive.contract is None:
+        if spec.receive.contract is None and spec.receive.topic is None:
             message = "nothing checks the body: a change at the sender would be found by whatever step it breaks"
             hint = "add `contract:` with a model of charter/models"
             yield finding("contract-missing", document, "receive", message, hint)

@@ -4,15 +4,18 @@ A workspace may be full of faults when the charter is examined; what has none is
 here leaves out what cannot be read and never raises. What is left out is the reader's and the resolver's matter.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import takewhile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby, takewhile
 
 from engine.errors import Fault
 from engine.language import LanguageError, tree
 from engine.language.parser import parse
 from engine.language.template_parser import parse_template
+from engine.model import Effect
 from engine.spec import shape
+from engine.spec.plan import DEFAULT_ON_UNKNOWN
+from engine.spec.steps import every_step
 from engine.spec.value import expressions_of
 from engine.spec.workspace import Document, Workspace
 
@@ -21,25 +24,29 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A step that calls an operation which exists; `at` is the step's path in `document`."""
+    """An operation that a step may call and that exists: of an `any_of` each one, and of what may be undone the undo
+    (`undoes` is then the operation undone). `at` is the step's path in `document`, `called` that of the name."""
 
     document: Document
     spec: shape.Integration
     step: shape.Step
     at: str
+    called: str
+    name: str
     system: shape.System
     operation: shape.Operation
-
-    @property
-    def name(self) -> str:
-        return str(self.step.call)
+    undoes: str = ""
 
     @property
     def on_unknown(self) -> str:
         """What happens when nobody knows whether the call took effect, defaults applied."""
-        return self.step.on_unknown or {"verifiable": "lookup", "at_most_once": "hold"}.get(
-            self.operation.effect, "retry"
-        )
+        given = None if self.undoes else self.step.on_unknown
+        return given or DEFAULT_ON_UNKNOWN[Effect(self.operation.effect)]
+
+    @property
+    def said(self) -> str:
+        """The operation as messages name it."""
+        return f"`{self.name}`{f', which undoes `{self.undoes}`,' if self.undoes else ''}"
 
 
 def finding(code: str, document: Document, path: str, message: str, hint: str = "", severity: str = "warning") -> Fault:
@@ -73,16 +80,57 @@ def system_of(workspace: Workspace, name: str) -> tuple[Document, shape.System] 
 
 
 def calls(workspace: Workspace) -> Iterator[Call]:
-    """Every call whose operation exists and could be read."""
+    """Every call whose operation exists and could be read; of an `any_of` each provider."""
     for document, spec in integrations(workspace):
-        for place, step in enumerate(spec.steps):
-            if step.call is None:
-                continue
-            system_name, _, operation_name = step.call.partition(".")
+        yield from calls_of(workspace, document, spec)
+
+
+def calls_of(workspace: Workspace, document: Document, spec: shape.Integration) -> Iterator[Call]:
+    for at, step in every_step(spec.steps):
+        for place, name in enumerate(step.providers):
+            system_name, _, operation_name = name.partition(".")
             found = system_of(workspace, system_name)
             operation = found and found[1].operations.get(operation_name)
             if found and operation:
-                yield Call(document, spec, step, f"steps[{place}]", found[1], operation)
+                called = f"{at}.call.any_of[{place}]" if isinstance(step.call, shape.AnyOf) else f"{at}.call"
+                yield Call(document, spec, step, at, called, name, found[1], operation)
+
+
+def effects(workspace: Workspace) -> Iterator[Call]:
+    """Of every step that may have an effect the first call that has one."""
+    return (next(group) for _, group in groupby(effecting(calls(workspace)), key=lambda call: (call.document, call.at)))
+
+
+def effecting(found: Iterable[Call]) -> Iterator[Call]:
+    return (call for call in found if call.operation.effect != "none")
+
+
+def undoing(workspace: Workspace) -> Iterator[Call]:
+    """What is called to take effects back, where a step compensates."""
+    for document, spec in integrations(workspace):
+        last = max((place_of(at) for at in compensating(spec)), default=-1)
+        for call in effecting(calls_of(workspace, document, spec)):
+            undo = call.operation.undo
+            operation = undo and call.system.operations.get(undo.call)
+            if undo and operation and stands_before(call.at, last):
+                name = f"{call.system.system}.{undo.call}"
+                yield replace(call, name=name, operation=operation, undoes=call.name)
+
+
+def compensating(spec: shape.Integration) -> Iterator[str]:
+    """The steps of a spec after whose failure what was done before is undone."""
+    return (at for at, step in every_step(spec.steps) if step.on_failure == "compensate")
+
+
+def stands_before(at: str, place: int) -> bool:
+    """Whether what a step did may stand when the step at a place at the top compensates: those before it, and of an
+    `each` its own inner steps, of which some items may have done theirs."""
+    return place_of(at) < place or (place_of(at) == place and ".steps[" in at)
+
+
+def place_of(at: str) -> int:
+    """Where a step, or the step around it, stands at the top: of `steps[2].steps[0]`, 2."""
+    return int(at.partition("[")[2].partition("]")[0])
 
 
 def reads(value: shape.Value) -> frozenset[Path] | None:

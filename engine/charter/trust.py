@@ -9,6 +9,7 @@ from engine.charter.look import charters, finding, integrations, system_of, syst
 from engine.errors import Fault
 from engine.spec import shape, yaml
 from engine.spec.secret_text import looks_like_secret
+from engine.spec.steps import every_step
 from engine.spec.workspace import Workspace
 
 SECRET_PLACES = ("auth", "webhooks.verify.secret")
@@ -18,7 +19,7 @@ SECRET_PLACES = ("auth", "webhooks.verify.secret")
 def unsigned_webhook(workspace: Workspace) -> Iterator[Fault]:
     """A webhook nobody verifies lets everybody who knows the path place orders: it must not start."""
     for document, spec in integrations(workspace):
-        found = system_of(workspace, spec.receive.webhook.system)
+        found = system_of(workspace, spec.receive.webhook.system) if spec.receive.webhook else None
         if found is None:
             continue
         sender = found[1]
@@ -70,10 +71,10 @@ def insecure_address(workspace: Workspace) -> Iterator[Fault]:
 def address_missing(workspace: Workspace) -> Iterator[Fault]:
     """A system that is called has an address in every environment, or the engine does not start there."""
     called = {
-        step.call.partition(".")[0]
+        provider.partition(".")[0]
         for _, spec in integrations(workspace)
-        for step in spec.steps
-        if step.call is not None
+        for _, step in every_step(spec.steps)
+        for provider in step.providers
     }
     for _, charter in charters(workspace):
         for document, system in systems(workspace):

@@ -7,6 +7,7 @@ from engine.charter.look import charters, finding, integrations, system_of, valu
 from engine.contract.versions.compatibility import Change, compare
 from engine.errors import Fault, Mark
 from engine.spec import shape
+from engine.spec.steps import every_step, values_of
 from engine.spec.uses import users
 from engine.spec.workspace import TABLES, Document, Workspace
 
@@ -96,11 +97,12 @@ def references(workspace: Workspace) -> set[tuple[str, str]]:
     used: set[tuple[str, str]] = set()
     for _, charter in charters(workspace):
         used |= {("system", domain.system_of_record) for domain in charter.domains.values()}
+        used |= {("contract", topic.contract) for topic in charter.topics.values()}
     for _, spec in integrations(workspace):
-        used.add(("system", spec.receive.webhook.system))
+        used |= {("system", webhook.system) for webhook in (spec.receive.webhook,) if webhook}
         used |= {("contract", name) for name in (spec.receive.contract,) if name}
-        for step in spec.steps:
-            used |= {("system", name.partition(".")[0]) for name in (step.call,) if name}
+        for _, step in every_step(spec.steps):
+            used |= {("system", name.partition(".")[0]) for name in step.providers}
             used |= {("mapping", name) for name in (step.map,) if name}
     for document in workspace.mappings.values():
         used |= {("contract", document.content.from_), ("contract", document.content.to)}
@@ -122,14 +124,17 @@ def every_value(workspace: Workspace) -> Iterator[shape.Value]:
             yield from document.content.let.values()
             yield from document.content.fields.values()
     for _, spec in integrations(workspace):
-        yield spec.receive.id
-        yield spec.receive.key
-        for step in spec.steps:
-            yield from (value for value in (step.from_, step.input, step.once) if value is not None)
+        receive = spec.receive
+        yield from (value for value in (receive.id, receive.key, *receive.revision) if value is not None)
+        for _, step in every_step(spec.steps):
+            yield from values_of(step)
+    for topic in workspace.topics.values():
+        yield from (topic.key, *topic.revision)
     for document in workspace.systems.values():
         for operation in document.content.operations.values() if document.content is not None else ():
-            request, lookup = operation.request, operation.lookup
+            request, lookup, undo = operation.request, operation.lookup, operation.undo
             asked = (lookup.input, lookup.result) if lookup else ()
+            undone = (undo.input,) if undo else ()
             yield from request.query.values()
             yield from request.headers.values()
-            yield from (value for value in (request.body, operation.result, *asked) if value is not None)
+            yield from (value for value in (request.body, operation.result, *asked, *undone) if value is not None)

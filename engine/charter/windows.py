@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from engine.charter.ladders import HOUR_US, REDELIVERIES, ladder_us, span
-from engine.charter.look import Call, calls, finding, integrations, system_of
+from engine.charter.look import Call, calls, finding, integrations, system_of, undoing
 from engine.errors import Fault
 from engine.spec.workspace import Workspace
 
@@ -11,7 +11,8 @@ from engine.spec.workspace import Workspace
 def dedupe_too_short(workspace: Workspace) -> Iterator[Fault]:
     """An id is remembered at least as long as its sender may repeat it."""
     for document, spec in integrations(workspace):
-        found = system_of(workspace, spec.receive.webhook.system)
+        sender_name = spec.receive.webhook.system if spec.receive.webhook else ""
+        found = system_of(workspace, sender_name)
         webhooks = found[1].webhooks if found else None
         if webhooks is None or webhooks.verify is None:
             continue
@@ -19,7 +20,7 @@ def dedupe_too_short(workspace: Workspace) -> Iterator[Fault]:
         window = spec.receive.dedupe_for.microseconds
         if window < sender.lasts_us:
             message = (
-                f"ids are forgotten after {span(window)}, and {spec.receive.webhook.system} repeats an event"
+                f"ids are forgotten after {span(window)}, and {sender_name} repeats an event"
                 f" {sender.words} ({sender.source}): a late repeat would be a new event"
             )
             hint = f"write `dedupe_for: {-(-sender.lasts_us // HOUR_US)}h` or more; the default is 14d"
@@ -29,7 +30,7 @@ def dedupe_too_short(workspace: Workspace) -> Iterator[Fault]:
 def dedupe_outlived(workspace: Workspace) -> Iterator[Fault]:
     """An id is remembered at least as long as its own event may still be on its way through the calls."""
     by_file: dict[str, list[Call]] = {}
-    for call in calls(workspace):
+    for call in (*calls(workspace), *undoing(workspace)):
         by_file.setdefault(call.document.file, []).append(call)
     for document, spec in integrations(workspace):
         made = by_file.get(document.file, [])

@@ -16,7 +16,7 @@ from engine.cli.formats import plural
 from engine.cli.terminal import say, say_parts
 from engine.errors import UserError
 from engine.model import Status
-from engine.rules.steps import time_text
+from engine.rules.opening import time_text
 from engine.spec.plan import Plan
 from engine.store import Effect, EventRow, Filter, Line, Move
 from engine.store.open import Address, commit_here, open_reader, store_address

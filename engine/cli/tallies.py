@@ -18,7 +18,7 @@ from engine.errors import FaultyWorkspace, UserError
 from engine.language import Table, TextTable
 from engine.language.tables import CELL
 from engine.model import Sighted
-from engine.rules.steps import time_text
+from engine.rules.opening import time_text
 from engine.run.tables import read_tables
 from engine.store import Tally
 from engine.store.open import open_reader, store_address

@@ -1,7 +1,8 @@
 """The one table: what is known of a call x what its step declares → what happens next.
 
-Three questions are answered here and nowhere else: what a verdict means, what an intent without an outcome means, and
-what a look-up's answer means. The rows are written out in `tests/rules/decide.yaml`.
+Four questions are answered here and nowhere else: what a verdict means, what an intent without an outcome means, what a
+look-up's answer means, and what it means that the effect was taken back. The rows are written out in
+`tests/rules/decide.yaml`.
 """
 
 from dataclasses import dataclass
@@ -20,21 +21,27 @@ class Action(StrEnum):
     SEND = "send"  # send (again) now
     LOOK_UP = "look_up"  # ask the partner now
     REFRESH = "refresh"  # read the credentials again, then send again now
+    NEXT = "next"  # ask the next provider now
     WAIT = "wait"  # until `at`
+    PARK = "park"  # at a gate; no attempt is spent
     HOLD = "hold"  # a person decides
+    COMPENSATE = "compensate"  # undo what the event did
     DIE = "die"  # a dead letter
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens next. `effect` is the ledger's new state (None: leave it), `at` a time for WAIT,
-    `on_release` what a person's release will do to a HOLD: `send` once more, or `end` the step with null."""
+    """What happens next. `effect` is the ledger's new state (None: leave it), `at` a time for WAIT and PARK,
+    `on_release` what a person's release will do to a HOLD: `send` once more, or `end` the step with null; `queue` is
+    where it is held, `gate` where it is parked."""
 
     action: Action
     reason: str = ""
     effect: EffectState | None = None
     at: int = 0
     on_release: str = ""
+    queue: str = ""
+    gate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class Known:
 
     `attempts` counts sends and look-ups of this step so far; `first_sent_at` is when the effect's first intent was
     written; `released` that a person let it go on; `key_valid_us` is how long the partner remembers its idempotency key
-    (None: it has none, or for ever).
+    (None: it has none, or for ever). `within_at` is when retries end (None: never). `several`: it has other providers;
+    `another`: one of them may be asked now; `surely`: what was answered says that there was no effect at all.
     """
 
     effect: Effect
@@ -59,6 +67,10 @@ class Known:
     retry_after: str | None = None
     refreshed: bool = False
     released: bool = False
+    within_at: int | None = None
+    several: bool = False
+    another: bool = False
+    surely: bool = False
     why: str = ""
 
     @property
@@ -68,6 +80,15 @@ class Known:
     @property
     def next_at(self) -> int:
         return next_try_at(self.retry, max(1, self.attempts), self.chance, self.now, self.retry_after)
+
+    def ends(self, at: int) -> str:
+        """Why nothing is tried again at that time, in words; empty where it is. What a person let go on has all its
+        attempts, however late it is."""
+        if self.spent:
+            return f"{self.attempts} attempts spent"
+        if self.within_at is not None and at > self.within_at and not self.released:
+            return "the time it had to complete is over"
+        return ""
 
 
 def after_answer(verdict: Verdict, known: Known, *, wants_lookup: bool = False) -> Decision:
@@ -82,10 +103,23 @@ def after_answer(verdict: Verdict, known: Known, *, wants_lookup: bool = False) 
     if verdict in (Verdict.REFUSED, Verdict.REAUTHENTICATE):
         return failed(known, EffectState.REFUSED, known.why)
     if verdict is Verdict.RETRY:
-        if known.spent:
-            return failed(known, EffectState.CLEAR, f"{known.attempts} attempts spent; the last: {known.why}")
-        return Decision(Action.WAIT, known.why, EffectState.CLEAR, known.next_at)
+        return again(known)
     return unknown(known)
+
+
+def again(known: Known) -> Decision:
+    """It may be tried again: at another provider where there was surely no effect, else at the same one.
+
+    What a partner turned away in HTTP's own words (429, 503) is harmless to repeat there, under the same identity. It
+    is not enough to go elsewhere, where nobody knows that identity.
+    """
+    sure = known.surely or not known.several
+    if sure and known.another and not known.ends(known.now):
+        return Decision(Action.NEXT, known.why, EffectState.CLEAR)
+    at = known.next_at
+    if end := known.ends(at):
+        return failed(known, EffectState.CLEAR, f"{end}; the last: {known.why}")
+    return Decision(Action.WAIT, known.why, EffectState.CLEAR if sure else EffectState.TURNED_AWAY, at)
 
 
 def unknown(known: Known) -> Decision:
@@ -94,9 +128,10 @@ def unknown(known: Known) -> Decision:
         return Decision(Action.DIE, f"unknown whether it took effect: {known.why}", EffectState.UNKNOWN)
     if known.on_unknown == "hold":
         return hold_unknown(known, known.why)
-    if known.spent:
-        return hold_unknown(known, f"{known.attempts} attempts spent; the last: {known.why}")
-    return Decision(Action.WAIT, f"unknown whether it took effect: {known.why}", EffectState.UNKNOWN, known.next_at)
+    at = known.next_at
+    if end := known.ends(at):
+        return hold_unknown(known, f"{end}; the last: {known.why}")
+    return Decision(Action.WAIT, f"unknown whether it took effect: {known.why}", EffectState.UNKNOWN, at)
 
 
 def on_open_intent(known: Known) -> Decision:
@@ -108,7 +143,8 @@ def on_open_intent(known: Known) -> Decision:
         return Decision(Action.LOOK_UP if known.has_lookup else Action.SEND, "a person let it go on")
     if known.on_unknown == "dead_letter":
         return Decision(Action.DIE, "unknown whether it took effect", EffectState.UNKNOWN)
-    if known.on_unknown == "hold" or known.spent:
+    asked_in_vain = known.on_unknown == "lookup" and not known.has_lookup
+    if known.on_unknown == "hold" or known.spent or asked_in_vain:
         return hold_unknown(known, "an earlier send has no outcome")
     forgotten = known.key_valid_us is not None and known.now - known.first_sent_at > known.key_valid_us
     if known.on_unknown == "lookup" or (forgotten and known.has_lookup):
@@ -123,26 +159,55 @@ def after_lookup(found: bool | None, known: Known, *, done: bool = False) -> Dec
     if found or (done and known.spent):
         return Decision(Action.GO_ON, "found by look-up" if found else known.why, EffectState.DONE)
     if found is None or done:
-        if known.spent:
-            return hold_unknown(known, f"{known.attempts} attempts spent; the last look-up: {known.why}")
-        return Decision(Action.WAIT, f"the look-up could not tell: {known.why}", EffectState.UNKNOWN, known.next_at)
+        at = known.next_at
+        if end := known.ends(at):
+            return hold_unknown(known, f"{end}; the last look-up: {known.why}")
+        return Decision(Action.WAIT, f"the look-up could not tell: {known.why}", EffectState.UNKNOWN, at)
     if known.effect is Effect.AT_MOST_ONCE:
         return hold_unknown(known, "the look-up does not find it, and it is never sent again")
-    if known.spent:
-        return failed(known, EffectState.CLEAR, f"{known.attempts} attempts spent; the look-up does not find it")
+    if end := known.ends(known.now):
+        return failed(known, EffectState.CLEAR, f"{end}; the look-up does not find it")
     return Decision(Action.SEND, "the look-up does not find it", EffectState.CLEAR)
 
 
-def failed(known: Known, effect: EffectState, why: str) -> Decision:
+def after_undo(known: Known, event: int) -> Decision:
+    """The effect was there and was taken back, for the sake of that event."""
+    why = f"it was undone by evt-{event}; under the same `once` the partner would give the first answer again"
+    return failed(known, None, why)
+
+
+BUSY_WAIT_US = 1_000_000
+
+
+def on_busy(event: int, now: int) -> Decision:
+    """Another event has an open intent for the same effect: its outcome will be ours."""
+    return Decision(Action.WAIT, f"evt-{event} has an open intent for the same effect", at=now + BUSY_WAIT_US)
+
+
+def on_gated(gate: str, at: int) -> Decision:
+    """A quota is spent, or others wait for it already."""
+    return Decision(Action.PARK, f"waits at the gate {gate}", at=at, gate=gate)
+
+
+def on_changed() -> Decision:
+    """This event sent another request for the same effect, and nobody knows what came of it."""
+    reason = "the request differs from the one that was sent for the same effect"
+    return Decision(Action.HOLD, reason, on_release="send", queue="changed-requests")
+
+
+def failed(known: Known, effect: EffectState | None, why: str) -> Decision:
     """The step failed, surely without effect: what the step declares for that."""
     if known.on_failure == "continue":
         return Decision(Action.DEFAULT, why, effect)
     if known.on_failure == "hold":
-        return Decision(Action.HOLD, why, effect, on_release="send")
+        return Decision(Action.HOLD, why, effect, on_release="send", queue="failed-calls")
+    if known.on_failure == "compensate":
+        return Decision(Action.COMPENSATE, why, effect)
     return Decision(Action.DIE, why, effect)
 
 
 def hold_unknown(known: Known, why: str) -> Decision:
     """A person finds out. A release sends once more, but what is declared at_most_once goes on with null instead."""
     on_release = "end" if known.effect is Effect.AT_MOST_ONCE else "send"
-    return Decision(Action.HOLD, f"unknown whether it took effect: {why}", EffectState.UNKNOWN, on_release=on_release)
+    reason = f"unknown whether it took effect: {why}"
+    return Decision(Action.HOLD, reason, EffectState.UNKNOWN, on_release=on_release, queue="unknown-effects")

@@ -1,155 +1,241 @@
 """How far an event gets by thinking alone: from what is stored to the next call, question or end.
 
-Mappings and conditions are made anew at every claim from the stored body and the results of ended steps; only what
-the world answered is stored. Nothing here sends, waits or writes, and no error of an expression leaves this file: it
-becomes an end that a person can read.
+Mappings, decisions and conditions are made anew at every claim from the stored body and the results of ended steps;
+only what the world answered is stored. Nothing here sends, waits or writes, and no error of an expression leaves this
+file: it becomes an end that a person can read.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from dataclasses import dataclass, field
 
-from engine.contract.body import BodyError, decode_body, sorted_json
-from engine.contract.drift import missing_fields
 from engine.language.errors import FieldProblem, LanguageError, MappingError
 from engine.language.tables import Table
-from engine.model import Delivery, Effect, Request, Sighted, Sighting, Status
-from engine.spec.plan import CallStep, HoldStep, MapStep, Plan
+from engine.model import ItemState, Sighted, Sighting, Status, Step
+from engine.rules.calls import make_call
+from engine.rules.emit import make_emission
+from engine.rules.holds import make_question
+from engine.rules.needs import End, Failed, Need, Rest
+from engine.rules.opening import PROBLEMS_SHOWN, told
+from engine.rules.truth import truth
+from engine.spec.plan import CallStep, DecideStep, EachStep, EmitStep, HoldStep, MapStep, Plan, StepPlan
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PROBLEMS_SHOWN = 5
 ROWS_COUNTED_MAX = 50
 """Missing rows counted of one event."""
 TEXT_CHARS_MAX = 200
 """Of a missing text; no SKU is longer, and a whole document may be looked up by mistake."""
 VERSION_CHARS = 12
+EACH_ITEMS_MAX = 1000
+"""Items of one `each`: they are walked within one event, whose story is read at every claim."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call must be made. `once` is None where the operation has no effect; `digest` stands for the request."""
+@dataclass(slots=True)
+class Fan:
+    """The items of one `each` in this claim: what each sees, and what each that is over came to."""
 
-    step: CallStep
-    input: object
-    once: str | None
-    request: Request
-    digest: bytes
+    values: list[object]
+    scopes: dict[int, dict[str, object]] = field(default_factory=dict)
+    results: dict[int, dict[str, object]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A person must decide."""
+@dataclass(slots=True)
+class Course:
+    """One claim's way through a plan. `scope` grows by each step's result; `ended` holds by place the results that are
+    stored, `served` the operation that gave one, `items` the state of items that have not ended, `renewed` by place how
+    often a person asked for a new effect. `tables` grows by those that were looked up in, as `name@version`: tables are
+    live, and may have changed since."""
 
-    step: HoldStep
-    reason: str
+    plan: Plan
+    scope: dict[str, object]
+    ended: dict[str, object] = field(default_factory=dict)
+    served: dict[str, str] = field(default_factory=dict)
+    items: dict[str, ItemState] = field(default_factory=dict)
+    renewed: Mapping[str, int] = field(default_factory=dict)
+    tables: dict[str, None] = field(default_factory=dict)
+    fans: dict[str, Fan] = field(default_factory=dict)
+    surveys: bool = False
+    """Only what is there already is looked at: no item is asked to go on, and none keeps others from being seen."""
 
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The event ends here, or stands still for a person: done, ignored, quarantined, held, dead. `sightings` are what
-    is to be counted with it, `unknown` the fields that its contract does not know."""
-
-    status: Status
-    reason: str = ""
-    step: str = ""
-    queue: str = ""
-    sightings: tuple[Sighting, ...] = ()
-    unknown: tuple[str, ...] = ()
-
-
-Need = Call | Ask | End
-
-
-def time_text(at: int) -> str:
-    """Microseconds since 1970 as `YYYY-MM-DDTHH:MM:SS.ffffffZ`."""
-    return (EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    def remember(self, steps: tuple[Step, ...]) -> None:
+        """Takes up what is stored of steps that ended."""
+        for step in steps:
+            if step.kind != "undo":
+                self.ended[step.id] = step.result
+                if step.operation:
+                    self.served[step.id] = step.operation
 
 
-def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
-    """The scope of the steps, or why the event is not for them: decode, `when`, contract, in this order."""
-    try:
-        body = decode_body(delivery.body)
-    except BodyError as error:
-        return End(Status.QUARANTINED, f"the body cannot be read: {error.message}")
-    receive = plan.receive
-    if receive.when is not None:
-        arriving = {"environment": plan.environment, "headers": delivery.headers, "query": delivery.query, "body": body}
-        try:
-            if not truth(receive.when(arriving)):
-                return End(Status.IGNORED, "`receive.when` is false")
-        except LanguageError as error:
-            return End(Status.QUARANTINED, f"receive.when: {error.message}")
-    if receive.contract is not None:
-        violations = receive.contract.check(body)
-        if violations:
-            shown = "; ".join(
-                f"{violation.path or 'the body'}: {violation.message}" for violation in violations[:PROBLEMS_SHOWN]
-            )
-            more = f" (and {len(violations) - PROBLEMS_SHOWN} more)" if len(violations) > PROBLEMS_SHOWN else ""
-            reason = f"the body breaks {receive.contract.name}: {shown}{more}"
-            name = receive.contract.name
-            missing = tuple(Sighting(Sighted.MISSING_FIELD, name, path) for path in missing_fields(violations))
-            # A field that did not come and one that nobody knows may be the same one, under its new name.
-            unknown = receive.unknown(body) if receive.unknown else ()
-            return End(Status.QUARANTINED, reason, sightings=missing, unknown=unknown)
-    event = {
-        "id": delivery.id,
-        "key": delivery.key,
-        "revision": None,
-        "received_at": time_text(delivery.received_at),
-        "integration": delivery.integration,
-    }
-    return {
-        "environment": plan.environment,
-        "event": event,
-        "headers": dict(delivery.headers),
-        "body": body,
-        "envelope": body,
-    }
+def advance(course: Course, now: int) -> Need:
+    """Walks the steps to what is needed next. An item that waits, is held or has failed is passed, as long as others
+    can go on."""
+    return through(course, course.plan.steps, course.scope, "", now) or End(Status.DONE)
 
 
-def advance(
-    plan: Plan, scope: dict[str, object], ended: Mapping[str, object], tables: dict[str, None] | None = None
-) -> Need:
-    """Walks the steps; `scope` grows by each step's result, `ended` holds the results that are stored, and `tables`
-    grows by those that were looked up in, as `name@version`: tables are live, and may have changed since."""
-    for step in plan.steps:
+def through(
+    course: Course, steps: tuple[StepPlan, ...], scope: dict[str, object], prefix: str, now: int
+) -> Need | None:
+    """What the steps of one level need next; None: they are over."""
+    for step in steps:
         if step.id in scope:
             continue
-        if step.id in ended:
-            scope[step.id] = ended[step.id]
+        place = prefix + step.id
+        if place in course.ended:
+            end_step(course, step, scope, place)
             continue
         where = "when"
         try:
             if step.when is not None and not truth(step.when(scope)):
                 scope[step.id] = None
                 continue
-            if tables is not None and not isinstance(step, HoldStep):
-                tables.update(dict.fromkeys(versions(plan, step.tables)))
-            if isinstance(step, MapStep):
-                where = f"map {step.id}"
-                result = step.mapping(step.source(scope))
-                violations = step.contract.check(result)
-                if violations:
-                    shown = "; ".join(
-                        f"{violation.path}: {violation.message}" for violation in violations[:PROBLEMS_SHOWN]
-                    )
-                    return End(
-                        Status.QUARANTINED, f"step {step.id}: the result breaks {step.contract.name}: {shown}", step.id
-                    )
-                scope[step.id] = result
-                continue
-            where = "reason" if isinstance(step, HoldStep) else "call"
-            if isinstance(step, HoldStep):
-                return Ask(step, str(step.reason(scope)))
-            assert isinstance(step, CallStep)
-            return make_call(step, scope)
+            where = WORDS[type(step)]
+            need = think(course, step, scope, place, now)
         except MappingError as error:
-            return mapping_end(step.id, error.problems)
+            return mapping_end(place, error.problems)
         except LanguageError as error:
-            return End(Status.QUARANTINED, f"step {step.id}: {where}: {error.message}", step.id)
-    return End(Status.DONE)
+            return End(Status.QUARANTINED, f"step {place}: {where}: {error.message}", place)
+        if need is not None:
+            return need
+    return None
+
+
+WORDS = {MapStep: "map", CallStep: "call", HoldStep: "hold", DecideStep: "decide", EmitStep: "emit", EachStep: "each"}
+
+
+def end_step(course: Course, step: StepPlan, scope: dict[str, object], place: str) -> None:
+    """A step whose end is stored: its result, and of several providers the one that served, for later steps to see."""
+    scope[step.id] = course.ended[place]
+    if isinstance(step, CallStep) and step.others:
+        event = scope["event"]
+        assert isinstance(event, dict)
+        # An item has an event of its own, so that what served it is not seen by the next one.
+        scope["event"] = {**event, "served": {**event["served"], step.id: course.served.get(place)}}
+
+
+def think(course: Course, step: StepPlan, scope: dict[str, object], place: str, now: int) -> Need | None:
+    """Makes what can be made here; what the step needs of the world, or None once its result is in the scope."""
+    if not isinstance(step, HoldStep) and step.tables:
+        course.tables.update(dict.fromkeys(versions(course.plan, step.tables)))
+    if isinstance(step, MapStep):
+        result = step.mapping(step.source(scope))
+        violations = step.contract.check(result)
+        if violations:
+            reason = f"step {place}: the result breaks {step.contract.name}: {told(violations, 'the result')}"
+            return End(Status.QUARANTINED, reason, place)
+        scope[step.id] = result
+        return None
+    if isinstance(step, CallStep):
+        return make_call(step, scope, place, course.renewed.get(place, 0))
+    if isinstance(step, DecideStep):
+        scope[step.id] = decided(step, scope)
+        return None
+    if isinstance(step, HoldStep):
+        return make_question(step, scope, place)
+    if isinstance(step, EmitStep):
+        return make_emission(step, scope, place)
+    return each(course, step, scope, place, now)
+
+
+def decided(step: DecideStep, scope: Mapping[str, object]) -> object:
+    """The decision of a table: of the first row that holds, or of all that do; null where none does."""
+    taken: list[object] = []
+    for when, then in step.rows:
+        if when is None or truth(when(scope)):
+            if not step.all:
+                return then(scope)
+            taken.append(then(scope))
+    return taken or None
+
+
+# ── each ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def each(course: Course, step: EachStep, scope: dict[str, object], place: str, now: int) -> Need | None:
+    """What the items need next, those first that come first. When all have ended, a failed one fails the step."""
+    fan = course.fans.get(place)
+    if fan is None:
+        values = step.items(scope)
+        if not isinstance(values, list):
+            return End(Status.QUARANTINED, f"step {place}: each: the expression gave no list", place)
+        if len(values) > EACH_ITEMS_MAX:
+            reason = f"step {place}: each: {len(values)} items; there may be {EACH_ITEMS_MAX} (EACH_ITEMS_MAX)"
+            return End(Status.QUARANTINED, reason, place)
+        fan = course.fans[place] = Fan(values)
+    rests = False
+    failed: list[ItemState] = []
+    for index in range(len(fan.values)):
+        if index in fan.results:
+            continue
+        state = course.items.get(f"{place}[{index}]")
+        if state is not None and has_failed(step, state):
+            failed.append(state)
+        elif state is not None and stands(state, now):
+            rests = True
+        else:
+            need = item(course, step, fan, scope, f"{place}[{index}]", index, now)
+            if need is not None and not course.surveys:
+                return need
+            rests = rests or need is not None
+    if rests:
+        return Rest(place)
+    if failed:
+        return Failed(step, place, failures(failed, len(fan.values)))
+    scope[step.id] = [fan.results[index] for index in range(len(fan.values))]
+    return None
+
+
+def item(
+    course: Course, step: EachStep, fan: Fan, scope: dict[str, object], place: str, index: int, now: int
+) -> Need | None:
+    """What one item needs next; None once it is over."""
+    inner = fan.scopes.get(index)
+    if inner is None:
+        inner = fan.scopes[index] = {**scope, step.name: fan.values[index], "index": index}
+    need = through(course, step.steps, inner, f"{place}.", now)
+    if need is None:
+        fan.results[index] = {step.name: fan.values[index], **{one.id: inner[one.id] for one in step.steps}}
+        del fan.scopes[index]
+        course.items.pop(place, None)
+    return need
+
+
+def scope_at(course: Course, place: str) -> Mapping[str, object] | None:
+    """What the step at a place saw; None where its claim has not come so far. Later results are in it too, which no
+    expression of the step can name."""
+    around, _, name = place.rpartition(".")
+    if not around:
+        return course.scope if name in course.scope else None
+    each_place, _, index = around[:-1].rpartition("[")
+    fan = course.fans.get(each_place)
+    if fan is None:
+        return None
+    number = int(index)
+    inner = fan.scopes.get(number)
+    if inner is None and number in fan.results:
+        inner = {**course.scope, "index": number, **fan.results[number]}
+    return inner
+
+
+def has_failed(step: EachStep, state: ItemState) -> bool:
+    """A person's no fails an item, but not where its hold goes on all the same."""
+    if state.state != "failed":
+        return False
+    return not any(
+        isinstance(inner, HoldStep) and inner.id == state.step and inner.on_failure == "continue"
+        for inner in step.steps
+    )
+
+
+def stands(state: ItemState, now: int) -> bool:
+    """Does an item stand still at this moment? A held one wakes by itself only where a time is set."""
+    return state.due_at > now or (state.state == "held" and not state.due_at)
+
+
+def failures(failed: list[ItemState], count: int) -> str:
+    shown = "; ".join(f"{state.place}: {state.reason}" for state in failed[:PROBLEMS_SHOWN])
+    more = f" (and {len(failed) - PROBLEMS_SHOWN} more)" if len(failed) > PROBLEMS_SHOWN else ""
+    return f"{len(failed)} of {count} items failed: {shown}{more}"
+
+
+# ── tables and mappings ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def versions(plan: Plan, names: tuple[str, ...]) -> Iterator[str]:
@@ -161,38 +247,19 @@ def version_text(name: str, table: Table) -> str:
     return f"{name}@{table.version[:VERSION_CHARS]}"
 
 
-def make_call(step: CallStep, scope: Mapping[str, object]) -> Need:
-    operation = step.operation
-    input_ = None if step.input is None else step.input(scope)
-    once: str | None = None
-    if operation.effect is not Effect.NONE:
-        once = identity_text(step.once(scope) if step.once else None)
-        if once is None:
-            return End(
-                Status.QUARANTINED,
-                f"step {step.id}: `once` gave no text or number, and without an identity the call could double",
-                step.id,
-            )
-    request = operation.request(input_, once)
-    digest = sha256(sorted_json([request.method, request.path, request.query, request.headers, request.body])).digest()[
-        :16
-    ]
-    return Call(step, input_, once, request, digest)
-
-
-def mapping_end(step: str, problems: tuple[FieldProblem, ...]) -> End:
+def mapping_end(place: str, problems: tuple[FieldProblem, ...]) -> End:
     """All problems of a mapping in one reason. What a table row's absence asks for counts; anything else
     quarantines."""
     asked = {problem.on_missing for problem in problems}
     shown = "; ".join(problem.told for problem in problems[:PROBLEMS_SHOWN])
     more = f" (and {len(problems) - PROBLEMS_SHOWN} more)" if len(problems) > PROBLEMS_SHOWN else ""
-    reason = f"step {step}: {shown}{more}"
+    reason = f"step {place}: {shown}{more}"
     status, queue = Status.QUARANTINED, ""
     if "fail" in asked:
         status = Status.DEAD
     elif asked == {"hold"}:
         status, queue = Status.HELD, "missing-rows"
-    return End(status, reason, step, queue, missing_rows(problems))
+    return End(status, reason, place, queue, missing_rows(problems))
 
 
 def missing_rows(problems: tuple[FieldProblem, ...]) -> tuple[Sighting, ...]:
@@ -206,17 +273,3 @@ def missing_rows(problems: tuple[FieldProblem, ...]) -> tuple[Sighting, ...]:
 
 def shortened(text: str) -> str:
     return text if len(text) <= TEXT_CHARS_MAX else text[: TEXT_CHARS_MAX - 1] + "…"
-
-
-def identity_text(value: object) -> str | None:
-    """An identity as text: text as it stands, a whole number as its digits; anything else is none."""
-    if isinstance(value, str):
-        return value or None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return None
-
-
-def truth(value: object) -> bool:
-    """JMESPath's truth: false, null, and empty text, list or object are false; every number is true."""
-    return not (value is None or value is False or (isinstance(value, str | list | dict) and not value))

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,11 @@ from engine.clock import SystemChance, SystemClock
 from engine.errors import FaultyWorkspace, StoreAway, StoreFull, UserError, WaybillError
 from engine.model import Fact, Outcome, Request, Sighted
 from engine.rules.signature import SECRET_BYTES_STRONG
+from engine.run.claim import Ports
 from engine.run.deliver import Deliverer
+from engine.run.gate_view import GateView, view
+from engine.run.gate_watch import GateWatch
+from engine.run.gates import Gates
 from engine.run.intake import Intake
 from engine.run.live import Live
 from engine.run.load import Loaded, load
@@ -27,13 +31,12 @@ from engine.run.sightings import Sightings, times_by_place
 from engine.run.start import addresses, addresses_and_routes, changed_versions
 from engine.run.store_metrics import StoreMetrics
 from engine.run.tables import TableWatch, find_marks
-from engine.run.walk import Ports
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
-from engine.store import Gauges, Move
+from engine.store import GateRow, Gauges, Move
 from engine.store.open import open_store, store_address
 from engine.store.opened import Surroundings
-from engine.store.readers import read_plan, read_versions
+from engine.store.readers import read_gates, read_gauges, read_plan, read_versions
 from engine.wire.answers import Answer
 from engine.wire.control import ControlServer, socket_path
 from engine.wire.http_client import HttpClient
@@ -96,6 +99,7 @@ class Engine:
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.ready = False
+        self.counting = asyncio.Lock()
         self.interrupted = False
         self.background: set[asyncio.Task[None]] = set()
 
@@ -132,6 +136,7 @@ class Engine:
             self.tables = TableWatch(settings.root, marks, lambda: self.loaded, self.fact)
             self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
             self.sightings = Sightings()
+            self.gates = Gates(self.live, settings.workers)
             ports = Ports(
                 self.store,
                 self.committer,
@@ -141,8 +146,12 @@ class Engine:
                 SystemChance(),
                 self.observe,
                 self.sightings,
+                gates=self.gates,
             )
             self.deliverer = Deliverer(ports, settings.workers, self.opened.node)
+            self.gate_watch = GateWatch(
+                self.gates, self.keep_gate, self.read_gates, self.clock, self.observe, self.deliverer.wake
+            )
             self.intake = Intake(self.store, self.committer, self.clock, self.observe, self.wake, inbound_routes)
             try:
                 await self.serve()
@@ -158,6 +167,7 @@ class Engine:
     async def serve(self) -> None:
         """From the first claim to the last answer."""
         await self.keep_plans(self.loaded)
+        await self.gate_watch.settle()
         recovered = await self.committer.submit(self.store.recover, (self.opened.node, self.clock.now()))
         if recovered:
             self.fact("recovered", events=recovered)
@@ -178,7 +188,7 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 delivering = group.create_task(self.deliverer.run())
-                watches = (self.opened.watch(), self.tables.run(), self.write_sightings())
+                watches = (self.opened.watch(), self.tables.run(), self.write_sightings(), self.gate_watch.run())
                 watching = [group.create_task(watch) for watch in watches]
                 group.create_task(self.stop_when_told(server, delivering, watching))
         except* WaybillError as errors:
@@ -283,12 +293,17 @@ class Engine:
     # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, request: Any) -> Any:
-        """Carries out people's decisions: {store, moves: [[event, action, by, reason, latest]]} → {answers}.
+        """Carries out people's decisions: {store, moves: [[event, action, by, reason, latest]]} or {store, gates:
+        [[gate, forced]]} → {answers}.
 
         A command that means another store than ours is told so, and opens that one itself.
         """
         if request["store"] != self.opened.shown:
             return {"elsewhere": self.opened.shown}
+        if "gates" in request:
+            for gate, forced in request["gates"]:
+                await self.gate_watch.force(gate, forced)
+            return {"answers": [""] * len(request["gates"])}
         if any(action != "reject" for _, action, *_ in request["moves"]):
             await self.tables.settle()  # whoever has just added a row means the table with it
         answers = await asyncio.gather(*(self.move(*move) for move in request["moves"]))
@@ -302,6 +317,18 @@ class Engine:
             self.fact("released", event=event, action=action, by=by)
         return said
 
+    async def beside(self, ask: Callable[..., Any], *what: Any) -> Any:
+        """What takes a while, such as counting a large backlog: beside the loop, one at a time."""
+        async with self.counting:
+            return await asyncio.to_thread(ask, *what)
+
+    async def keep_gate(self, row: GateRow) -> None:
+        await self.committer.submit(self.store.keep_gates, row)
+
+    async def read_gates(self) -> Sequence[GateRow]:
+        rows: Sequence[GateRow] = await self.beside(self.opened.count, read_gates)
+        return rows
+
     async def open_admin(self) -> "tuple[IntakeServer, int]":
         async def health() -> Answer:
             return Answer(200, b'{"status": "up"}')
@@ -313,16 +340,16 @@ class Engine:
                 else Answer(503, b'{"status": "not ready"}')
             )
 
-        counting = asyncio.Lock()  # a large backlog takes a while to count: beside the loop, one at a time
-
         async def metrics() -> Answer:
-            async with counting:
-                try:
-                    gauges = await asyncio.to_thread(self.opened.gauges)
-                    self.store_metrics.health = await asyncio.to_thread(self.opened.health)
-                except StoreAway:
-                    gauges, self.store_metrics.health = Gauges({}, None), None
-            return Answer(200, self.metrics.page(gauges, self.clock.now()), "text/plain; version=0.0.4; charset=utf-8")
+            gauges, gates = Gauges({}, None), list[GateView]()
+            try:
+                gauges = await self.beside(self.opened.count, read_gauges)
+                self.store_metrics.health = await self.beside(self.opened.health)
+                gates = view(await self.read_gates(), self.live.systems, self.clock.now())
+            except StoreAway:
+                self.store_metrics.health = None
+            page = self.metrics.page(gauges, self.clock.now(), gates)
+            return Answer(200, page, "text/plain; version=0.0.4; charset=utf-8")
 
         pages = {"/health": health, "/ready": ready, "/metrics": metrics}
         return await admin_server(pages, self.settings.host, self.settings.admin_port, self.clock, self.http_error)

@@ -1,27 +1,32 @@
 """Verify, name, append, answer: everything that happens before the 2xx, and nothing else.
 
-The signature is checked over the raw bytes; only what `id` and `key` read is decoded; the store appends; the sender
-gets its answer once the append is on disk. Contract, mapping and calls come after. An authentic request is never
-refused for what it holds: what cannot be named is stored and quarantined, because senders delete subscriptions that
-answer 4xx.
+The signature is checked over the raw bytes; only what `id`, `key` and `revision` read is decoded; the store appends;
+the sender gets its answer once the append is on disk. A delivery of many events is split and appended whole, or
+refused whole. Contract, mapping and calls come after. An authentic request is never refused for what it holds: what
+cannot be named is stored and quarantined, because senders delete subscriptions that answer 4xx.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from engine.contract.body import BodyError, decode_body
+from engine.contract.body import BodyError, decode_body, encode_json
 from engine.errors import StoreFull
 from engine.language.errors import LanguageError
 from engine.model import Arrival, Fact, Receipt
 from engine.ports import Clock, Committer, Observer
+from engine.rules.order import revision_of
 from engine.rules.signature import Verification, verify
-from engine.rules.steps import identity_text
+from engine.rules.truth import identity_text
 from engine.spec.plan import Plan
 from engine.store import Store
 from engine.wire.answers import Answer, Inbound, Reply, problem
 
 RETRY_LATER = (("Retry-After", "5"),)
+SPLIT_ITEMS_MAX = 1000
+"""Events of one delivery: they are appended in one transaction."""
+SPLIT_BYTES_MAX = 16 << 20
+"""All their bodies together: an expression may give each event a copy of what they share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +73,37 @@ class Intake:
         if not verify(route.verification, inbound.headers, inbound.body, now):
             self.observe(Fact("rejected", now, {"integration": route.plan.integration}))
             return problem(401, "the request is not authentic")
-        arrival = name(route.plan, inbound, now)
-        self.committer.hand_in(self.store.accept, arrival, partial(self.settled, route, now, reply))
+        if route.plan.receive.split is None:
+            arrival = name(route.plan, inbound, now)
+            self.committer.hand_in(self.store.accept, arrival, partial(self.settled, route, now, reply))
+            return None
+        arrivals = split(route.plan, inbound, now)
+        if not arrivals:
+            return self.counted(route, 0, 0)
+        self.committer.hand_in(self.store.accept_all, arrivals, partial(self.all_settled, route, now, reply))
         return None
+
+    def refused(self, route: Route, began_at: int, reply: Reply, error: BaseException) -> None:
+        """Nothing was appended."""
+        if not isinstance(error, StoreFull):
+            reply(error)
+            return
+        self.full = True
+        self.observe(Fact("refused_full", began_at, {"integration": route.plan.integration}))
+        reply(problem(503, "no room for new events", RETRY_LATER))
+
+    def appended(self, route: Route, began_at: int, receipts: Sequence[Receipt]) -> None:
+        self.full = False
+        took_us = self.clock.now() - began_at
+        for receipt in receipts:
+            self.observe(Fact(receipt.verdict, began_at, {"integration": route.plan.integration, "took_us": took_us}))
 
     def settled(self, route: Route, began_at: int, reply: Reply, receipt: Receipt | BaseException) -> None:
         """The append is on disk, or was refused."""
-        integration = route.plan.integration
-        if isinstance(receipt, StoreFull):
-            self.full = True
-            self.observe(Fact("refused_full", began_at, {"integration": integration}))
-            reply(problem(503, "no room for new events", RETRY_LATER))
-            return
         if isinstance(receipt, BaseException):
-            reply(receipt)
+            self.refused(route, began_at, reply, receipt)
             return
-        self.full = False
-        took_us = self.clock.now() - began_at
-        self.observe(Fact(receipt.verdict, began_at, {"integration": integration, "took_us": took_us}))
+        self.appended(route, began_at, (receipt,))
         status = route.status
         if receipt.verdict == "duplicate":
             if route.text is None and status == 202:
@@ -95,6 +113,27 @@ class Intake:
         self.wake()
         reply(self.answer(route, status, b"accepted", receipt.event))
 
+    def all_settled(
+        self, route: Route, began_at: int, reply: Reply, receipts: Sequence[Receipt] | BaseException
+    ) -> None:
+        """The events of a split delivery are on disk, or it was refused whole."""
+        if isinstance(receipts, BaseException):
+            self.refused(route, began_at, reply, receipts)
+            return
+        self.appended(route, began_at, receipts)
+        duplicates = sum(receipt.verdict == "duplicate" for receipt in receipts)
+        if duplicates < len(receipts):
+            self.wake()
+        reply(self.counted(route, len(receipts) - duplicates, duplicates))
+
+    def counted(self, route: Route, new: int, duplicates: int) -> Answer:
+        """What a split delivery is answered: how many of its events are new, and how many were known."""
+        if route.text is not None:
+            return Answer(route.status, route.text.encode(), "text/plain; charset=utf-8")
+        status = 200 if not new and route.status == 202 else route.status
+        word = b"accepted" if new or not duplicates else b"duplicate"
+        return Answer(status, b'{"status": "%b", "accepted": %d, "duplicates": %d}' % (word, new, duplicates))
+
     def answer(self, route: Route, status: int, word: bytes, event: int) -> Answer:
         if route.text is not None:
             return Answer(status, route.text.encode(), "text/plain; charset=utf-8")
@@ -103,7 +142,6 @@ class Intake:
 
 def name(plan: Plan, inbound: Inbound, now: int) -> Arrival:
     """The arrival with its id and key, or with the reason why it has none."""
-    receive = plan.receive
     reason = ""
     body: object = None
     try:
@@ -111,6 +149,60 @@ def name(plan: Plan, inbound: Inbound, now: int) -> Arrival:
     except BodyError as error:
         reason = f"the body cannot be read: {error.message}"
     scope = {"environment": plan.environment, "headers": inbound.headers, "query": inbound.query, "body": body}
+    return arrival(plan, inbound, now, scope, inbound.body, reason)
+
+
+def split(plan: Plan, inbound: Inbound, now: int) -> list[Arrival]:
+    """The events of one delivery. What cannot be split is one event, to be quarantined as it came."""
+    scope = {"environment": plan.environment, "headers": inbound.headers, "query": inbound.query}
+    receive = plan.receive
+    assert receive.split is not None
+    try:
+        body = decode_body(inbound.body)
+        items = receive.split({**scope, "body": body})
+    except BodyError as error:
+        return [whole(plan, inbound, now, f"the body cannot be read: {error.message}")]
+    except LanguageError as error:
+        return [whole(plan, inbound, now, f"receive.split: {error.message}")]
+    if not isinstance(items, list):
+        return [whole(plan, inbound, now, "receive.split gave no list")]
+    if len(items) > SPLIT_ITEMS_MAX:
+        reason = f"receive.split gave {len(items)} events; there may be {SPLIT_ITEMS_MAX} (SPLIT_ITEMS_MAX)"
+        return [whole(plan, inbound, now, reason)]
+    arrivals: list[Arrival] = []
+    size = 0
+    for index, item in enumerate(items):
+        raw = encode_json(item)
+        size += len(raw)
+        if size > SPLIT_BYTES_MAX:
+            reason = f"receive.split gave more than {SPLIT_BYTES_MAX >> 20} MiB of events (SPLIT_BYTES_MAX)"
+            return [whole(plan, inbound, now, reason)]
+        arrivals.append(arrival(plan, inbound, now, {**scope, "body": item, "index": index, "envelope": body}, raw))
+    return arrivals
+
+
+def whole(plan: Plan, inbound: Inbound, now: int, reason: str) -> Arrival:
+    """A delivery that could not be split: stored as it came, for a person."""
+    return Arrival(
+        integration=plan.integration,
+        plan=plan.hash,
+        id=None,
+        key=None,
+        headers=inbound.headers,
+        query=inbound.query,
+        body=inbound.body,
+        received_at=now,
+        dedupe_for_s=plan.receive.dedupe_for_s,
+        reason=reason,
+        lane=plan.lane,
+    )
+
+
+def arrival(
+    plan: Plan, inbound: Inbound, now: int, scope: Mapping[str, object], body: bytes, reason: str = ""
+) -> Arrival:
+    """One event as it will be stored: named, or with the reason why it is not."""
+    receive = plan.receive
     named: dict[str, str | None] = {}
     for word, value in (("id", receive.id), ("key", receive.key)):
         try:
@@ -120,23 +212,37 @@ def name(plan: Plan, inbound: Inbound, now: int) -> Arrival:
             named[word], why = None, f"receive.{word}: {error.message}"
         if named[word] is None:
             reason = reason or why
-    id_, key = named["id"], named["key"]
+    revision = None
+    if receive.revision is not None:
+        try:
+            revision = revision_of(receive.revision(scope))
+            why = "receive.revision gave no text or number, nor a list of these"
+        except LanguageError as error:
+            why = f"receive.revision: {error.message}"
+        if revision is None:
+            reason = reason or why
     return Arrival(
         integration=plan.integration,
         plan=plan.hash,
-        id=id_,
-        key=key,
+        id=named["id"],
+        key=named["key"],
         headers=inbound.headers,
         query=inbound.query,
-        body=inbound.body,
+        body=body,
         received_at=now,
         dedupe_for_s=receive.dedupe_for_s,
         reason=reason,
+        space=receive.space,
+        lane=plan.lane,
+        revision=revision,
+        keep_newest=receive.keep_newest,
+        blocks=receive.blocks,
+        envelope=None if receive.split is None else inbound.body,
     )
 
 
 def partial_body(plan: Plan, raw: bytes) -> object:
-    """No more of the body than id and key need; all of it where that is not enough."""
+    """No more of the body than id, key and revision need; all of it where that is not enough."""
     if plan.receive.extract is not None:
         try:
             return plan.receive.extract(raw)

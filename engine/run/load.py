@@ -14,7 +14,7 @@ from engine.language import Resources
 from engine.run.live import LiveSystem, live_systems
 from engine.spec import shape
 from engine.spec.compile import compile_workspace
-from engine.spec.plan import CallStep, Plan
+from engine.spec.plan import Plan
 from engine.spec.proof import prove
 from engine.spec.resolve import resolve
 from engine.spec.workspace import Workspace, read_workspace
@@ -46,9 +46,12 @@ class Loaded:
 
     @property
     def called(self) -> set[str]:
-        """The systems that steps and look-ups call."""
+        """The systems that may be called: of every provider, also inside `each`. What looks up and undoes is theirs."""
         return {
-            step.operation.system for plan in self.plans.values() for step in plan.steps if isinstance(step, CallStep)
+            operation.system
+            for plan in self.plans.values()
+            for step in plan.calls()
+            for operation in (step.operation, *step.others)
         }
 
 

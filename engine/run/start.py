@@ -102,9 +102,10 @@ def sign_in(auth: shape.Auth | None, needs: Needs) -> Auth:
 
 
 def find_routes(loaded: Loaded, needs: Needs) -> dict[str, Route]:
-    """Path → Route. A webhook's secret that is missing, empty or too short to protect anything is a need."""
+    """Path → Route of those that receive webhooks. A webhook's secret that is missing, empty or too short to protect
+    anything is a need."""
     found = {}
-    for plan in loaded.plans.values():
+    for plan in (plan for plan in loaded.plans.values() if plan.receive.path):
         webhooks = loaded.shape(plan.receive.system).webhooks
         assert webhooks is not None
         assert webhooks.verify is not None  # a finding forbids the start otherwise

@@ -5,42 +5,60 @@ gathered as plain data, hashed and kept by the store; `compile_content` makes th
 the files have changed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from engine.contract.body import decode_body, encode_json, sorted_json
 from engine.contract.drift import compile_drift
-from engine.contract.extract import compile_extractor
 from engine.contract.schema import Contract, compile_contract
 from engine.errors import Gone
 from engine.language import (
-    ExpressionError,
     Resources,
-    TemplateError,
-    compile_expression,
     compile_mapping,
     compile_template,
     compile_value,
-    paths_used,
 )
-from engine.language.errors import place_text
-from engine.model import Effect, Request, Verdict, effect_digest
+from engine.model import Effect, Request, effect_digest
 from engine.spec import shape, yaml
-from engine.spec.plan import Bound, CallStep, HoldStep, LookupPlan, MapStep, OperationPlan, Plan, ReceivePlan, StepPlan
+from engine.spec.bind import (
+    bind,
+    body_extractor,
+    body_of,
+    expression,
+    listed,
+    nothing,
+    rules,
+    tables_named,
+    template,
+    texts,
+)
+from engine.spec.pinned import behaviour, gather
+from engine.spec.plan import (
+    DEFAULT_ON_UNKNOWN,
+    Bound,
+    CallStep,
+    DecideStep,
+    EachStep,
+    EmitStep,
+    HoldStep,
+    LookupPlan,
+    MapStep,
+    OperationPlan,
+    Plan,
+    ReceivePlan,
+    StepPlan,
+    TopicPlan,
+    UndoPlan,
+    UntilPlan,
+)
 from engine.spec.read import INVALID, Reader
-from engine.spec.value import expressions_of, to_value, where
+from engine.spec.steps import values_of
+from engine.spec.value import to_value
 from engine.spec.workspace import Workspace
 
-NO_VARIABLES: Mapping[str, object] = {}
-DEFAULT_ON_UNKNOWN = {
-    Effect.NONE: "retry",
-    Effect.IDEMPOTENT: "retry",
-    Effect.UNPROTECTED: "retry",
-    Effect.VERIFIABLE: "lookup",
-    Effect.AT_MOST_ONCE: "hold",
-}
+LANES = {"urgent": 0, "normal": 1, "bulk": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +69,7 @@ class Parts:
     mappings: Mapping[str, shape.Mapping]
     models: Mapping[str, Any]
     systems: Mapping[str, shape.System]
+    topics: Mapping[str, shape.Topic]
 
 
 @dataclass(slots=True)
@@ -60,7 +79,8 @@ class Compiler:
     parts: Parts
     resources: Resources
     contracts: dict[str, Contract] = field(default_factory=dict)
-    operations: dict[str, OperationPlan] = field(default_factory=dict)
+    operations: dict[tuple[str, str], OperationPlan] = field(default_factory=dict)
+    topics: dict[str, TopicPlan] = field(default_factory=dict)
 
     def contract(self, name: str) -> Contract:
         if name not in self.contracts:
@@ -76,33 +96,48 @@ class Compiler:
     def optional(self, value: shape.Value | None) -> Bound | None:
         return None if value is None else self.value(value)
 
-    def operation(self, full_name: str) -> OperationPlan:
-        if full_name not in self.operations:
-            self.operations[full_name] = self.bind_operation(full_name)
-        return self.operations[full_name]
+    def over_body(self, value: shape.Value) -> Bound:
+        """What the charter says of a topic reads the body itself, as a mapping its document; the scope holds that."""
+        if isinstance(value, shape.Expression):
+            read: Any = expression(value)
+            return lambda scope: read(scope["body"])
+        make = compile_value(to_value(value), self.resources)
+        return lambda scope: make(scope["body"], {"root": scope["body"]})
 
-    def bind_operation(self, full_name: str) -> OperationPlan:
+    def operation(self, full_name: str, as_: str = "call") -> OperationPlan:
+        """An operation as a step calls it, or as the `lookup` or `undo` of another: nothing is asked about a look-up,
+        and nothing undoes an undo, so that two operations may name one another."""
+        if (full_name, as_) not in self.operations:
+            self.operations[full_name, as_] = self.bind_operation(full_name, as_)
+        return self.operations[full_name, as_]
+
+    def bind_operation(self, full_name: str, as_: str) -> OperationPlan:
         system, _, name = full_name.partition(".")
         shaped = self.parts.systems[system]
         operation = shaped.operations[name]
-        lookup, key = operation.lookup, shaped.idempotency if operation.effect != "none" else None
+        lookup = None if as_ == "lookup" else operation.lookup
+        undo = operation.undo if as_ == "call" else None
+        key = shaped.idempotency if operation.effect != "none" else None
         return OperationPlan(
             system=system,
             name=name,
             effect=Effect(operation.effect),
             request=self.bind_request(system, name, operation.request, key.header if key else None),
-            outcomes=tuple((expression(rule.when), Verdict(rule.is_)) for rule in operation.outcomes),
+            outcomes=rules((*operation.outcomes, *shaped.outcomes)),
             result=self.optional(operation.result),
             lookup=None
             if lookup is None
             else LookupPlan(
-                self.operation(f"{system}.{lookup.call}"),
+                self.operation(f"{system}.{lookup.call}", as_="lookup"),
                 self.value(lookup.input),
                 expression(lookup.found),
                 self.optional(lookup.result),
             ),
             identity=None if operation.identity is None else expression(operation.identity),
             key_valid_us=key.valid_for.microseconds if key and key.valid_for else None,
+            undo=None
+            if undo is None
+            else UndoPlan(self.operation(f"{system}.{undo.call}", as_="undo"), self.value(undo.input)),
         )
 
     def bind_request(
@@ -124,18 +159,19 @@ class Compiler:
                 query=texts(query, scope),
                 headers=(*texts(headers, scope), *key),
                 body=None if body is None else body(scope),
+                read=request.read,
             )
 
         return make
 
     def tables(self, step: shape.Step) -> tuple[str, ...]:
-        """The tables that a step may look something up in: its mapping's, or those of the request it makes."""
-        found: list[shape.Value | None] = [step.from_, step.input, step.once]
+        """The tables that a step may look something up in: its mapping's, or those of the requests it may make."""
+        found: list[shape.Value | None] = [*values_of(step)]
         if step.map is not None:
             mapping = self.parts.mappings[step.map]
             found += [*mapping.let.values(), *mapping.fields.values()]
-        if step.call is not None:
-            system, _, name = step.call.partition(".")
+        for provider in step.providers:
+            system, _, name = provider.partition(".")
             request = self.parts.systems[system].operations[name].request
             found += [request.body, *request.query.values(), *request.headers.values()]
         return tables_named(found)
@@ -148,29 +184,81 @@ class Compiler:
 
     def step(self, step: shape.Step) -> StepPlan:
         when = None if step.when is None else expression(step.when)
+        tables = self.tables(step)
         if step.map is not None:
             run, contract = self.mapping(step.map)
             source = self.optional(step.from_) or body_of
-            return MapStep(step.id, when, source, run, contract, self.tables(step))
+            return MapStep(step.id, when, source, run, contract, tables)
         if step.call is not None:
-            operation = self.operation(step.call)
-            on_unknown = step.on_unknown or DEFAULT_ON_UNKNOWN[operation.effect]
-            default = step.default.value if step.default else None
-            return CallStep(
-                step.id,
-                when,
-                operation,
-                self.optional(step.input),
-                self.optional(step.once),
-                on_unknown,
-                step.on_failure,
-                default,
-                self.tables(step),
-            )
-        assert step.hold is not None
-        return HoldStep(step.id, when, step.hold.queue, template(step.hold.reason), step.on_failure)
+            return self.call(step, when, tables)
+        if step.hold is not None:
+            return self.hold(step, step.hold, when)
+        if step.decide is not None:
+            rows = step.decide.first or step.decide.all or ()
+            bound = tuple((expression(row.when) if row.when else None, self.value(row.then)) for row in rows)
+            return DecideStep(step.id, when, bound, step.decide.all is not None, tables)
+        if step.emit is not None:
+            topic, body = self.topic(step.emit.topic), self.value(step.emit.body)
+            return EmitStep(step.id, when, topic, body, self.optional(step.once), tables)
+        assert step.each is not None
+        return EachStep(
+            id=step.id,
+            when=when,
+            items=expression(step.each),
+            name=step.as_ or "",
+            steps=tuple(self.step(inner) for inner in step.steps or ()),
+            on_failure=step.on_failure,
+            default=default_of(step),
+        )
+
+    def call(self, step: shape.Step, when: Bound | None, tables: tuple[str, ...]) -> CallStep:
+        operation, *others = (self.operation(name) for name in step.providers)
+        pick = step.call.pick if isinstance(step.call, shape.AnyOf) else None
+        return CallStep(
+            id=step.id,
+            when=when,
+            operation=operation,
+            input=self.optional(step.input),
+            once=self.optional(step.once),
+            on_unknown=step.on_unknown or ("" if others else DEFAULT_ON_UNKNOWN[operation.effect]),
+            on_failure=step.on_failure,
+            default=default_of(step),
+            tables=tables,
+            others=tuple(others),
+            pick=self.optional(pick),
+            outcomes=rules(step.outcomes),
+        )
+
+    def hold(self, step: shape.Step, hold: shape.Hold, when: Bound | None) -> HoldStep:
+        until, expires = hold.until, hold.expires
+        return HoldStep(
+            id=step.id,
+            when=when,
+            queue=hold.queue or "",
+            reason=nothing if hold.reason is None else template(hold.reason),
+            on_failure=step.on_failure,
+            default=default_of(step),
+            until=None
+            if until is None
+            else UntilPlan(until.topic, None if until.when is None else expression(until.when)),
+            expires=expression(expires) if isinstance(expires, shape.Expression) else span(expires),
+            warn_us=span(hold.warn),
+        )
+
+    def topic(self, name: str) -> TopicPlan:
+        if name not in self.topics:
+            topic = self.parts.topics[name]
+            revision = listed([self.over_body(value) for value in topic.revision])
+            self.topics[name] = TopicPlan(name, self.contract(topic.contract), self.over_body(topic.key), revision)
+        return self.topics[name]
 
     def receive(self, receive: shape.Receive) -> ReceivePlan:
+        if receive.topic is not None:
+            return self.receive_topic(receive, receive.topic)
+        assert receive.webhook is not None
+        assert receive.id is not None
+        assert receive.key is not None
+        named = (receive.id, receive.key, *receive.revision)
         return ReceivePlan(
             path=receive.webhook.path,
             system=receive.webhook.system,
@@ -179,90 +267,53 @@ class Compiler:
             unknown=None if receive.contract is None else compile_drift(self.parts.models[receive.contract]),
             id=self.value(receive.id),
             key=self.value(receive.key),
-            extract=body_extractor(receive.id, receive.key),
-            dedupe_for_s=max(1, receive.dedupe_for.microseconds // 1_000_000),
+            extract=body_extractor(*named) if receive.split is None else None,
+            dedupe_for_s=seconds(receive.dedupe_for),
+            split=None if receive.split is None else expression(receive.split),
+            revision=listed([self.value(value) for value in receive.revision]),
+            keep_newest=receive.keep == "newest",
+            space=receive.key_space or "",
+            blocks=receive.on_stuck == "block",
+        )
+
+    def receive_topic(self, receive: shape.Receive, name: str) -> ReceivePlan:
+        """What emits an event knows its id; one that is tried by hand, without an emitter, is known by what it says."""
+        topic = self.topic(name)
+        return ReceivePlan(
+            path="",
+            system="",
+            when=None if receive.when is None else expression(receive.when),
+            contract=topic.contract,
+            unknown=compile_drift(self.parts.models[topic.contract.name]),
+            id=lambda scope: sha256(sorted_json(scope["body"])).hexdigest(),
+            key=topic.key,
+            extract=None,
+            dedupe_for_s=seconds(receive.dedupe_for),
+            topic=name,
+            revision=topic.revision,
+            keep_newest=receive.keep == "newest",
+            space=receive.key_space or "",
+            blocks=receive.on_stuck == "block",
         )
 
 
-def tables_named(values: Iterable[shape.Value | None]) -> tuple[str, ...]:
-    """The tables that values, and those inside them, name; sorted."""
-    found: set[str] = set()
-    waiting = [*values]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, shape.Converted):
-            found |= {name for name in (value.table, value.packs) if name is not None}
-        elif isinstance(value, shape.Object | shape.Items):
-            waiting += value.fields.values()
-    return tuple(sorted(found))
+def span(duration: shape.Duration | None) -> int | None:
+    return None if duration is None else duration.microseconds
 
 
-def body_of(scope: Mapping[str, object]) -> object:
-    return scope["body"]
+def seconds(duration: shape.Duration) -> int:
+    return max(1, duration.microseconds // 1_000_000)
 
 
-def bind(function: Callable[[object, Mapping[str, object]], object]) -> Bound:
-    """In a scope the document and the variables are the same names; $root is the scope itself."""
-    return lambda scope: function(scope, {**scope, "root": scope})
-
-
-def expression(text: shape.Expression) -> Bound:
-    evaluate = compile_expression(text.text).evaluate
-
-    def bound(scope: Mapping[str, object]) -> object:
-        try:
-            return evaluate(scope, NO_VARIABLES)
-        except ExpressionError as error:
-            message = f"{error.message}{place_text(where(text), text.text, error.offset)}"
-            raise ExpressionError(error.kind, message, error.offset, error.hint, error.code) from None
-
-    return bound
-
-
-def template(text: shape.Template) -> Bound:
-    fill = compile_template(text.text)
-
-    def bound(scope: Mapping[str, object]) -> object:
-        try:
-            return fill(scope, scope)
-        except TemplateError as error:
-            message = f"{error.message}{place_text(where(text), text.text, error.offset)}"
-            raise TemplateError(message, error.offset, error.hint) from None
-
-    return bound
-
-
-def texts(pairs: list[tuple[str, Bound]], scope: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    """Query or header values as text; null leaves one out."""
-    made = ((key, value(scope)) for key, value in pairs)
-    return tuple((key, as_text(value)) for key, value in made if value is not None)
-
-
-def as_text(value: object) -> str:
-    """Text as it stands; numbers, booleans and the rest as JSON writes them."""
-    return value if isinstance(value, str) else encode_json(value).decode()
-
-
-def body_extractor(*named: shape.Value) -> Callable[[bytes], object] | None:
-    """A decoder of only the paths that `id` and `key` read below `body`; None where all of it is needed."""
-    paths: set[tuple[str, ...]] = set()
-    for value in named:
-        if not isinstance(value, shape.Expression | shape.Converted):
-            return None
-        for text in expressions_of(value):
-            used = paths_used(text.text)
-            if used is None:
-                return None
-            paths |= {path[1:] for path in used if path and path[0] == "body"}
-    if () in paths:
-        return None
-    return compile_extractor(frozenset(paths))
+def default_of(step: shape.Step) -> object:
+    return step.default.value if step.default else None
 
 
 def compile_plan(parts: Parts, content: dict[str, Any], environment: str, resources: Resources) -> Plan:
     """`content` is what the parts were read from, kept as written; for its hash the order of keys does not count."""
     compiler = Compiler(parts, resources)
     spec = parts.spec
+    within = spec.sla.complete.within if spec.sla and spec.sla.complete else None
     return Plan(
         hash=sha256(sorted_json(behaviour(content))).hexdigest(),
         content=encode_json(content),
@@ -272,13 +323,9 @@ def compile_plan(parts: Parts, content: dict[str, Any], environment: str, resour
         receive=compiler.receive(spec.receive),
         steps=tuple(compiler.step(step) for step in spec.steps),
         tables=resources.tables,
+        lane=LANES[spec.lane],
+        within_us=span(within),
     )
-
-
-def behaviour(content: Any) -> Any:
-    """What of a plan's content makes another version of it: all but the words and the names of people."""
-    words = ("summary", "owner", "impact")
-    return {**content, "spec": {key: value for key, value in content["spec"].items() if key not in words}}
 
 
 def compile_workspace(workspace: Workspace, environment: str, resources: Resources) -> dict[str, Plan]:
@@ -293,28 +340,10 @@ def compile_workspace(workspace: Workspace, environment: str, resources: Resourc
             {name: workspace.mappings[name].content for name in used["mappings"]},
             used["models"],
             {name: workspace.systems[name].content for name in used["systems"]},
+            {name: workspace.topics[name] for name in used.get("topics", ())},
         )
         plans[name] = compile_plan(parts, {"spec": spec, **used}, environment, resources)
     return plans
-
-
-def gather(workspace: Workspace, spec: shape.Integration) -> dict[str, Any]:
-    """What a plan is pinned to, as plain data: the mappings, contracts and operations its spec names. Examples are
-    left out."""
-    mappings = {step.map: yaml.plain(workspace.mappings[step.map].node) for step in spec.steps if step.map}
-    contracts = {spec.receive.contract} if spec.receive.contract else set()
-    for name in mappings:
-        shaped = workspace.mappings[name].content
-        contracts |= {shaped.from_, shaped.to}
-    systems: dict[str, Any] = {}
-    for name in {step.call.partition(".")[0] for step in spec.steps if step.call}:
-        node: Any = yaml.plain(workspace.systems[name].node)
-        systems[name] = {key: node[key] for key in ("system", "kind", "idempotency", "operations") if key in node}
-    return {
-        "mappings": mappings,
-        "models": {name: workspace.models[name].content for name in contracts},
-        "systems": systems,
-    }
 
 
 def compile_content(content: bytes, environment: str, resources: Resources) -> Plan:
@@ -333,5 +362,6 @@ def compile_content(content: bytes, environment: str, resources: Resources) -> P
         {name: shaped(shape.Mapping, plain, name) for name, plain in data["mappings"].items()},
         data["models"],
         {name: shaped(shape.System, plain, name) for name, plain in data["systems"].items()},
+        {name: shaped(shape.Topic, plain, name) for name, plain in data.get("topics", {}).items()},
     )
     return compile_plan(parts, data, environment, resources)

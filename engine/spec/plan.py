@@ -16,6 +16,16 @@ Bound = Callable[[Mapping[str, object]], object]
 """A value or expression bound to its scope: names in scope → value. Raises engine.language.LanguageError."""
 
 
+DEFAULT_ON_UNKNOWN = {
+    Effect.NONE: "retry",
+    Effect.IDEMPOTENT: "retry",
+    Effect.UNPROTECTED: "retry",
+    Effect.VERIFIABLE: "lookup",
+    Effect.AT_MOST_ONCE: "hold",
+}
+"""What is done when nobody knows whether a call took effect, where its step does not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class LookupPlan:
     """How to ask whether an effect is there; `found` and `result` see the answer, with input and once of the call
@@ -73,8 +83,8 @@ class MapStep:
 
 @dataclass(frozen=True, slots=True)
 class CallStep:
-    """A call, the identity of its effect, and what to do when it fails or nobody knows. `tables` names those that its
-    request may look something up in."""
+    """A call, the identity of its effect, and what to do when it fails or nobody knows (`on_unknown` is empty where
+    that goes by what each provider does there). `tables` names those that its request may look something up in."""
 
     id: str
     when: Bound | None
@@ -91,6 +101,10 @@ class CallStep:
     """Gives the names of the providers to try, in order; None: as declared."""
     outcomes: tuple[tuple[Bound, Verdict], ...] = ()
     """What answers mean to this call, before the operation's own."""
+
+    def on_unknown_of(self, provider: OperationPlan) -> str:
+        """What is done when nobody knows whether a call to this provider took effect."""
+        return self.on_unknown or DEFAULT_ON_UNKNOWN[provider.effect]
 
     def provider(self, full_name: str) -> OperationPlan | None:
         """The operation of that name among those that the step may call."""
@@ -135,7 +149,8 @@ class DecideStep:
 
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
-    """A topic of the charter: the contract of its bodies, and how key and revision are read of one (scope: `body`)."""
+    """A topic of the charter: the contract of its bodies, and how key and revision are read of one. Their scope holds
+    it as `body`; within it they read the body itself."""
 
     name: str
     contract: Contract

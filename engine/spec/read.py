@@ -8,6 +8,7 @@ no lines.
 
 import re
 import typing
+from collections.abc import Iterable
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -89,17 +90,23 @@ class Reader:
         if kind in (shape.Setting, shape.Setting | shape.Confidential):
             return read_setting(self, node, path, secret=kind != shape.Setting)
         if origin is Annotated:
-            return self.annotated(node, kind, path, details)
+            return self.annotated(node, kind, path)
         if origin is Literal:
             return self.word(node, get_args(kind), (), path)
         if is_union(kind):
-            return self.part(node, without_none(kind), path, details)
+            return self.part(node, self.either(node, without_none(kind)), path, details)
         if origin is tuple:
             return self.items(node, kind, path, details)
         if origin is dict:
             return self.table(node, kind, path, details)
         assert is_dataclass(kind), kind
         return self.shape(node, kind, path, details)
+
+    def either(self, node: Node, kind: Any) -> Any:
+        """Of a text or a mapping that may stand in one place, the one that does."""
+        kinds = get_args(kind) if is_union(kind) else (kind,)
+        fitting = [each for each in kinds if is_dataclass(each) == isinstance(node, Mapping)]
+        return (fitting or kinds)[0]
 
     def shape(self, node: Node, kind: Any, path: str, details: Details = NOTHING) -> Any:
         """A mapping with known keys into its dataclass."""
@@ -131,7 +138,7 @@ class Reader:
             # What is misspelled, refused by YAML, or said by a key of a later release is not also missing.
             if not self.left_out.isdisjoint((path, join(path, name_text))):
                 given[field.name] = INVALID
-            elif not has_default(field):
+            elif not has_default(field) or self.is_needed(field, one_of, given, meant):
                 if not replaced:
                     hint = f"add `{name_text}:` — {field.metadata['help']}"
                     self.fault("missing-key", node.mark, path, f"`{name_text}` is missing", hint)
@@ -142,6 +149,13 @@ class Reader:
             found = " and ".join(f"`{name}`" for name in chosen) or "none"
             self.fault("one-of", node.mark, path, f"exactly one of {words} is needed, {found} is given")
         return kind(**given)
+
+    @staticmethod
+    def is_needed(field: Any, one_of: Iterable[str], given: Details, meant: set[str]) -> bool:
+        """Whether a key that others stand for is missing: none of those is there, and one that does not is."""
+        unless = field.metadata.get("unless", ())
+        present = {*given, *meant}
+        return bool(unless) and present.isdisjoint(unless) and not present.isdisjoint(one_of)
 
     def unknown_key(
         self, name: Scalar, value: Node, path: str, known: dict[str, Any], given: dict[str, Any]
@@ -167,16 +181,16 @@ class Reader:
             "not-available", mark, path, f"{what} is part of the dialect, but not of this release", "leave it out"
         )
 
-    def annotated(self, node: Node, kind: Any, path: str, details: Details) -> Any:
+    def annotated(self, node: Node, kind: Any, path: str) -> Any:
         inner, *marks = get_args(kind)
         for mark in marks:
             if isinstance(mark, shape.Later):
                 return self.word(node, get_args(inner), mark.words, path)
             if isinstance(mark, shape.Pattern):
-                return self.name(node, mark, path, details)
+                return self.name(node, mark, path)
             if isinstance(mark, shape.AtLeast):
                 return self.number(node, mark, path)
-        return self.part(node, inner, path, details)
+        return self.part(node, inner, path)
 
     def number(self, node: Node, mark: Any, path: str) -> Any:
         """A whole number, which `mark`, an AtLeast, bounds."""
@@ -191,12 +205,8 @@ class Reader:
             return self.fault("wrong-type", node.mark, path, f"{named(path)}{number} is more than {mark.most}", hint)
         return number
 
-    def name(self, node: Node, mark: Any, path: str, details: Details) -> Any:
+    def name(self, node: Node, mark: Any, path: str) -> Any:
         """A name, whose spelling `mark`, a Pattern, prescribes."""
-        later = details.get("later_object", ())
-        found = [name for name, _ in node.entries if name.text in later] if isinstance(node, Mapping) else []
-        if found:
-            return self.not_available(found[0].mark, join(path, found[0].text), f"`{found[0].text}`")
         text = read_text(self, node, path)
         if text is INVALID or re.fullmatch(mark.regex, text):
             return text
@@ -223,7 +233,7 @@ class Reader:
             if single and not (isinstance(node, Scalar) and node.value is None):
                 return (self.part(node, item_kind, path),)
             return self.wrong(node, path, "a list", sample(kind, details))
-        if single and not node.items:
+        if (single or details.get("filled")) and not node.items:
             return self.fault("empty-list", node.mark, path, "an empty list", "give at least one")
         return tuple(self.part(item, item_kind, f"{path}[{place}]") for place, item in enumerate(node.items))
 

@@ -2,7 +2,7 @@
 
 Works on whatever could be read, the partial shapes: a document with faults of its own still exists for its neighbours,
 and the rest of it is still checked, so that all faults are told in one pass and each once. The scopes are the table of
-the dialect.
+the dialect. What integrations receive and do is `flow.py`'s.
 """
 
 from collections.abc import Iterator
@@ -11,35 +11,27 @@ from dataclasses import dataclass
 from engine.errors import Fault
 from engine.language import Scope
 from engine.spec import shape
-from engine.spec.invalid import INVALID, Misnamed
-from engine.spec.scopes import Checker, Doubtful, scope
+from engine.spec.flow import OUTCOME, STEPS, FlowChecker, Seen
+from engine.spec.gates import gate_faults
+from engine.spec.invalid import INVALID
+from engine.spec.scopes import Doubtful, scope
 from engine.spec.workspace import Document, Workspace
 from engine.spec.zones import FindZone
 
-RECEIVE = ("environment", "headers", "query", "body")
-STEPS = ("environment", "event", "headers", "body", "envelope")
 REQUEST = ("input", "once")
 ANSWER = ("input", "once", "status", "headers", "body")
 AS_RECEIVED = ("method", "path", "query", "headers", "body")
 AS_ANSWERED = (*AS_RECEIVED, "known", "n")
-
-HOMES = {"from_": "map", "input": "call", "once": "call", "on_unknown": "call", "default": "call"}
-"""Which kind of step a key belongs to."""
+DONE = ("input", "once", "result")
 
 
 @dataclass(frozen=True, slots=True)
-class Resolver(Checker):
+class Resolver(FlowChecker):
     """Walks the documents of a workspace."""
 
     def team(self, document: Document, name: str, path: str) -> None:
         if self.workspace.charter is not None:
             self.exists("unknown-team", document, path, name, self.workspace.charter.partial.teams)
-
-    def called_system(self, document: Document, name: str, path: str) -> bool:
-        return self.exists("unknown-system", document, path, name, self.workspace.systems)
-
-    def contract(self, document: Document, name: str, path: str) -> None:
-        self.exists("unknown-contract", document, path, name, self.workspace.models)
 
     # ── charter and systems ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -47,15 +39,22 @@ class Resolver(Checker):
         for task, team in charter.raci.items():
             self.team(document, team, f"raci.{task}")
         for name, domain in charter.domains.items():
-            self.called_system(document, domain.system_of_record, f"domains.{name}.system_of_record")
+            self.known_system(document, domain.system_of_record, f"domains.{name}.system_of_record")
+        body = Scope(None, frozenset(("root",)), "the body of a topic's event")
+        for name, topic in charter.topics.items():
+            self.contract(document, topic.contract, f"topics.{name}.contract")
+            self.value(document, topic.key, f"topics.{name}.key", body)
+            self.several(document, topic.revision, f"topics.{name}.revision", body)
 
-    def system(self, document: Document, system: shape.System) -> None:
+    def partner(self, document: Document, system: shape.System) -> None:
         charter = self.workspace.charter
         if charter is not None:
             for name in system.base_url:
                 self.exists("unknown-environment", document, f"base_url.{name}", name, charter.partial.environments)
         if system.webhooks and system.webhooks.verify:
             self.verify(document, system.webhooks.verify)
+        for rule in system.outcomes:
+            self.text(rule.when, scope(OUTCOME, "what comes of a call"))
         for name, operation in system.operations.items():
             self.operation(document, system, name, operation)
 
@@ -99,10 +98,12 @@ class Resolver(Checker):
             )
         answered = scope(ANSWER, "an answer")
         for rule in operation.outcomes:
-            self.text(rule.when, answered)
+            self.text(rule.when, scope(OUTCOME, "what comes of a call"))
         self.value(document, operation.result, f"{path}.result", answered)
         if operation.lookup:
             self.lookup(document, system, path, operation.lookup)
+        if operation.undo:
+            self.undo(document, system, name, operation)
         simulated = scope(AS_ANSWERED, "a simulated answer")
         for answer in operation.answer:
             self.text(answer.when, simulated)
@@ -127,6 +128,24 @@ class Resolver(Checker):
         self.text(lookup.found, answered)
         self.value(document, lookup.result, f"{path}.lookup.result", answered)
 
+    def undo(self, document: Document, system: shape.System, name: str, operation: shape.Operation) -> None:
+        undo, path, own = operation.undo, f"operations.{name}.undo", f"`{system.system or 'the system'}` has"
+        assert undo is not None
+        self.value(document, undo.input, f"{path}.input", scope(DONE, "an undo's input"))
+        if operation.effect == "none":
+            self.fault(
+                "key-not-here", document, path, f"`{name}` has no effect, so there is nothing to undo", "remove it"
+            )
+        elif self.exists("unknown-operation", document, f"{path}.call", undo.call, system.operations, own):
+            problem = ""
+            if undo.call == name:
+                problem = f"`{name}` would undo itself by doing it again"
+            elif system.operations[undo.call].effect == "none":
+                problem = f"`{undo.call}` has effect `none`: it takes nothing back"
+            if problem:
+                hint = "undo with an operation that has an effect of its own, such as a cancellation or a refund"
+                self.fault("undo-effect", document, f"{path}.call", problem, hint)
+
     # ── mappings ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def mapping(self, document: Document, mapping: shape.Mapping) -> None:
@@ -146,96 +165,18 @@ class Resolver(Checker):
     def integration(self, document: Document, spec: shape.Integration) -> None:
         self.team(document, spec.owner, "owner")
         self.receive(document, spec.receive)
-        names: tuple[str, ...] = STEPS
-        doubtful = False
-        for place, step in enumerate(spec.steps):
-            path = f"steps[{place}]"
-            if step.id in names:
-                what = "is a name every step sees" if step.id in STEPS else "is the id of an earlier step"
-                self.fault("duplicate-name", document, f"{path}.id", f"`{step.id}` {what}", "choose another id")
-            self.step(document, step, path, scope(names, "a step", doubtful=doubtful))
-            if step.id is INVALID:
-                doubtful = True
-            else:
-                names = (*names, step.id)
+        self.flow(document, spec.steps, "steps", Seen(STEPS))
+        splits = spec.receive is not INVALID and spec.receive.split is not None
         for place, example in enumerate(spec.examples):
-            self.example(document, example, f"examples[{place}]")
+            self.example(document, example, f"examples[{place}]", splits=splits)
 
-    def receive(self, document: Document, receive: shape.Receive) -> None:
-        self.called_system(document, receive.webhook.system, "receive.webhook.system")
-        if receive.contract is not None:
-            self.contract(document, receive.contract, "receive.contract")
-        arriving = scope(RECEIVE, "receive")
-        self.text(receive.when, arriving)
-        self.value(document, receive.id, "receive.id", arriving)
-        self.value(document, receive.key, "receive.key", arriving)
-
-    def step(self, document: Document, step: shape.Step, path: str, within: Scope) -> None:
-        self.text(step.when, within)
-        if step.map is not None:
-            self.exists("unknown-mapping", document, f"{path}.map", step.map, self.workspace.mappings)
-        if step.call is not None:
-            self.call(document, step, path)
-        if step.hold:
-            self.text(step.hold.reason, within)
-        kinds = [word for word in ("map", "call", "hold") if getattr(step, word) is not None]
-        for word in ("from_", "input", "once"):
-            if len(kinds) != 1 or HOMES[word] in kinds:  # what does not belong here is told, and not also examined
-                self.value(document, getattr(step, word), f"{path}.{word.rstrip('_')}", within)
-        if len(kinds) == 1:
-            self.keys_of_a_step(document, step, kinds[0], path)
-
-    def keys_of_a_step(self, document: Document, step: shape.Step, kind: str, path: str) -> None:
-        """Whether a step has the keys of its kind and no others."""
-        for word, home in HOMES.items():
-            if home != kind and getattr(step, word) not in (None, INVALID):
-                key = word.rstrip("_")
-                message = f"`{key}` belongs to a `{home}` step, this is a `{kind}` step"
-                self.fault("key-not-here", document, f"{path}.{key}", message, "remove it")
-        if step.on_failure is INVALID:
-            return
-        if kind == "map" and step.on_failure != "dead_letter":
-            message = "a mapping that fails quarantines its event"
-            self.fault("key-not-here", document, f"{path}.on_failure", message, "remove it")
-        if kind == "call" and (step.on_failure == "continue") != (step.default is not None):
-            message = "`on_failure: continue` and `default` go together"
-            hint = "say with `default:` what later steps read when the call failed"
-            self.fault("missing-key", document, path, message, hint)
-
-    def call(self, document: Document, step: shape.Step, path: str) -> None:
-        if not step.call or isinstance(step.call, Misnamed):
-            return
-        name, _, operation_name = step.call.partition(".")
-        systems, at = self.workspace.systems, f"{path}.call"
-        if not self.exists("unknown-system", document, at, name, systems):
-            return
-        operations = systems[name].partial.operations
-        if not self.exists("unknown-operation", document, at, operation_name, operations, f"`{name}` has"):
-            return
-        operation = operations[operation_name]
-        if step.on_unknown == "lookup" and operation.lookup is None:
-            self.fault(
-                "no-lookup",
-                document,
-                f"{path}.on_unknown",
-                f"`{step.call}` has no `lookup`",
-                "declare one in the system's file, or choose retry, hold or dead_letter",
-            )
-        if step.on_unknown == "retry" and operation.effect == "at_most_once":
-            self.fault(
-                "at-most-once",
-                document,
-                f"{path}.on_unknown",
-                f"`{step.call}` is at_most_once: it is never sent again after `unknown`",
-                "choose lookup, hold or dead_letter",
-            )
-
-    def example(self, document: Document, example: shape.Example, path: str) -> None:
+    def example(self, document: Document, example: shape.Example, path: str, *, splits: bool) -> None:
+        """`splits`: how many events a delivery becomes is not known here, and told where the example is run."""
         for place, event in enumerate(example.events):
             self.exists("unknown-recording", document, f"{path}.events[{place}]", event, self.workspace.recordings)
         if example.events is INVALID or example.expect is INVALID:
             return
-        if len(example.events) != len(example.expect):
+        if not splits and len(example.events) != len(example.expect):
             self.fault(
                 "example-count",
                 document,
@@ -251,13 +192,14 @@ def resolve(workspace: Workspace, find_zone: FindZone) -> list[Fault]:
     if workspace.charter is not None:
         resolver.charter(workspace.charter, workspace.charter.partial)
     for word, documents, check in (
-        ("system", workspace.systems, resolver.system),
+        ("system", workspace.systems, resolver.partner),
         ("mapping", workspace.mappings, resolver.mapping),
         ("integration", workspace.integrations, resolver.integration),
     ):
         for document in (*documents.values(), *workspace.doubles.get(word, ())):
             check(document, document.partial)
     resolver.faults.extend(shared_paths(workspace))
+    resolver.faults.extend(gate_faults(workspace))
     return resolver.faults
 
 
@@ -265,7 +207,8 @@ def shared_paths(workspace: Workspace) -> Iterator[Fault]:
     """Two integrations on one path: the second would never hear anything."""
     taken: dict[str, str] = {}
     for name, document in workspace.integrations.items():
-        path = document.partial.receive.webhook.path
+        webhook = document.partial.receive.webhook
+        path = webhook.path if webhook else ""
         if not path:
             continue
         if path in taken:

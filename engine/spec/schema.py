@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from engine.contract.dialect import DIALECT
 from engine.spec import shape
 from engine.spec.annotations import has_default, keys
-from engine.spec.leaves import DATE, DURATION, PERCENT
+from engine.spec.leaves import DATE, DURATION, PERCENT, RATE
 from engine.spec.read import VALUE_WORDS
 
 Kind = Literal["spec", "mapping", "system", "charter"]
@@ -56,7 +56,10 @@ class _Writer:
         if origin is tuple:
             item = self.of(get_args(kind)[0])
             many: Schema = {"type": "array", "items": item}
-            return {"anyOf": [item, {**many, "minItems": 1}]} if details.get("single") else many
+            filled: Schema = {**many, "minItems": 1}
+            if details.get("single"):
+                return {"anyOf": [item, filled]}
+            return filled if details.get("filled") else many
         if origin is dict:
             name, item = get_args(kind)
             named = {} if name is str else {"propertyNames": self.of(name)}
@@ -84,7 +87,11 @@ class _Writer:
             schema["required"] = required
         one_of = getattr(kind, "ONE_OF", ())
         if one_of:
-            schema["oneOf"] = [{"required": [name]} for name in one_of]
+            unless = [(name, field.metadata.get("unless")) for name, (field, _) in known.items()]
+            schema["oneOf"] = [
+                {"required": [name, *(needed for needed, others in unless if others and name not in others)]}
+                for name in one_of
+            ]
         # A key without a value reads as a mapping without keys: `local:` is `local: {}`.
         return schema if required or one_of else {**schema, "type": ["object", "null"]}
 
@@ -142,6 +149,8 @@ _LEAVES: dict[Any, Callable[[], Schema]] = {
     shape.Expression: _expression,
     shape.Template: _template,
     shape.Duration: _matching(DURATION.pattern),
+    shape.Rate: _matching(RATE.pattern),
+    shape.Moment: lambda: {"type": "string", "description": "a span of time, or JMESPath giving a time"},
     shape.Percent: _matching(PERCENT.pattern),
     shape.Date: _matching(DATE.pattern),
     shape.SecretName: lambda: _name_of("secret"),

@@ -29,9 +29,9 @@ class Doubtful(Scope):
     """A scope of which some names could not be read: one that is not in it may be one of them."""
 
 
-def scope(names: Collection[str], what: str, *, doubtful: bool = False) -> Scope:
-    """A closed scope: every name also as $name, and the whole as $root."""
-    return (Doubtful if doubtful else Scope)(frozenset(names), frozenset((*names, "root")), what)
+def scope(names: Collection[str], what: str, *, only: Collection[str] = (), doubtful: bool = False) -> Scope:
+    """A closed scope: every name also as $name, the whole as $root; those of `only` as nothing but $name."""
+    return (Doubtful if doubtful else Scope)(frozenset(names), frozenset((*names, *only, "root")), what)
 
 
 def fault_in(text: shape.Expression | shape.Template, offset: int, code: str, message: str, hint: str = "") -> Fault:
@@ -91,6 +91,11 @@ class Checker:
             inside = replace(within, names=None, variables=variables, what=f"an item of {path}")
             for name, inner in value.fields.items():
                 self.value(document, inner, f"{path}.fields.{name}", inside)
+
+    def several(self, document: Document, values: tuple[shape.Value, ...], path: str, within: Scope) -> None:
+        """The values of a key that takes one or a list."""
+        for place, value in enumerate(values):
+            self.value(document, value, f"{path}[{place}]" if document.is_list(path) else path, within)
 
     # ── converters ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,8 @@
 The reader (`read.py`), the editor schema (`schema.py`) and the documentation come from these classes, so a key exists
 in one place. `help` is what an editor shows. A class lists in `LATER` the keys of the dialect that this release does
 not run; they are the fault `not-available`, never ignored; those in `INSTEAD` stand for keys that are else missing.
-`ONE_OF` names keys of which a mapping has exactly one. This file refuses to read, resolve or run anything.
+`ONE_OF` names keys of which a mapping has exactly one; a key that is `unless` some of these must be given where none of
+them is. This file refuses to read, resolve or run anything.
 
 A trailing underscore is dropped to make the YAML key (`from_` is `from`).
 """
@@ -49,6 +50,7 @@ Variable = Annotated[
 ]
 PositiveInt = Annotated[int, AtLeast(1)]
 Digits = Annotated[int, AtLeast(0, 30)]
+Calls = Annotated[int, AtLeast(1, 1_000_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,23 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """How often: `times` in so many microseconds, from text such as `25/s`, `100/min`, `0.5/s`."""
+
+    times: int
+    microseconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Percent:
     """A share, from text such as `99.9%`; kept as its text."""
 
     text: str
+
+    @property
+    def millionths(self) -> int:
+        whole, _, fraction = self.text.rstrip("%").partition(".")
+        return int(whole) * 10_000 + int(fraction.ljust(4, "0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +235,8 @@ class Items:
 
 
 Value = Expression | Converted | Constant | Filled | Object | Items
+Moment = Duration | Expression
+"""When something ends: a span from its beginning, or an expression that gives a time."""
 
 # ── charter ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -249,10 +266,21 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """News that integrations emit and others receive. `key` and `revision` are read over the emitted body."""
+
+    contract: ContractName = entry("contract of the bodies")
+    key: Value = entry("events of one key run one at a time, in order; JMESPath over the body")
+    revision: tuple[Value, ...] = entry(
+        "which state of the thing a body tells of: a value, or a list compared left to right", tuple, single=True
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Charter:
     """Who owns what, where it runs, which system is right."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("topics", "policies", "calendar")
+    LATER: ClassVar[tuple[str, ...]] = ("policies", "calendar")
 
     charter: str = entry("the name of the organisation")
     environments: dict[KebabName, Environment] = entry("the places this workspace runs in", sample="{production: {}}")
@@ -260,6 +288,9 @@ class Charter:
     raci: dict[KebabName, KebabName] = entry("responsibility to team", dict, sample="{deploys: TEAM}")
     domains: dict[KebabName, Domain] = entry(
         "kind of data to its system of record", dict, sample="{order: {system_of_record: SYSTEM}}"
+    )
+    topics: dict[KebabName, Topic] = entry(
+        "news between integrations", dict, sample="{orders: {contract: canonical/order@1, key: id}}"
     )
 
 
@@ -309,10 +340,36 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How often, and how many at once, calls may be made; shared by all integrations, and by all nodes. What the
+    partner tells in its answers tightens it further."""
+
+    rate: Rate | None = entry("calls in a time", None)
+    burst: Calls | None = entry("calls at once after a quiet time (default: those of one second)", None)
+    kind: Literal["token_bucket", "leaky_bucket"] = entry(
+        "token_bucket allows bursts; leaky_bucket lets calls out one by one, as evenly as the rate goes", "token_bucket"
+    )
+    spacing: Duration | None = entry("least time from the beginning of one call to that of the next", None)
+    concurrency: Calls | None = entry("calls under way at once", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """When the calls of one operation pause, because its partner fails or is slow. It then begins again by a ramp: one
+    call, two, four."""
+
+    window: Duration = entry("time over which calls are counted", Duration(30_000_000))
+    calls_min: Calls = entry("fewer calls in the window say nothing", 20)
+    failures: Percent = entry("share of calls that fail, or are slow, at which it opens", Percent("50%"))
+    slow: Duration | None = entry("a call that takes so long is slow", None)
+    open_for: Duration = entry("how long it pauses before it tries again", Duration(30_000_000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """The request an operation makes. Sees `input` and `once`."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("url", "read")
+    LATER: ClassVar[tuple[str, ...]] = ("url",)
     INSTEAD: ClassVar[tuple[str, ...]] = ("url",)
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = entry("HTTP method")
@@ -320,13 +377,17 @@ class HttpRequest:
     query: dict[str, Value] = entry("query parameter to value; null leaves it out", dict, sample="{NAME: input.id}")
     headers: dict[HeaderName, Value] = entry("header to value; null leaves it out", dict, sample="{NAME: input.id}")
     body: Value | None = entry("the JSON body", None)
+    read: Annotated[Literal["json", "text", "base64"], Later(("csv", "tsv", "xml"))] = entry(
+        "what the answer is read as; base64: a document, as {content_type, base64, bytes, sha256}", "json"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeRule:
-    """What an answer means to this operation; the first that holds counts, else the HTTP default."""
+    """What comes of a call means this; the first rule that holds counts, else the HTTP default. A rule that does not
+    read `failure` is of answers only."""
 
-    when: Expression = entry("JMESPath over input, once, status, headers, body")
+    when: Expression = entry("JMESPath over input, once, status, headers, body and failure, which is null for answers")
     is_: Literal["done", "refused", "retry", "reauthenticate", "unknown"] = entry("what it means")
 
 
@@ -338,6 +399,14 @@ class Lookup:
     input: Value = entry("its input; sees input and once of the call looked up")
     found: Expression = entry("true when the effect is there; sees status, headers, body of the answer")
     result: Value | None = entry("the call's result, from the answer", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """How to take an effect back. Its `once` is that of the effect undone."""
+
+    call: SnakeName = entry("an operation of the same system, with an effect of its own")
+    input: Value = entry("its input; sees input, once and result of the call undone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,7 +423,7 @@ class Answer:
 class Operation:
     """One thing a system can be asked to do."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("undo", "pages", "quota")
+    LATER: ClassVar[tuple[str, ...]] = ("pages",)
 
     request: HttpRequest = entry("the request", sample="{method: POST, path: /orders}")
     effect: Literal["none", "idempotent", "verifiable", "at_most_once", "unprotected"] = entry(
@@ -364,6 +433,8 @@ class Operation:
     outcomes: tuple[OutcomeRule, ...] = entry("what answers mean, where HTTP's default is not right", tuple)
     result: Value | None = entry("the call's result, from the answer (default: its body)", None)
     lookup: Lookup | None = entry("how to ask whether it took effect", None)
+    quota: Quota | None = entry("how often it may be called, within the system's quota", None)
+    undo: Undo | None = entry("how to take its effect back", None)
     answer: tuple[Answer, ...] = entry(
         "what its simulator answers: one answer or a list, first hit", tuple, single=True
     )
@@ -419,7 +490,7 @@ class Vendor:
 class System:
     """A partner: address, sign-in, webhook verification, operations."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("quota", "breaker", "hosts")
+    LATER: ClassVar[tuple[str, ...]] = ("hosts",)
 
     system: KebabName = entry("its name; the file's stem")
     kind: Literal["marketplace", "storefront", "payments", "erp", "wms", "carrier", "pim", "fraud", "other"] = entry(
@@ -429,8 +500,11 @@ class System:
     auth: Auth | None = entry("how calls are signed in", None)
     idempotency: Idempotency | None = entry("its idempotency key, where it has one", None)
     timeout: Duration = entry("a call's total deadline", Duration(10_000_000))
+    quota: Quota | None = entry("how often it may be called", None)
     retry: Retry = entry("how failed calls are retried", Retry)
+    breaker: Breaker = entry("when calls pause, because it fails or is slow", Breaker)
     operations: dict[SnakeName, Operation] = entry("what it can be asked to do", dict)
+    outcomes: tuple[OutcomeRule, ...] = entry("what comes of its calls means, after the operation's own rules", tuple)
     webhooks: Webhooks | None = entry("its webhooks", None)
     credentials: dict[Variable, Credential] = entry(
         "secret name to what is known of it", dict, sample="{NAME: {rotated: 2026-11-01, rotate_every: 90d}}"
@@ -467,52 +541,128 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receive:
-    """What comes in, and how it is named."""
+    """What comes in, and how it is named. Of a topic the charter says contract, key and revision, the emitter the
+    id."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("topic", "poll", "file", "split", "revision", "keep", "key_space", "on_stuck")
-    INSTEAD: ClassVar[tuple[str, ...]] = ("topic", "poll", "file")
+    ONE_OF: ClassVar[tuple[str, ...]] = ("webhook", "topic")
+    LATER: ClassVar[tuple[str, ...]] = ("poll", "file")
+    INSTEAD: ClassVar[tuple[str, ...]] = ("poll", "file")
 
-    webhook: Webhook = entry("signed HTTP requests")
+    webhook: Webhook | None = entry("signed HTTP requests", None)
+    topic: KebabName | None = entry("a topic of the charter: what other integrations emit", None)
     when: Expression | None = entry("false: the event ends `ignored`", None)
     contract: ContractName | None = entry("contract of the body", None)
-    id: Value = entry("the same id is the same event; null: quarantined")
-    key: Value = entry("events of one key run one at a time, in order")
+    split: Expression | None = entry("JMESPath giving a list: each item is an event, all stored or none", None)
+    id: Value | None = entry("the same id is the same event; null: quarantined", None, unless=("topic",))
+    key: Value | None = entry("events of one key run one at a time, in order", None, unless=("topic",))
+    key_space: KebabName | None = entry(
+        "integrations of one key space share keys; without it they are its own", None, sample="orders"
+    )
+    revision: tuple[Value, ...] = entry(
+        "which state of the thing it tells of, a value or a list compared left to right; strictly older than one"
+        " already done is `superseded`",
+        tuple,
+        single=True,
+    )
+    keep: Literal["all", "newest"] = entry("newest: an arrival supersedes what is older and not yet running", "all")
     dedupe_for: Duration = entry("how long an id is remembered", Duration(14 * 86_400_000_000))
+    on_stuck: Literal["pass", "block"] = entry(
+        "what a held, quarantined or dead event does to later ones of its key", "pass"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Until:
+    """An event of a topic with the same key; one already stored counts."""
+
+    topic: KebabName = entry("a topic of the charter")
+    when: Expression | None = entry("JMESPath over the step's names, with the awaited event's `body`", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A queue for people."""
+    """A queue for people, or with `until` a wait for an event of a topic."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("expires", "until", "warn")
-    INSTEAD: ClassVar[tuple[str, ...]] = ("until", "warn")
+    ONE_OF: ClassVar[tuple[str, ...]] = ("queue", "until")
 
-    queue: KebabName = entry("the queue's name")
-    reason: Template = entry("why, for the person who decides")
+    queue: KebabName | None = entry("the queue's name", None)
+    until: Until | None = entry("the result is that event's body", None)
+    reason: Template | None = entry("why, for the person who decides", None, unless=("until",))
+    expires: Moment | None = entry("when it ends by itself, as `on_failure` says: a span, or JMESPath for a time", None)
+    warn: Duration | None = entry("after how long somebody is told that it still waits", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyOf:
+    """Providers of one thing. The next is tried only where the one before surely had no effect."""
+
+    any_of: tuple[OperationName, ...] = entry("the operations, in the order they are tried", filled=True)
+    pick: Value | None = entry("gives the names of those to try, in order (default: all, as declared)", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a decision table."""
+
+    when: Expression | None = entry("the row holds where this does (default: always)", None)
+    then: Value = entry("the decision")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """A decision table. Where no row holds, the decision is null."""
+
+    ONE_OF: ClassVar[tuple[str, ...]] = ("first", "all")
+
+    first: tuple[Row, ...] | None = entry("the first row that holds decides", None, filled=True)
+    all: tuple[Row, ...] | None = entry("a list of what every row that holds gives", None, filled=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emit:
+    """An event of a topic, stored together with the step's end."""
+
+    topic: KebabName = entry("a topic of the charter")
+    body: Value = entry("what is told; it must hold the topic's contract")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of an integration: a mapping, a call or a hold."""
+    """One step of an integration: a mapping, a call, a hold, a decision, an event of a topic, or steps for each item of
+    a list."""
 
-    ONE_OF: ClassVar[tuple[str, ...]] = ("map", "call", "hold")
-    LATER: ClassVar[tuple[str, ...]] = ("each", "as", "steps", "decide", "emit")
+    ONE_OF: ClassVar[tuple[str, ...]] = ("map", "call", "hold", "decide", "emit", "each")
 
     id: SnakeName = entry("its name; later steps read its result under it")
     when: Expression | None = entry("false: the step is skipped and its result is null", None)
     map: KebabName | None = entry("a mapping of mappings/", None)
     from_: Value | None = entry("what is mapped (default body)", None)
-    call: OperationName | None = entry("system.operation", None, later_object=("any_of",))
+    call: OperationName | AnyOf | None = entry("system.operation, or {any_of: […]} of several", None)
     input: Value | None = entry("the call's input", None)
-    once: Value | None = entry("the identity of the effect, mandatory where the operation has one", None)
+    once: Value | None = entry(
+        "the identity of the effect, mandatory where the operation has one; of an emitted event its id", None
+    )
     on_unknown: Literal["retry", "lookup", "hold", "dead_letter"] | None = entry(
         "what to do when nobody knows whether the call took effect", None
     )
-    on_failure: Annotated[Literal["dead_letter", "hold", "continue"], Later(("compensate",))] = entry(
-        "what to do when the step failed without effect", "dead_letter"
+    outcomes: tuple[OutcomeRule, ...] = entry("what comes of this call means, before the operation's own rules", tuple)
+    hold: Hold | None = entry("wait for a person, or for an event of a topic", None)
+    decide: Decide | None = entry("a decision table", None)
+    emit: Emit | None = entry("an event of a topic", None)
+    each: Expression | None = entry("JMESPath giving the list; its items retry and fail separately", None)
+    as_: SnakeName | None = entry("what the inner steps call the item", None)
+    steps: "tuple[Step, ...] | None" = entry("what is done with each item", None, filled=True)
+    on_failure: Literal["dead_letter", "hold", "continue", "compensate"] = entry(
+        "what to do when the step failed without effect, was rejected or expired", "dead_letter"
     )
     default: Plain | None = entry("the result when on_failure is continue", None)
-    hold: Hold | None = entry("wait for a person", None)
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The operations that a call may be made to, in the order declared; none where it is no call."""
+        if not self.call:
+            return ()
+        return (self.call,) if isinstance(self.call, str) else tuple(self.call.any_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -536,18 +686,36 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Complete:
+    """Until when an event is done."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("p99", "success")
+
+    within: Duration | None = entry("from arrival; past it a call that fails without effect is not tried again", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sla:
+    """What is promised to the business."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("accept", "silence", "peak")
+
+    complete: Complete | None = entry("until when an event is done", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Integration:
     """What runs: a way in, steps, and what is promised."""
-
-    LATER: ClassVar[tuple[str, ...]] = ("lane", "sla")
 
     integration: KebabName = entry("its name; the file's stem")
     version: PositiveInt = entry("raised with every change of content")
     summary: str = entry("one sentence: what it does for the business")
     owner: KebabName = entry("a team of the charter")
     impact: Literal["revenue", "penalty", "operations"] = entry("what a failure costs")
+    lane: Literal["urgent", "normal", "bulk"] = entry("its share of scarce capacity: 16, 4 or 1", "normal")
     receive: Receive = entry("what comes in")
     steps: tuple[Step, ...] = entry("what is done, in order")
+    sla: Sla | None = entry("what is promised to the business", None)
     examples: tuple[Example, ...] = entry("recorded events and what comes of them", tuple)
 
 

@@ -14,6 +14,7 @@ from engine.errors import Mark
 from engine.language import LanguageError
 from engine.language.places import NOWHERE, Every, Origin, Origins, Read, elements, expression_places, template_places
 from engine.spec import shape
+from engine.spec.steps import every_step, texts_of
 from engine.spec.workspace import Document, Workspace
 
 ROOT: Origins = frozenset((Origin(()),))
@@ -34,7 +35,7 @@ class Use:
 
 
 def users(workspace: Workspace, contract: str) -> Iterator[tuple[Document, str]]:
-    """The documents that name a contract, and under which key: `from`, `to`, `receive.contract`."""
+    """The documents that name a contract, and under which key: `from`, `to`, `receive.contract`, a topic's."""
     for document in workspace.mappings.values():
         if document.content is not None:
             named = (("from", document.content.from_), ("to", document.content.to))
@@ -42,6 +43,10 @@ def users(workspace: Workspace, contract: str) -> Iterator[tuple[Document, str]]
     for document in workspace.integrations.values():
         if document.content is not None and document.content.receive.contract == contract:
             yield document, "receive.contract"
+    if workspace.charter is not None:
+        for name, topic in workspace.topics.items():
+            if topic.contract == contract:
+                yield workspace.charter, f"topics.{name}.contract"
 
 
 def uses(workspace: Workspace, contract: str) -> Iterator[Use]:
@@ -54,6 +59,8 @@ def uses(workspace: Workspace, contract: str) -> Iterator[Use]:
     for document in workspace.integrations.values():
         if document.content is not None:
             yield from _spec_reads(workspace, document, contract)
+    if workspace.charter is not None:
+        yield from _topic_reads(workspace, workspace.charter, contract)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +151,19 @@ def _mapping_reads(mapping: shape.Mapping) -> Iterator[Use]:
 def _spec_reads(workspace: Workspace, document: Document, contract: str) -> Iterator[Use]:
     """What a spec reads of documents of a contract, wherever a name stands for one."""
     spec: shape.Integration = document.content
-    names = {"body", "envelope"} if spec.receive.contract == contract else set()
+    topic = workspace.topics.get(spec.receive.topic or "")
+    received = topic.contract if topic else spec.receive.contract
+    # What was split holds items of the contract, and is none itself.
+    names = {"body"} | ({"envelope"} if spec.receive.split is None else set()) if received == contract else set()
     if names:
-        yield Use(document.mark("receive.contract"), "checks", (), whole=True)
-    for step in spec.steps:
+        key = "topic" if topic else "contract"
+        yield Use(document.mark(f"receive.{key}"), "checks", (), whole=True)
+    steps = [step for _, step in every_step(spec.steps)]
+    for at, step in every_step(spec.steps):
+        emitted = workspace.topics.get(step.emit.topic) if step.emit else None
+        if emitted is not None and emitted.contract == contract:
+            yield Use(document.mark(f"{at}.emit.body"), "checks", (), whole=True)
+    for step in steps:
         mapping = workspace.mappings.get(step.map) if step.map else None
         if mapping is not None and mapping.content is not None and mapping.content.to == contract:
             names.add(step.id)
@@ -157,14 +173,22 @@ def _spec_reads(workspace: Workspace, document: Document, contract: str) -> Iter
                 yield Use(use.mark, use.kind, use.steps[1:], use.whole)
 
 
+def _topic_reads(workspace: Workspace, charter: Document, contract: str) -> Iterator[Use]:
+    """What the charter reads of the bodies of a topic."""
+    for name, topic in workspace.topics.items():
+        if topic.contract == contract:
+            yield Use(charter.mark(f"topics.{name}.contract"), "checks", (), whole=True)
+            for value in (topic.key, *topic.revision):
+                yield from _uses(_value(value, ROOT, {"root": ROOT})[0])
+
+
 def _texts_of(spec: shape.Integration) -> Iterator[shape.Value]:
     """Every value of a spec that reads its scope."""
     receive = spec.receive
-    yield from (value for value in (receive.when, receive.id, receive.key) if value is not None)
-    for step in spec.steps:
-        yield from (value for value in (step.when, step.from_, step.input, step.once) if value is not None)
-        if step.hold is not None:
-            yield shape.Filled(template=step.hold.reason)
+    named = (receive.when, receive.split, receive.id, receive.key, *receive.revision)
+    yield from (value for value in named if value is not None)
+    for _, step in every_step(spec.steps):
+        yield from texts_of(step)
 
 
 _Reads = list[tuple[shape.Written, Read]]

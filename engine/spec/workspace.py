@@ -55,6 +55,10 @@ class Document:
         keys = (key for key, _ in node.entries if key.text == name) if isinstance(node, yaml.Mapping) else ()
         return next(iter(keys), node).mark
 
+    def is_list(self, path: str) -> bool:
+        """Whether what is written at `path` is a list, where one may stand or a single thing."""
+        return isinstance(self.nearest(path), yaml.Sequence)
+
     def nearest(self, path: str) -> yaml.Node:
         """The node at `path`, or the nearest above it that exists."""
         node = self.node
@@ -91,6 +95,12 @@ class Workspace:
     tables_unread: frozenset[str] = frozenset()
     recordings: frozenset[str] = frozenset()
     doubles: Mapping[str, tuple[Document, ...]] = field(default_factory=dict)
+
+    @property
+    def topics(self) -> Mapping[str, shape.Topic]:
+        """The topics of the charter, where that could be read."""
+        content = None if self.charter is None else self.charter.content
+        return {} if content is None else content.topics
 
 
 def parts(path: str) -> Iterable[str]:

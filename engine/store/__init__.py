@@ -60,6 +60,7 @@ class Leave(StrEnum):
     BUSY = "busy"  # another event's intent for the same effect is open
     UNKNOWN = "unknown"  # this event's intent is on disk without an outcome
     CHANGED = "changed"  # as UNKNOWN, but the request differs from the one that was sent
+    STAY = "stay"  # another provider (`place`) turned this event away: it is asked again, and no other
     UNDONE = "undone"  # the effect was there and was taken back
     GATED = "gated"  # a quota is spent, or others wait at its gate already: wait there, no attempt is counted
     STALE = "stale"  # the lease was lost
@@ -180,7 +181,7 @@ class Intent(Struct, frozen=True):
     so that an outcome and the intent that follows it cannot come apart. `tables` as in Record. `quotas` are those of the
     gates it passes, `lane` is its delivery's; `passes` names gates whose tokens it has. `others` are (system, operation)
     of the other providers of an `any_of`: the ledger is asked for each of them first, and an effect of one of these is
-    answered KNOWN, BUSY or UNKNOWN with its `place`."""
+    answered KNOWN, BUSY, UNKNOWN or (turned away, and of this event) STAY with its `place`, from 1."""
 
     event: int
     token: int
@@ -369,7 +370,9 @@ class Store(Protocol):
         """Keeps plans by hash: (hash, integration, version, content, now)."""
 
     def keep_gates(self, database: Any, rows: Sequence[GateRow]) -> Sequence[None]:
-        """Writes what became of breakers, and what people forced; quotas and counts are not its matter."""
+        """Writes what became of breakers, and what people forced; quotas and counts are not its matter. A row with a
+        state is an engine's, and leaves `forced` as it is; one without is a person's, and sets nothing else: neither
+        can undo what the other has just written."""
 
     def recover(self, database: Any, nodes: Sequence[tuple[int, int]]) -> Sequence[int]:
         """Gives back every lease of a node's former life: (node, now); how many."""

@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engine.clock import SystemClock
-from engine.store import Gauges
 from engine.store.committer import WAL_RESTART_BYTES, ThreadCommitter
+from engine.store.database import Database
 from engine.store.files import Lock, StoreAddress, disk_free_bytes, open_reader, open_writer
-from engine.store.opened import Health, Surroundings
-from engine.store.readers import read_gauges
+from engine.store.opened import Health, Read, Surroundings
 from engine.store.upkeep import forget
 from engine.store.verbs import SqlStore
 
@@ -42,9 +41,9 @@ class EmbeddedStore:
             self.committer = ThreadCommitter(connection, address.path, surroundings.failed, log_bytes_max)
             undo.pop_all()
 
-    def gauges(self) -> Gauges:
-        """See `OpenStore.gauges`."""
-        return read_gauges(self.counter)
+    def count(self, read: Callable[[Database], Read]) -> Read:
+        """See `OpenStore.count`."""
+        return read(self.counter)
 
     def health(self) -> Health:
         """See `OpenStore.health`."""

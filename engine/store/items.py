@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from engine.model import Allowed, ItemState
 from engine.store.database import Database
 
-COLUMNS = "event, place, state, step, attempts, due_at, reason, on_release, again"
+COLUMNS = "event, place, state, step, attempts, due_at, reason, on_release, again, queue"
 
 
 def write_items(database: Database, items: Mapping[int, Sequence[ItemState]]) -> None:
@@ -28,6 +28,7 @@ def write_items(database: Database, items: Mapping[int, Sequence[ItemState]]) ->
                 one.reason,
                 one.on_release,
                 one.again.value,
+                one.queue,
             )
             for event, states in items.items()
             for one in states
@@ -41,10 +42,10 @@ def load_items(database: Database, events: Sequence[int]) -> dict[int, tuple[Ite
         return {}
     inside, values = database.among("event", events)
     found: dict[int, list[ItemState]] = {}
-    for event, place, state, step, attempts, due_at, reason, on_release, again in database.rows(
+    for event, place, state, step, attempts, due_at, reason, on_release, again, queue in database.rows(
         f"SELECT {COLUMNS} FROM item WHERE {inside} ORDER BY event, length(place), place",
         values,
     ):
-        item = ItemState(place, state, step, attempts, due_at, reason, on_release, Allowed(again))
+        item = ItemState(place, state, step, attempts, due_at, reason, on_release, Allowed(again), queue)
         found.setdefault(event, []).append(item)
     return {event: tuple(items) for event, items in found.items()}

@@ -93,7 +93,12 @@ def read(database: Database, events: Sequence[int]) -> dict[int, Standing]:
 
 
 def carry_out(database: Database, moves: Sequence[tuple[Move, Standing]]) -> None:
-    afresh = [one.event for one, standing in moves if one.plan is not None and one.plan != standing.plan]
+    afresh = [
+        one.event
+        for one, standing in moves
+        # What is being undone stays what was done, whatever the plan.
+        if one.plan is not None and one.plan != standing.plan and not standing.phase
+    ]
     if afresh:
         # The newer plan's steps are other steps: they run afresh, and the effect ledger knows what was done.
         inside, values = database.among("event", afresh)

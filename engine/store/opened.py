@@ -4,17 +4,17 @@
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
 from engine.ports import Committer
-from engine.store import Gauges
 from engine.store.database import Database
 from engine.store.verbs import SqlStore
 
 TellFact = Callable[[str, Mapping[str, str | int | float | None]], None]
 """Takes a fact: its name and what belongs to it."""
+Read = TypeVar("Read")
 
 
 class Surroundings(Struct, frozen=True):
@@ -52,11 +52,12 @@ class OpenStore(Protocol):
     @property
     def reader(self) -> Database: ...
 
-    def gauges(self) -> Gauges:
-        """Counts for metrics; takes a while, so it is asked beside the loop. Raises StoreAway."""
+    def count(self, read: Callable[[Database], Read]) -> Read:
+        """What `read` (of `readers.py`) gives. It may take a while, so it is asked beside the loop, by one at a time.
+        Raises StoreAway."""
 
     def health(self) -> Health:
-        """As `gauges`."""
+        """As `count`."""
 
     async def watch(self) -> None:
         """Looks after the store until it is cancelled: its disk, its log, what is over."""

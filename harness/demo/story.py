@@ -18,11 +18,15 @@ import aiohttp
 import msgspec
 from rich.console import Console
 
+from engine.charter.trust import secrets_of
 from engine.cli import FAILED, HELD, INTERRUPTED
 from engine.cli.workspace import reference_files
 from engine.clock import SystemClock
 from engine.errors import UserError
 from engine.rules.signature import Verification
+from engine.run.load import check
+from engine.spec import shape
+from engine.wire.files import read_files
 from harness.demo.meter import Meter
 from harness.demo.processes import HOST, Engine, PartnerProcess, Process, python
 from harness.demo.script import BURST_ORDERS, BURSTS_AT, Script
@@ -31,8 +35,11 @@ from harness.demo.verdict import Verdict, judge
 from harness.demo.view import Picture, View, tell_verdict
 from harness.faults import seeded
 
-SECRETS = ("ERP_TOKEN", "LEDGER_TOKEN", "RELAY_WEBHOOK_SECRET", "SHOPIFY_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET")
-PARTNERS = ("erp", "ledger")
+PROMISED = {"erp": "create_order", "ledger": "post_payment"}
+"""Where the shop's promises are kept: system → the operation whose book has them."""
+PARTNERS = ("erp", "ledger", "parcelpost", "overland", "wms")
+NOBODY = "http://127.0.0.1:9"
+"""The address of partners that have no part in this story."""
 FAULTS = (
     "slow=0.25,slow_least_s=0.05,slow_most_s=0.6,throttle=0.05,error_before=0.04,error_after=0.03,cut_before=0.02,"
     "cut_after=0.05,times_max=3"
@@ -86,6 +93,7 @@ class Story:
         self.meter = Meter()
         self.began_s = 0.0
         self.kills = 0
+        self.addresses: dict[str, str] = {}
         self.alive = asyncio.Event()
 
     async def run(self) -> int:
@@ -103,7 +111,8 @@ class Story:
     async def play(self) -> int:
         signing = self.write_workspace()
         self.view.say(
-            f"a shop, an ERP, a ledger and an engine on this machine, for about {self.seconds} s; story {self.seed}"
+            "a shop, an ERP, a ledger, a warehouse, two carriers and an engine on this machine,"
+            f" for about {self.seconds} s; story {self.seed}"
         )
         timeout = aiohttp.ClientTimeout(total=REQUEST_S)
         async with aiohttp.ClientSession(timeout=timeout) as session, self.started(session) as (engine, partners):
@@ -124,7 +133,11 @@ class Story:
             path.write_bytes(raw)
         folder = self.folder / "secrets"
         folder.mkdir(mode=0o700)
-        made = {name: secrets.token_hex(24) for name in SECRETS}
+        systems = check(read_files(self.workspace)).workspace.systems
+        named = {name.name for document in systems.values() for name, _ in secrets_of(document.content)}
+        addresses = (document.content.base_url.get("local") for document in systems.values())
+        self.addresses = {address.name: NOBODY for address in addresses if isinstance(address, shape.EnvironmentName)}
+        made = {name: secrets.token_hex(24) for name in named}
         for name, secret in made.items():
             path = folder / name
             path.touch(mode=0o600)
@@ -146,7 +159,8 @@ class Story:
             async with asyncio.TaskGroup() as group:
                 for partner in partners.values():
                     group.create_task(partner.start_ready())
-            variables = {f"{system.upper()}_URL": partner.url for system, partner in partners.items()}
+            urls = {f"{system.upper()}_URL": partner.url for system, partner in partners.items()}
+            variables = {**self.addresses, **urls}
             variables["WAYBILL_SECRETS"] = str(self.folder / "secrets")
             engine = Engine(self.workspace, self.folder / "engine.log", variables, self.chance)
             processes.append(engine)
@@ -192,9 +206,14 @@ class Story:
         await engine.end(GRACE_S)
         await self.look(session, partners, shop)
         self.view.draw(self.picture)
-        books = {system: await partner.ask(session, "_book") for system, partner in partners.items()}
-        identities = {system: [str(row["identity"]) for row in book["rows"]] for system, book in books.items()}
-        return judge(shop.promises, identities, shop.refusals)
+        promised: dict[str, list[str]] = {}
+        others: dict[str, list[str]] = {}
+        for system, partner in partners.items():
+            for row in (await partner.ask(session, "_book"))["rows"]:
+                name = row["operation"]
+                book, at = (promised, system) if PROMISED.get(system) == name else (others, f"{system}.{name}")
+                book.setdefault(at, []).append(str(row["identity"]))
+        return judge(shop.promises, promised, others, shop.refusals)
 
     async def until(self, part: float) -> None:
         """Waits for a part of the sending time."""

@@ -15,7 +15,7 @@ SHOWN_MAX = 20
 
 
 class Verdict(Struct, frozen=True):
-    """What came of the promises, in words, one entry each. `booked` counts the rows of each system's book."""
+    """What came of the promises, in words, one entry each. `booked` counts the rows of each book."""
 
     acknowledged: int
     booked: Mapping[str, int]
@@ -42,15 +42,21 @@ class Verdict(Struct, frozen=True):
         return lines
 
 
-def judge(promises: Mapping[Promise, bool], books: Mapping[str, Sequence[str]], refusals: Sequence[str]) -> Verdict:
+def judge(
+    promises: Mapping[Promise, bool],
+    books: Mapping[str, Sequence[str]],
+    others: Mapping[str, Sequence[str]],
+    refusals: Sequence[str],
+) -> Verdict:
     """`promises`: what was sent, in the order of each key, and whether it was acknowledged. `books`: system → the
-    identities of its book, in the order of the effects. `refusals`: signed webhooks that were answered neither 2xx
-    nor "later", in words."""
+    identities of its book, in the order of the effects; `others`: books of what follows from a promise, such as the
+    labels of an order, in which nothing may be doubled. `refusals`: signed webhooks that were answered neither 2xx nor
+    "later", in words."""
     asked = {(promise.system, promise.effect): promise for promise in promises}
     counts = {(system, effect): count for system, book in books.items() for effect, count in Counter(book).items()}
     return Verdict(
         acknowledged=sum(promises.values()),
-        booked={system: len(book) for system, book in books.items()},
+        booked={name: len(book) for name, book in (*books.items(), *others.items())},
         missing=tuple(
             f"{promise.what} is not in the book of {promise.system}"
             for promise, acknowledged in promises.items()
@@ -59,6 +65,12 @@ def judge(promises: Mapping[Promise, bool], books: Mapping[str, Sequence[str]], 
         doubled=tuple(
             f"{asked[at].what if at in asked else at[1]} stands {count} times in the book of {at[0]}"
             for at, count in counts.items()
+            if count > 1
+        )
+        + tuple(
+            f"{effect} stands {count} times in the book of {name}"
+            for name, book in others.items()
+            for effect, count in Counter(book).items()
             if count > 1
         ),
         unasked=tuple(

@@ -1,7 +1,9 @@
 """What each rule of the charter finds, and the neighbour it leaves alone; edits of the minimal workspace."""
 
+from collections.abc import Mapping
+
 import pytest
-from spec.minimal import CHARTER, ERP, MAPPING, SHOP, SOURCE, SPEC, Edit
+from spec.minimal import CHARTER, ERP, MAPPING, MINIMAL, SHOP, SOURCE, SPEC, Edit
 
 ERP_CREDENTIALS = "credentials:\n  ERP_TOKEN: {scopes: [orders], rotated: 2026-11-01, rotate_every: 90d}\n"
 SHOP_CREDENTIALS = "credentials:\n  SHOP_SECRET: {scopes: [orders], rotated: 2026-11-01, rotate_every: 90d}\n"
@@ -22,16 +24,19 @@ LOOKUP = """\
 """
 KEY = "idempotency: {header: Idempotency-Key, valid_for: 24h}\n"
 RETRY = "retry: {attempts_max: 8, first: 1s, factor: 2, cap: 5m}"
+TIMEOUT = "timeout: 5s\n"
 
 
-def finds(title: str, code: str, at: str, *edits: Edit, severity: str = "warning") -> object:
+def finds(
+    title: str, code: str, at: str, *edits: Edit, severity: str = "warning", of: Mapping[str, str] = MINIMAL
+) -> object:
     """With these edits the workspace has this one finding, at this text."""
-    return pytest.param(edits, code, severity, at, id=f"{code}: {title}")
+    return pytest.param(edits, code, severity, at, of, id=f"{code}: {title}")
 
 
-def passes(title: str, code: str, *edits: Edit) -> object:
+def passes(title: str, code: str, *edits: Edit, of: Mapping[str, str] = MINIMAL) -> object:
     """With these edits the workspace has no finding of this code."""
-    return pytest.param(edits, code, id=f"{code}: {title}")
+    return pytest.param(edits, code, of, id=f"{code}: {title}")
 
 
 FOUND = [
@@ -278,6 +283,25 @@ FOUND = [
         (CHARTER, "system_of_record: erp", "system_of_record: shop"),
         severity="note",
     ),
+    finds(
+        "a quota too slow for the breaker's window",
+        "breaker-never-opens",
+        "{rate: 10/min}",
+        (ERP, TIMEOUT, TIMEOUT + "quota: {rate: 10/min}\nbreaker: {window: 1m}\n"),
+    ),
+    finds(
+        "a quota too slow for the window of a breaker that nobody wrote",
+        "breaker-never-opens",
+        "{spacing",
+        (ERP, IDEMPOTENT, IDEMPOTENT + "    quota: {spacing: 5s, concurrency: 4}\n"),
+        severity="note",
+    ),
+    finds(
+        "slow is what has timed out",
+        "slow-never-seen",
+        "5s}",
+        (ERP, TIMEOUT, TIMEOUT + "breaker: {slow: 5s}\n"),
+    ),
 ]
 
 LEFT_ALONE = [
@@ -407,4 +431,11 @@ LEFT_ALONE = [
     passes("a system of record with an operation that reads", "record-out-of-reach"),
     passes("one version of each contract", "contract-outgrown"),
     passes("a mapping used by one step alone", "unused"),
+    passes(
+        "a burst that shows enough",
+        "breaker-never-opens",
+        (ERP, TIMEOUT, TIMEOUT + "quota: {rate: 10/min, burst: 20}\n"),
+    ),
+    passes("a quota of how many at once", "breaker-never-opens", (ERP, TIMEOUT, TIMEOUT + "quota: {concurrency: 1}\n")),
+    passes("slow well below the timeout", "slow-never-seen", (ERP, TIMEOUT, TIMEOUT + "breaker: {slow: 4s}\n")),
 ]

@@ -1,23 +1,33 @@
 """Every rule of the charter: something it finds, and the neighbour it leaves alone."""
 
+from collections.abc import Mapping
+
 import pytest
-from charter.cases import FOUND, LEFT_ALONE, LOOKUP, RETRY
+from charter.cases import FOUND as FOUND_IN_ONE
+from charter.cases import LEFT_ALONE as LEFT_ALONE_IN_ONE
+from charter.cases import LOOKUP, RETRY
+from spec.everything import EVERYTHING
 from spec.minimal import ERP, MINIMAL, SPEC, Edit, edited, read, text_at, told
 
+from charter import flow_cases
 from engine.charter import RULES, examine
 from engine.spec.codes.findings import FINDINGS
 from engine.spec.workspace import Workspace
 
+FOUND = [*FOUND_IN_ONE, *flow_cases.FOUND]
+LEFT_ALONE = [*LEFT_ALONE_IN_ONE, *flow_cases.LEFT_ALONE]
 
-def test_the_minimal_workspace_has_no_finding() -> None:
-    workspace, faults = read(MINIMAL)
+
+@pytest.mark.parametrize("files", [MINIMAL, EVERYTHING], ids=["minimal", "everything"])
+def test_a_workspace_as_it_should_be_has_no_finding(files: Mapping[str, str]) -> None:
+    workspace, faults = read(files)
     assert not faults, told(faults)
     assert not examine(workspace), told(examine(workspace))
 
 
-@pytest.mark.parametrize(("edits", "code", "severity", "at"), FOUND)
-def test_the_rule_finds(edits: tuple[Edit, ...], code: str, severity: str, at: str) -> None:
-    files = edited(*edits)
+@pytest.mark.parametrize(("edits", "code", "severity", "at", "of"), FOUND)
+def test_the_rule_finds(edits: tuple[Edit, ...], code: str, severity: str, at: str, of: Mapping[str, str]) -> None:
+    files = edited(*edits, of=of)
     workspace, faults = read(files)
     assert not faults, told(faults)
     findings = examine(workspace)
@@ -26,9 +36,9 @@ def test_the_rule_finds(edits: tuple[Edit, ...], code: str, severity: str, at: s
     assert findings[0].hint
 
 
-@pytest.mark.parametrize(("edits", "code"), LEFT_ALONE)
-def test_the_rule_leaves_alone(edits: tuple[Edit, ...], code: str) -> None:
-    workspace, _ = read(edited(*edits))
+@pytest.mark.parametrize(("edits", "code", "of"), LEFT_ALONE)
+def test_the_rule_leaves_alone(edits: tuple[Edit, ...], code: str, of: Mapping[str, str]) -> None:
+    workspace, _ = read(edited(*edits, of=of))
     assert code not in {finding.code for finding in examine(workspace)}
 
 

@@ -12,7 +12,9 @@ from engine.contract.body import decode_body
 from engine.contract.schema import compile_contract
 from engine.language import Resources
 from engine.model import Delivery
-from engine.rules.steps import Ask, Call, End, advance, open_event
+from engine.rules.needs import Ask, Call, End, Need
+from engine.rules.opening import open_event
+from engine.rules.steps import Course, advance
 from engine.run.load import Loaded, load
 from engine.spec.plan import Plan
 from harness.demo.payloads import ARTICLES, TENT
@@ -47,7 +49,7 @@ def announcements() -> list[Announcement]:
     return [announcement for chain in chains() for announcement in chain.announcements]
 
 
-def need(announcement: Announcement) -> Call | Ask | End:
+def need(announcement: Announcement) -> Need:
     """What the reference integration does with it first."""
     plan: Plan = loaded().plans[INTEGRATIONS[announcement.provider]]
     headers = {name.lower(): value for name, value in announcement.headers}
@@ -56,7 +58,7 @@ def need(announcement: Announcement) -> Call | Ask | End:
         body=announcement.body, received_at=BEGAN_AT, token=1, lease_until=0, attempts=0, number=1,
     )  # fmt: skip
     scope = open_event(plan, delivery)
-    return scope if isinstance(scope, End) else advance(plan, scope, {})
+    return scope if isinstance(scope, End) else advance(Course(plan, scope), BEGAN_AT)
 
 
 def test_the_same_seed_is_the_same_story() -> None:

@@ -58,7 +58,7 @@ CASES: dict[str, tuple[dict[Promise, bool], dict[str, list[str]], dict[str, tupl
 @pytest.mark.parametrize("name", CASES)
 def test_judge(name: str) -> None:
     promises, books, broken = CASES[name]
-    verdict = judge(promises, books, ())
+    verdict = judge(promises, books, {}, ())
     sorts = ("missing", "doubled", "unasked", "out_of_order", "refused")
     assert {sort: getattr(verdict, sort) for sort in sorts if getattr(verdict, sort)} == broken
     assert verdict.held == (not broken)
@@ -66,9 +66,16 @@ def test_judge(name: str) -> None:
 
 
 def test_a_refused_webhook_breaks_the_verdict() -> None:
-    verdict = judge({A: True}, {"erp": ["o-a"]}, ["order b: answered 401"])
+    verdict = judge({A: True}, {"erp": ["o-a"]}, {}, ["order b: answered 401"])
     assert not verdict.held
     assert verdict.faults() == ["refused: order b: answered 401"]
+
+
+def test_what_follows_from_a_promise_may_not_be_doubled_either() -> None:
+    verdict = judge({A: True}, {"erp": ["o-a"]}, {"wms.pack": ["o-a"], "parcelpost.buy_label": ["l", "l"]}, ())
+    assert not verdict.held
+    assert verdict.faults() == ["doubled: l stands 2 times in the book of parcelpost.buy_label"]
+    assert verdict.booked == {"erp": 1, "wms.pack": 1, "parcelpost.buy_label": 2}
 
 
 def test_a_long_list_is_cut_and_says_so() -> None:

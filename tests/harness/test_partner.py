@@ -1,6 +1,8 @@
 """The simulated partner, sentence by sentence, as conversations: requests, what is said, what the book holds."""
 
+from base64 import b64encode
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -54,6 +56,16 @@ def post(external_id: Any, status: int, says: Any, *, booked: bool = False, key:
 
 def find(external_id: str, items: list[Any]) -> Ask:
     return Ask("GET", "/orders", 200, {"items": items}, query={"external_id": external_id})
+
+
+def authorize(attempt: str, status: int, says: Any = None, *, booked: bool = False, key: str = "") -> Ask:
+    headers = {"idempotency-key": key} if key else {}
+    return Ask("POST", "/payments", status, says, {"attempt": attempt}, headers=headers, booked=booked)
+
+
+def change(reference: str, state: str) -> Ask:
+    body = {"reference": reference, "order": "o1", "state": state}
+    return Ask("POST", "/changes", 201, None, body, booked=True)
 
 
 def ask(served: Partner, request: Ask) -> PartnerAnswer:
@@ -113,6 +125,34 @@ read_order:
   effect: none
   identity: path[1]
   answer: [{when: known, status: 200, body: {for: "{{ known.identity }}", n: "{{ n }}"}}, {status: 404}]
+"""
+UNDONE = """
+authorize:
+  request: {method: POST, path: /payments, body: input}
+  effect: EFFECT
+  identity: body.attempt
+  result: "{id: body.id, provider: 'pay'}"
+  undo: {call: release, input: "{id: result.id}"}
+  answer: [{when: "body.attempt == 'busy'", status: 503}, {status: 201, body: {id: "tr_{{ n }}"}}]
+release:
+  request: {method: POST, path: "/payments/{{ input.id }}/release"}
+  effect: idempotent
+  identity: path[1]
+  answer: [{when: known, status: 202, body: "{{ known.identity }}"}, {status: 404}]
+"""
+STATES = """
+change:
+  request: {method: POST, path: /changes, body: input}
+  effect: idempotent
+  identity: body.reference
+  result: "{order: body.order, state: body.state}"
+  lookup: {call: find, input: "{reference: once}", found: "status == `200`"}
+  answer: {status: 201, body: {order: "{{ body.order }}", state: "{{ body.state }}"}}
+find:
+  request: {method: GET, path: /changes, query: {of: input.order}}
+  effect: none
+  identity: query.of
+  answer: [{when: known, status: 200, body: "{{ known.result.state }}"}, {status: 404}]
 """
 TYPES = """
 create_order:
@@ -270,6 +310,24 @@ CONVERSATIONS: dict[str, tuple[str, str, list[Ask], list[str]]] = {
         ],
         [],
     ),
+    "an answer of 400 or more did nothing: it is in no book, and said anew the next time": (
+        UNDONE.replace("EFFECT", "idempotent"),
+        "",
+        [authorize("busy", 503), authorize("busy", 503), authorize("a1", 201, {"id": "tr_1"}, booked=True)],
+        [],
+    ),
+    "a look-up by what several rows have in common gets the newest: how it stands now": (
+        STATES,
+        "",
+        [
+            Ask("GET", "/changes", 404, query={"of": "o1"}),
+            change("r1", "paid"),
+            change("r2", "refunded"),
+            Ask("GET", "/changes", 200, "refunded", query={"of": "o1"}),
+            Ask("GET", "/changes", 200, "paid", query={"of": "r1"}),
+        ],
+        [],
+    ),
     "texts are filled and stay texts, the rest of the answer stands as it is written": (
         TYPES,
         "",
@@ -353,6 +411,81 @@ def test_without_a_result_the_row_keeps_the_answers_body() -> None:
 
 def test_operations_without_effect_have_no_book() -> None:
     assert list(partner(PATHS).book()) == ["cancel_order"]
+
+
+def standing(served: Partner, operation: str) -> list[object]:
+    return [row["identity"] for row in served.book()[operation]]
+
+
+@pytest.mark.parametrize("effect", ["idempotent", "verifiable", "at_most_once", "unprotected"])
+def test_an_undo_strikes_the_row_that_it_is_about(effect: str) -> None:
+    served = partner(UNDONE.replace("EFFECT", effect))
+    for attempt in ("a1", "a2"):
+        ask(served, authorize(attempt, 201))
+    said = ask(served, Ask("POST", "/payments/tr_1/release", 202))
+    assert (said.status, said.body, said.booked) == (202, "a1", True)
+    assert said.struck is not None
+    assert said.struck["identity"] == "a1"
+    assert (standing(served, "authorize"), standing(served, "release")) == (["a2"], ["tr_1"])
+    again = ask(served, Ask("POST", "/payments/tr_1/release", 202))
+    assert (again.status, again.body, again.booked, again.struck) == (202, "a1", False, None)
+    unknown = ask(served, Ask("POST", "/payments/tr_9/release", 404))
+    assert (unknown.status, unknown.struck) == (404, None)
+    assert ask(served, authorize("a3", 201)).body == {"id": "tr_3"}  # a number is not given twice
+
+
+def test_under_the_key_of_what_was_undone_the_partner_says_what_it_said() -> None:
+    served = partner(UNDONE.replace("EFFECT", "idempotent"), head=KEYED)
+    ask(served, authorize("a1", 201, key="k1"))
+    ask(served, Ask("POST", "/payments/tr_1/release", 202, headers={"idempotency-key": "k2"}))
+    said = ask(served, authorize("a1", 201, key="k1"))
+    assert (said.status, said.body, said.booked) == (201, {"id": "tr_1"}, False)
+    assert standing(served, "authorize") == []
+
+
+def test_of_two_doubled_effects_an_undo_strikes_the_one_it_names() -> None:
+    served = partner(UNDONE.replace("EFFECT", "verifiable"))
+    for _ in range(2):
+        ask(served, authorize("a1", 201))
+    assert served.doubles() == {"authorize": ["a1"]}
+    ask(served, Ask("POST", "/payments/tr_1/release", 202))
+    assert [row["result"] for row in served.book()["authorize"]] == [{"id": "tr_2", "provider": "pay"}]
+    assert served.doubles() == {}
+
+
+DOCUMENT = """
+label:
+  request: {method: GET, path: "/labels/{{ input.id }}", read: base64}
+  effect: none
+  answer:
+    - {when: "path[1] == 'none'", status: 404, body: {error: no label}}
+    - {when: "path[1] == 'binary'", status: 200, headers: {content-type: image/png}, body: {base64: iVBORw==}}
+    - {when: "path[1] == 'broken'", status: 200, body: {base64: "no base64"}}
+    - {status: 200, headers: {Content-Type: application/pdf}, body: "%PDF {{ path[1] }}"}
+note: {request: {method: GET, path: /note, read: text}, effect: none, answer: {status: 200, body: "gone {{ n }}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "raw"),
+    [("/labels/L1", "application/pdf", b"%PDF L1"), ("/labels/binary", "image/png", b"\x89PNG")],
+)
+def test_a_document_travels_as_its_bytes_and_is_read_as_one(path: str, content_type: str, raw: bytes) -> None:
+    said = ask(partner(DOCUMENT), Ask("GET", path, 200))
+    assert (said.status, said.raw()) == (200, raw)
+    assert said.body == {
+        "content_type": content_type,
+        "base64": b64encode(raw).decode(),
+        "bytes": len(raw),
+        "sha256": sha256(raw).hexdigest(),
+    }
+
+
+def test_an_error_where_a_document_was_asked_for_is_json_and_a_text_is_itself() -> None:
+    served = partner(DOCUMENT)
+    assert ask(served, Ask("GET", "/labels/none", 404)).raw() == b'{"error":"no label"}'
+    assert ask(served, Ask("GET", "/labels/broken", 400)).status == 400
+    assert ask(served, Ask("GET", "/note", 200)).raw() == b"gone 0"
 
 
 RECOGNISED = {

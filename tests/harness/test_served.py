@@ -29,6 +29,7 @@ create_order:
   effect: verifiable
   identity: body.external_id
   lookup: {call: find_order, input: "{external_id: once}", found: "length(body) > `0`"}
+  undo: {call: cancel_order, input: "{id: once}"}
   answer: {status: 201, headers: {X-Number: "{{ n }}"}, body: {id: "so-{{ n }}"}}
 find_order:
   request: {method: GET, path: /orders, query: {external_id: input.external_id}}
@@ -40,6 +41,10 @@ cancel_order:
   effect: idempotent
   identity: path[1]
   answer: {status: 200, body: "{{ path[1] }}"}
+read_label:
+  request: {method: GET, path: "/orders/{{ input.id }}/label", read: base64}
+  effect: none
+  answer: {status: 200, headers: {content-type: application/pdf}, body: "%PDF {{ path[1] }}"}
 """
 
 
@@ -122,6 +127,29 @@ def test_the_book_tells_every_effect_in_sequence() -> None:
     during(Faults(), talk)
 
 
+def test_what_was_undone_no_longer_stands_in_the_book() -> None:
+    async def talk(client: Client) -> None:
+        for external_id in ("a", "b"):
+            await client.order(external_id)
+        async with client.session.post(f"{client.url}/orders/a/cancel") as cancelled:
+            assert cancelled.status == 200
+        rows = (await client.page("_book"))["rows"]
+        assert [(row["sequence"], row["operation"], row["identity"]) for row in rows] == [
+            (2, "create_order", "b"), (3, "cancel_order", "a"),
+        ]  # fmt: skip
+        assert await client.page("_counts") == {"system": "shop", "requests": 3, "booked": 3, "struck": 1}
+
+    during(Faults(), talk)
+
+
+def test_a_document_is_served_as_its_bytes() -> None:
+    async def talk(client: Client) -> None:
+        async with client.session.get(f"{client.url}/orders/a/label") as label:
+            assert (label.headers["content-type"], await label.read()) == ("application/pdf", b"%PDF a")
+
+    during(Faults(), talk)
+
+
 def test_a_throttle_is_429_before_the_commit() -> None:
     async def talk(client: Client) -> None:
         answers = [await client.order(f"o{number}") for number in range(20)]
@@ -186,8 +214,8 @@ def test_what_cannot_be_read_is_refused_and_books_nothing() -> None:
 
 
 def test_a_system_that_is_not_there_is_told() -> None:
-    with pytest.raises(UserError, match="known: erp, ledger"):
-        load_partner(ROOT, "wms")
+    with pytest.raises(UserError, match="known: amazon, checkout, erp, "):
+        load_partner(ROOT, "crm")
 
 
 def test_a_system_that_offers_nothing_is_told() -> None:

@@ -33,6 +33,7 @@ DOCUMENTS = 300
 SEEN_LEAST = 5
 """Documents of each end at least, of several times as many: which ones are drawn changes with every contract."""
 NAMES = sorted(path.stem for path in (ROOT / "mappings").glob("*.yaml"))
+WITHOUT_TABLES = ("warehouse-stock",)
 FOLDERS = ("charter", "mappings", "recordings", "specs")
 
 drawn = settings(
@@ -56,7 +57,8 @@ def reference() -> Loaded:
 def test_a_document_is_mapped_or_lacks_a_row_of_a_table(name: str) -> None:
     ends = outcomes(reference(), name)
     assert ends.total() >= DOCUMENTS
-    assert min(ends["mapped"], ends["missing"]) >= SEEN_LEAST
+    assert ends["mapped"] >= SEEN_LEAST
+    assert ends["missing"] >= (0 if name in WITHOUT_TABLES else SEEN_LEAST)
 
 
 def outcomes(loaded: Loaded, name: str, tables: Mapping[str, Table] | None = None) -> Counter[str]:

@@ -33,7 +33,7 @@ def table() -> list[Any]:
 
 
 def known(given: dict[str, Any]) -> Known:
-    key_valid_s = given.get("key_valid_s")
+    key_valid_s, within_s = given.get("key_valid_s"), given.get("within_s")
     return Known(
         effect=Effect(given.get("effect", "idempotent")),
         on_unknown=given.get("on_unknown", "retry"),
@@ -48,6 +48,10 @@ def known(given: dict[str, Any]) -> Known:
         retry_after=given.get("retry_after"),
         refreshed=given.get("refreshed", False),
         released=given.get("released", False),
+        within_at=None if within_s is None else within_s * 1_000_000,
+        several=given.get("several", False),
+        another=given.get("another", False),
+        surely=given.get("surely", False),
     )
 
 
@@ -59,11 +63,15 @@ def test_decisions(after: str, given: dict[str, Any], expect: dict[str, Any]) ->
         )
     elif after == "open_intent":
         made = decide.on_open_intent(known(given))
+    elif after == "undo":
+        made = decide.after_undo(known(given), 7)
+        assert "evt-7" in made.reason
     else:
         made = decide.after_lookup(given["found"], known(given), done=given.get("done", False))
     assert made.action == expect["action"]
     assert made.effect == (EffectState(expect["effect"]) if "effect" in expect else None)
     assert made.on_release == expect.get("on_release", "")
+    assert made.queue == expect.get("queue", "")
     assert made.at == expect.get("at_s", 0) * 1_000_000
 
 

@@ -331,7 +331,7 @@ def test_an_identity_that_gives_nothing_is_quarantined_before_the_call() -> None
 def test_a_full_disk_is_waited_out_with_the_outcome_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.errors import StoreFull
 
-    monkeypatch.setattr("engine.run.walk.FULL_WAIT_S", 0.001)
+    monkeypatch.setattr("engine.run.claim.FULL_WAIT_S", 0.001)
     stage = Stage(CREATED)
     stage.arrive()
     submit, refusals = stage.committer.submit, [2]

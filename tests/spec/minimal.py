@@ -115,9 +115,10 @@ Edit = tuple[str, str, str]
 """(file, a text that stands in it exactly once, what stands there instead)."""
 
 
-def edited(*edits: Edit) -> dict[str, str]:
-    """The minimal workspace with some texts replaced; an edit that fits nowhere, or twice, is a mistake in the test."""
-    files = dict(MINIMAL)
+def edited(*edits: Edit, of: Mapping[str, str] = MINIMAL) -> dict[str, str]:
+    """A workspace, else the minimal one, with some texts replaced; an edit that fits nowhere, or twice, is a mistake in
+    the test."""
+    files = dict(of)
     for file, old, new in edits:
         assert files[file].count(old) == 1, f"{old!r} stands {files[file].count(old)} times in {file}"
         files[file] = files[file].replace(old, new)

@@ -1,7 +1,9 @@
 """How a mistake and its fault are written in a table."""
 
+from collections.abc import Mapping
+
 import pytest
-from spec.minimal import Edit, edited, read, text_at, told
+from spec.minimal import MINIMAL, Edit, edited, read, text_at, told
 
 
 def mistake(
@@ -11,9 +13,11 @@ def mistake(
     return pytest.param((file, old, new), also, code, at, hint, id=title)
 
 
-def assert_told(edit: Edit, also: tuple[Edit, ...], code: str, at: str, hint: str) -> None:
+def assert_told(
+    edit: Edit, also: tuple[Edit, ...], code: str, at: str, hint: str, of: Mapping[str, str] = MINIMAL
+) -> None:
     """The edits give one fault and no other, which stands at the text `at` and whose mend holds `hint`."""
-    files = edited(*also, edit)
+    files = edited(*also, edit, of=of)
     _, faults = read(files)
     assert [fault.code for fault in faults] == [code], told(faults)
     assert text_at(files, faults[0]).startswith(at), f"{told(faults)}\npoints at: {text_at(files, faults[0])}"

@@ -13,7 +13,7 @@ from engine.store import Answered, ClaimRequest, GateRow, Intent, Learnt, Leave,
 SECOND = 1_000_000
 OTHERS = (("carrier-a", "buy"), ("carrier-b", "buy"))
 SLOW = Quota("erp", rate=1, burst=1)
-BY_HAND = GateRow("erp", forced="open", reason="ada: stocktaking", at=T0)
+BY_HAND = GateRow("erp", state="", forced="open")
 
 
 def begin(driver: Driver, *intents: Intent) -> list[Answered]:
@@ -211,10 +211,38 @@ class EffectsConformance:
         deliveries = several(driver, 5)
         self.park(driver, *deliveries, gate="erp.create_order")
         assert self.claim_at(driver, T0, allow={"erp.create_order": 0}) == ((), None)
-        claimed, _ = self.claim_at(driver, T0, allow={"erp.create_order": 2})
+        claimed, _ = self.claim_at(driver, T0, allow={"erp.create_order": 2}, quotas={})
         assert [one.event for one in claimed] == [one.event for one in deliveries[:2]]
-        claimed, _ = self.claim_at(driver, T0)
-        assert [one.event for one in claimed] == [one.event for one in deliveries[2:]]
+        claimed, _ = self.claim_at(driver, T0, allow={"erp": 1}, quotas={})
+        assert [one.event for one in claimed] == [deliveries[2].event], "what its system may have bounds it too"
+        claimed, _ = self.claim_at(driver, T0, quotas={})
+        assert [one.event for one in claimed] == [one.event for one in deliveries[3:]]
+
+    def test_a_gate_without_a_quota_shares_its_places_by_lanes_too(self, driver: Driver) -> None:
+        for lane in (2, 1, 0):
+            driver.commit(
+                driver.store.accept, *(replace(arrival(f"{lane}-{n}", f"{lane}-{n}"), lane=lane) for n in range(60))
+            )
+        self.park(driver, *claim(driver, limit=200))
+        got = []
+        for _ in range(42):
+            claimed, _ = self.claim_at(driver, T0, allow={"erp": 1}, quotas={})
+            got += [(one.id or "")[0] for one in claimed]
+        assert [got.count(lane) for lane in "012"] == [32, 8, 2]
+
+    def test_who_needs_tokens_of_two_gates_waits_at_the_narrow_one_and_is_given_both(self, driver: Driver) -> None:
+        first, second, third = several(driver, 3)
+        wide, narrow = SLOW, Quota("erp.create_order", rate=10, burst=10)
+        begin(driver, own(first, quotas=(wide, narrow)))
+        (answered,) = begin(driver, own(second, quotas=(wide, narrow)))
+        assert (answered.leave, answered.gate, answered.at) == (Leave.GATED, "erp.create_order", T0 + SECOND)
+        self.park(driver, second, third, gate="erp.create_order")
+        both = {"erp": wide, "erp.create_order": narrow}
+        assert self.claim_at(driver, T0, quotas=both) == ((), T0 + SECOND)
+        ((claimed,), _) = self.claim_at(driver, T0 + SECOND, quotas=both)
+        assert (claimed.event, claimed.passes) == (second.event, ("erp.create_order", "erp"))
+        (answered,) = begin(driver, own(claimed, quotas=(wide, narrow), passes=claimed.passes))
+        assert answered.leave is Leave.SEND
 
     def test_what_waits_at_a_gate_keeps_its_key(self, driver: Driver) -> None:
         first = one_claimed(driver)
@@ -282,7 +310,7 @@ class EffectsConformance:
         opened = GateRow("erp.create_order", "open", T0 + 30 * SECOND, "", "12 of 20 calls failed", T0)
         driver.commit(driver.store.keep_gates, opened, BY_HAND)
         self.park(driver, *several(driver, 2), gate="erp.create_order")
-        assert driver.gates() == [BY_HAND, replace(opened, parked=2)]
+        assert driver.gates() == [GateRow("erp", forced="open"), replace(opened, parked=2)]
 
     def test_the_newest_word_on_a_gate_holds_and_its_bucket_is_not_touched(self, driver: Driver) -> None:
         first, second = several(driver, 2)
@@ -290,6 +318,13 @@ class EffectsConformance:
         driver.commit(driver.store.keep_gates, BY_HAND, replace(BY_HAND, forced=""))
         assert [gate.forced for gate in driver.gates()] == [""]
         assert begin(driver, own(second, quotas=(SLOW,)))[0].leave is Leave.GATED
+
+    def test_an_engine_s_word_and_a_person_s_do_not_undo_each_other(self, driver: Driver) -> None:
+        opened = GateRow("erp", "open", T0 + 30 * SECOND, reason="12 of 20 calls failed", at=T0)
+        driver.commit(driver.store.keep_gates, opened, BY_HAND, GateRow("erp", "half_open", at=T0 + 30 * SECOND))
+        assert driver.gates() == [GateRow("erp", "half_open", forced="open", at=T0 + 30 * SECOND)]
+        driver.commit(driver.store.keep_gates, replace(BY_HAND, forced=""), opened)
+        assert driver.gates() == [opened]
 
     def test_parked_events_are_told_of_at_a_gate_nobody_has_kept(self, driver: Driver) -> None:
         self.park(driver, one_claimed(driver), gate="wms")

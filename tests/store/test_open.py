@@ -18,6 +18,7 @@ from engine.store import ClaimRequest
 from engine.store.embedded import EmbeddedStore
 from engine.store.open import open_store, store_address
 from engine.store.opened import OpenStore, Surroundings
+from engine.store.readers import read_gauges
 from engine.store.retention import AT_ONCE
 
 
@@ -50,9 +51,9 @@ def test_an_open_store_accepts_delivers_and_counts(url: str) -> None:
     async def play(store: OpenStore, facts: list[str]) -> None:
         await store.committer.submit(store.store.accept, arrival())
         claimed = await store.committer.submit(store.store.claim, ClaimRequest(T0, 5, T0 + 10**9, node=store.node))
-        assert store.gauges().counts == {("shop", "running"): 1}
+        assert store.count(read_gauges).counts == {("shop", "running"): 1}
         await store.committer.submit(store.store.record, record(claimed.deliveries[0], Status.DONE))
-        assert store.gauges().counts == {}
+        assert store.count(read_gauges).counts == {}
         assert sum(store.health().bytes.values()) > 0
 
     opened(url, play)
@@ -63,7 +64,7 @@ def test_what_was_stored_is_there_for_the_next_engine_and_every_thread_ends(url:
         await store.committer.submit(store.store.accept, arrival())
 
     async def look(store: OpenStore, facts: list[str]) -> Any:
-        return store.gauges().counts
+        return store.count(read_gauges).counts
 
     before = threading.active_count()
     opened(url, store_one)

@@ -20,7 +20,7 @@ DIALECT = (
     Explanation(
         "one-of",
         "Of several keys exactly one must be given.",
-        "Each says what the thing is: a step maps, calls or holds.",
+        "Each says what the thing is: a step maps, calls, holds, decides, emits, or goes over a list.",
         "Keep one of them; make two steps where both are meant.",
         "- {id: erp, map: shopify-order, call: erp.create_order}",
         "- {id: order, map: shopify-order}\n- {id: erp, call: erp.create_order, input: order, once: order.id}",
@@ -28,14 +28,15 @@ DIALECT = (
     Explanation(
         "not-available",
         "A key, a word or a kind of file is part of the dialect, and this release does not run it yet.",
-        "It is told rather than ignored: an integration that silently lacks its `undo` or its `sla` is worse"
+        "It is told rather than ignored: an integration that silently lacks its `silence` or its `pages` is worse"
         " than none.",
         "Leave it out for now, or stay with what does this today.",
     ),
     Explanation(
         "key-not-here",
         "A key of the dialect stands where it means nothing.",
-        "`once` belongs to a call, `from` to a mapping; a signature scheme that fixes its header takes no other.",
+        "`once` belongs to a call or an emitted event, `from` to a mapping; a signature scheme that fixes its header"
+        " takes no other; of a topic the charter says contract and key, so that its receivers do not.",
         "Remove it, or move it to the step it was meant for.",
         "- {id: order, map: shopify-order, once: body.id}",
         "- {id: order, map: shopify-order}",
@@ -89,6 +90,22 @@ DIALECT = (
         "A number and a unit: us, ms, s, m, h, d.",
         "timeout: 30",
         "timeout: 30s",
+    ),
+    Explanation(
+        "bad-rate",
+        "A rate is not written as one, or never lets anything through.",
+        "Without its unit 25 is a second's worth to one reader and a minute's to the next.",
+        "A number, a slash and a unit: s, min, h, d. A part of one may be written: 0.5/s is one call in two seconds.",
+        "quota: {rate: 25}",
+        "quota: {rate: 25/s}",
+    ),
+    Explanation(
+        "out-of-range",
+        "A value is of the right kind, and of a size with which the key can do nothing, or nothing else.",
+        "It would be read as a limit, a pause or a share, and be none.",
+        "Write one within the range that the message gives, or remove the key and take its default.",
+        "breaker: {failures: 0%}",
+        "breaker: {failures: 50%}",
     ),
     Explanation(
         "literal-secret",
@@ -148,6 +165,15 @@ DIALECT = (
         "Correct it, with its version, or add charter/models/<family>/<name>@<version>.yaml.",
         "contract: shopify/order",
         "contract: shopify/order@2024-10",
+    ),
+    Explanation(
+        "unknown-topic",
+        "The charter has no topic of this name.",
+        "Topics are what integrations tell one another; contract and key of each stand in the charter, so that who"
+        " emits and who receives mean the same.",
+        "Correct it, or add it to `topics` in charter/charter.yaml, with its contract and its key.",
+        "receive: {topic: order}",
+        "receive: {topic: orders}",
     ),
     Explanation(
         "unknown-table",
@@ -212,6 +238,50 @@ DIALECT = (
         "A look-up calls an operation that changes something.",
         "A look-up is asked when nobody knows what happened, and may be asked often.",
         "Look up with an operation whose effect is `none`.",
+    ),
+    Explanation(
+        "undo-effect",
+        "What should undo an operation takes nothing back.",
+        "An operation without effect changes nothing, and one that is called again does the same thing twice.",
+        "Undo with an operation that has an effect of its own: a cancellation, a refund, a release.",
+        "undo: {call: find_order, input: '{id: result}'}",
+        "undo: {call: cancel_order, input: '{id: result}'}",
+    ),
+    Explanation(
+        "pick-not-among",
+        "`pick` gives what is none of the step's `any_of`, or no list.",
+        "Only what `any_of` lists is checked, asked before anything is sent, and known when the effect is undone. An"
+        " event whose `pick` gives something else is quarantined; here it always would be.",
+        "Add the operation to `any_of`, or correct its name in `pick` or in the row of the decision.",
+        "call: {any_of: [dhl.label, ups.label], pick: {value: [gls.label]}}",
+        "call: {any_of: [dhl.label, ups.label], pick: {value: [ups.label]}}",
+    ),
+    Explanation(
+        "row-never-reached",
+        "A row of a decision stands behind one that always holds.",
+        "With `first` the first row that holds decides, and a row without `when` always does.",
+        "Put the row without `when` last; it says what is decided where no other row holds.",
+        "first:\n  - {then: {value: [dhl.label]}}\n  - {when: body.heavy, then: {value: [ups.label]}}",
+        "first:\n  - {when: body.heavy, then: {value: [ups.label]}}\n  - {then: {value: [dhl.label]}}",
+    ),
+    Explanation(
+        "warn-too-late",
+        "A hold warns when it has expired already.",
+        "Nobody would be told in time, which is what `warn` is for.",
+        "Give `warn` a shorter span than `expires`.",
+        "hold: {queue: review, reason: odd, expires: 12h, warn: 1d}",
+        "hold: {queue: review, reason: odd, expires: 12h, warn: 8h}",
+    ),
+    Explanation(
+        "not-in-each",
+        "A step that works only outside stands inside `each`.",
+        "An item has one place in its list, so that each effect has one identity and a crash finds the way back: no"
+        " item has items of its own. And what a topic tells has the key of the whole event, so that no item waits for"
+        " it.",
+        "Make one list of all things by an expression and go over that; wait for a topic before or after. A `hold` for"
+        " people may stand inside: it holds the event once all other items have ended or wait as well.",
+        "each: body.parcels\nas: parcel\nsteps:\n  - {id: lines, each: parcel.lines, as: line, steps: []}",
+        "each: body.parcels[].lines[]\nas: line\nsteps:\n  - {id: stock, call: wms.pick, input: line}",
     ),
     Explanation(
         "no-lookup",

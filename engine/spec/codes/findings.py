@@ -146,12 +146,32 @@ FINDINGS = (
         "Name what the effect is about: `once: order.id`.",
     ),
     Explanation(
+        "once-of-all-items",
+        "`once` inside `each` is the same for every item.",
+        "Effects with the same identity are one effect: the first item's would be done, and all others get its result;"
+        " five parcels, one label.",
+        "Name the item: its own id, or its place with `$index`.",
+        "- {id: label, call: dhl.label, input: parcel, once: order.id}",
+        "- {id: label, call: dhl.label, input: parcel, once: \"join('-', [order.id, to_string($index)])\"}",
+    ),
+    Explanation(
         "exactly-once-impossible",
         "A call may take effect twice.",
         "After a lost answer it is sent again, and the partner neither knows repeats nor is asked. Nobody can promise"
         " exactly once then; it is said here, before the sale, rather than found in the books.",
         "Ask the partner for an idempotency key (`idempotent`) or a look-up (`verifiable`); else let a person decide:"
         " `on_unknown: hold`.",
+    ),
+    Explanation(
+        "lost-called-known",
+        "An `outcomes` rule says what happened where nobody can know.",
+        "When an answer is lost, the partner may have done what was asked or not. A rule over `failure` that calls this"
+        " `retry` sends again, or lets the next provider of an `any_of` do it too; `refused` leaves an effect that"
+        " nobody looks for; `done` believes in one that may not be there.",
+        "Leave these failures `unknown`: `timeout_after`, `lost` and `malformed`. What never arrived (`dns`, `connect`,"
+        " `tls`, `timeout_before`) may be called what it is to you.",
+        'outcomes: [{when: "failure != `null`", is: retry}]',
+        "outcomes: [{when: \"failure == 'tls'\", is: refused}]",
     ),
     Explanation(
         "key-forgotten",
@@ -161,6 +181,23 @@ FINDINGS = (
         "Declare a `lookup`, which is asked instead, or let `retry` give up before `idempotency.valid_for` has passed.",
         "idempotency: {header: Idempotency-Key, valid_for: 1h}\nretry: {attempts_max: 12, cap: 15m}",
         "idempotency: {header: Idempotency-Key, valid_for: 24h}\nretry: {attempts_max: 12, cap: 15m}",
+    ),
+    Explanation(
+        "breaker-never-opens",
+        "A breaker wants more calls in its window than a quota ever lets through in it.",
+        "Fewer calls than `calls_min` say nothing, so the breaker stays closed while every one of them fails.",
+        "Give it a longer `window`, or a smaller `calls_min`.",
+        "quota: {rate: 10/min}\nbreaker: {window: 30s, calls_min: 20}",
+        "quota: {rate: 10/min}\nbreaker: {window: 2m, calls_min: 10}",
+    ),
+    Explanation(
+        "slow-never-seen",
+        "The time from which a call is slow is not shorter than the system's timeout.",
+        "A call that takes so long has timed out and counts as failed; the share of slow ones is always nothing, and"
+        " the breaker never sees a partner that gets slower and slower.",
+        "Write a `slow` well below `timeout`: what the partner needs on a bad day, not on its worst.",
+        "timeout: 5s\nbreaker: {slow: 5s}",
+        "timeout: 5s\nbreaker: {slow: 2s}",
     ),
     Explanation(
         "lookup-missing",
@@ -176,6 +213,48 @@ FINDINGS = (
         "Every lost answer of a call waits for a person.",
         "It is `at_most_once` and cannot be looked up. That is honest, and work: some answers are lost every day.",
         "Nothing must be mended. A look-up, where the partner has one, would decide most of them.",
+    ),
+    Explanation(
+        "topic-not-emitted",
+        "An integration receives, or waits for, a topic that nothing emits.",
+        "Nothing ever comes of it; perhaps another topic was meant, or the step that emits it was taken out.",
+        "Emit it in the integration that has the news, or receive another topic.",
+    ),
+    Explanation(
+        "topic-not-received",
+        "No integration receives a topic of the charter, or waits for it.",
+        "What is emitted to it is stored, and nobody does anything with it.",
+        "Nothing must be mended while the receiver is being written. Else remove the topic and the steps that emit it.",
+    ),
+    Explanation(
+        "topic-loop",
+        "An integration emits what, by way of others or at once, sets it off again.",
+        "Each event makes the next one, for as long as nothing ends it; the store fills, and partners are called in a"
+        " circle.",
+        "Let a `when` end it where the news changes nothing any more, or emit to another topic.",
+    ),
+    Explanation(
+        "waits-for-ever",
+        "A step waits for an event of a topic, and no time is set for it.",
+        "What does not come then waits without anybody's knowing: no queue shows it, and nothing is due.",
+        "Add `expires:`, and `warn:` where somebody should look before.",
+        "hold: {until: {topic: payments}}",
+        "hold: {until: {topic: payments}, expires: 7d, warn: 3d}",
+    ),
+    Explanation(
+        "compensation-leaves",
+        "A step compensates, and something done before it cannot be taken back.",
+        "Its operation declares no `undo`, or it is an event that others have received. After a failure the rest is"
+        " undone, this stands, and the event ends `dead` with the list of it: a person's work.",
+        "Declare `undo` in the operation; or put what cannot be undone behind everything that may fail.",
+        "create_order:\n  effect: idempotent",
+        "create_order:\n  effect: idempotent\n  undo: {call: cancel_order, input: '{id: result}'}",
+    ),
+    Explanation(
+        "compensation-empty",
+        "A step compensates, and nothing done before it can be taken back.",
+        "It looks as if a failure left nothing behind. It ends the event as `dead_letter` would.",
+        "Declare `undo` in the operations before it, or leave `on_failure: compensate` out.",
     ),
     Explanation(
         "dedupe-too-short",

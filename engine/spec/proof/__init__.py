@@ -10,7 +10,7 @@ contracts; what may go wrong with some is no fault, for a run has an answer for 
     template.py     a text with holes over kinds    convert.py     what converters and tables give
     fit.py          a kind that is made against one that is asked for
     mapping.py      a mapping against both contracts
-    integration.py  an integration against the contracts of what it reads
+    integration.py  an integration against the contracts of what it reads, and the charter's topics
     words.py        what was found, in words
 
 Works on partial documents, and is silent about what has a fault already and about whatever depends on it.
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from engine.errors import Fault
 from engine.spec.proof.expression import Steps
-from engine.spec.proof.integration import prove_integration
+from engine.spec.proof.integration import prove_charter, prove_integration
 from engine.spec.proof.mapping import prove_mapping
 from engine.spec.proof.prover import Prover
 from engine.spec.workspace import Workspace
@@ -47,6 +47,8 @@ def prove(workspace: Workspace, faults: Iterable[Fault]) -> Proof:
     unread = [(fault.mark.file, fault.path) for fault in known if fault.code in UNREAD]
     doubtful = frozenset((*unread, *((file, path.rpartition(".")[0]) for file, path in unread)))
     prover = Prover(workspace, told, doubtful)
+    if workspace.charter is not None:
+        prove_charter(prover, workspace.charter)
     for word, documents, check in (
         ("mapping", workspace.mappings, prove_mapping),
         ("integration", workspace.integrations, prove_integration),

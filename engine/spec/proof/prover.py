@@ -81,6 +81,12 @@ class Prover:
             self.kinds[name] = kind_of_schema(name, model.content)
         return self.kinds[name]
 
+    def topic(self, name: str) -> Kind:
+        """What the bodies of a topic are; anything, where there is none of that name that can be read."""
+        charter = self.workspace.charter
+        topics = charter.partial.topics if charter is not None and charter.partial else {}
+        return self.contract(topics[name].contract) if topics and name in topics else UNTOLD
+
     # ── texts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def expression(self, text: shape.Expression | None, within: Within) -> Kind:

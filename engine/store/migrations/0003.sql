@@ -53,7 +53,7 @@ ALTER TABLE event ADD COLUMN envelope INTEGER;
 -- Where the items of an `each` stand that have not ended.
 CREATE TABLE item (
   event INTEGER NOT NULL, place TEXT NOT NULL, state TEXT NOT NULL, step TEXT NOT NULL, attempts INTEGER NOT NULL,
-  due_at INTEGER NOT NULL, reason TEXT NOT NULL, on_release TEXT NOT NULL, again INTEGER NOT NULL,
+  due_at INTEGER NOT NULL, reason TEXT NOT NULL, on_release TEXT NOT NULL, again INTEGER NOT NULL, queue TEXT NOT NULL,
   PRIMARY KEY (event, place)
 ) WITHOUT ROWID;
 

@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 
 from engine.errors import StoreBroken, UserError
-from engine.store import Gauges
+from engine.store.database import Database
 from engine.store.groups import run_verbs
-from engine.store.opened import Health, Surroundings
+from engine.store.opened import Health, Read, Surroundings
 from engine.store.postgres.address import PostgresAddress
 from engine.store.postgres.committer import PostgresCommitter
 from engine.store.postgres.connect import check_version, column_types, migrate, open_first, schema_version
@@ -20,7 +20,6 @@ from engine.store.postgres.keeper import Keeper, measure
 from engine.store.postgres.node import Heartbeat, hint, register
 from engine.store.postgres.partitions import make_ahead
 from engine.store.postgres.reader import PostgresReader
-from engine.store.readers import read_gauges
 from engine.store.upkeep import forget
 from engine.store.verbs import SqlStore
 
@@ -59,9 +58,9 @@ class PostgresStore:
 
         return called
 
-    def gauges(self) -> Gauges:
-        """See `OpenStore.gauges`."""
-        return read_gauges(self.counter)
+    def count(self, read: Callable[[Database], Read]) -> Read:
+        """See `OpenStore.count`."""
+        return read(self.counter)
 
     def health(self) -> Health:
         """See `OpenStore.health`."""
