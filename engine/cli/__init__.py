@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     add_event(commands)
     add_release(commands)
     add_redrive(commands)
+    add_system(commands)
     add_contract(commands)
     for entry in entry_points(group="waybill.commands"):
         entry.load()(commands)
@@ -205,6 +206,29 @@ def add_redrive(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     added.add_argument("--reason", default="", metavar="TEXT", help="why; kept with the event")
     add_workspace(added, positional=False)
     add_store(added)
+
+
+def add_system(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = command(
+        commands,
+        "system",
+        "see breakers and quotas of systems, or open and close breakers by hand",
+        "system:system",
+        "What a person says counts until they say --auto, over restarts too.",
+    )
+    added.add_argument("name", nargs="?", metavar="NAME", help="a system; without it all")
+    by_hand = added.add_mutually_exclusive_group()
+    by_hand.add_argument(
+        "--open", dest="forced", action="store_const", const="open", help="let no calls through; events wait"
+    )
+    by_hand.add_argument(
+        "--close", dest="forced", action="store_const", const="closed", help="let calls through, whatever fails"
+    )
+    by_hand.add_argument("--auto", dest="forced", action="store_const", const="", help="leave it to the breaker again")
+    added.add_argument("--operation", metavar="NAME", help="only this operation's gate")
+    add_workspace(added, positional=False)
+    add_store(added)
+    add_format(added, "text", "json")
 
 
 def add_contract(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

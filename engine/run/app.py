@@ -9,6 +9,7 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from engine.model import Fact, Outcome, Request, Sighted
 from engine.rules.signature import SECRET_BYTES_STRONG
 from engine.run.claim import Ports
 from engine.run.deliver import Deliverer
+from engine.run.gate_view import view
+from engine.run.gate_watch import GateWatch
+from engine.run.gates import Gates
 from engine.run.intake import Intake
 from engine.run.live import Live
 from engine.run.load import Loaded, load
@@ -28,10 +32,10 @@ from engine.run.start import addresses, addresses_and_routes, changed_versions
 from engine.run.tables import TableWatch, find_marks
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
-from engine.store import Move
+from engine.store import GateRow, Gauges, Move
 from engine.store.committer import WAL_RESTART_BYTES, ThreadCommitter
 from engine.store.files import Lock, disk_free_bytes, open_reader, open_writer, store_address
-from engine.store.readers import read_gauges, read_plan, read_versions
+from engine.store.readers import read_gates, read_gauges, read_plan, read_versions
 from engine.store.verbs import SqlStore
 from engine.wire.answers import Answer
 from engine.wire.control import ControlServer, socket_path
@@ -96,6 +100,7 @@ class Engine:
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.ready = False
+        self.counting = asyncio.Lock()
         self.interrupted = False
         self.background: set[asyncio.Task[None]] = set()
 
@@ -131,6 +136,7 @@ class Engine:
             self.tables = TableWatch(settings.root, marks, lambda: self.loaded, self.fact)
             self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
             self.sightings = Sightings()
+            self.gates = Gates(self.live, settings.workers)
             ports = Ports(
                 self.store,
                 self.committer,
@@ -140,8 +146,12 @@ class Engine:
                 SystemChance(),
                 self.observe,
                 self.sightings,
+                gates=self.gates,
             )
             self.deliverer = Deliverer(ports, settings.workers)
+            self.gate_watch = GateWatch(
+                self.gates, self.keep_gate, self.read_gates, self.clock, self.observe, self.deliverer.wake
+            )
             self.intake = Intake(
                 self.store, self.committer, self.clock, self.observe, self.deliverer.wake, inbound_routes
             )
@@ -162,6 +172,7 @@ class Engine:
     async def serve(self) -> None:
         """From the first claim to the last answer."""
         await self.keep_plans(self.loaded)
+        await self.gate_watch.settle()
         recovered = await self.committer.submit(self.store.recover, (0, self.clock.now()))
         if recovered:
             self.fact("recovered", events=recovered)
@@ -182,7 +193,7 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 delivering = group.create_task(self.deliverer.run())
-                watches = (self.watch_disk(), self.tables.run(), self.write_sightings())
+                watches = (self.watch_disk(), self.tables.run(), self.write_sightings(), self.gate_watch.run())
                 watching = [group.create_task(watch) for watch in watches]
                 group.create_task(self.stop_when_told(server, delivering, watching))
         except* WaybillError as errors:
@@ -287,12 +298,17 @@ class Engine:
     # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, request: Any) -> Any:
-        """Carries out people's decisions: {store, moves: [[event, action, by, reason, latest]]} → {answers}.
+        """Carries out people's decisions: {store, moves: [[event, action, by, reason, latest]]} or {store, gates:
+        [[gate, forced]]} → {answers}.
 
         A command that means another store than ours is told so, and opens that one itself.
         """
         if request["store"] != str(self.address.path):
             return {"elsewhere": str(self.address.path)}
+        if "gates" in request:
+            for gate, forced in request["gates"]:
+                await self.gate_watch.force(gate, forced)
+            return {"answers": [""] * len(request["gates"])}
         if any(action != "reject" for _, action, *_ in request["moves"]):
             await self.tables.settle()  # whoever has just added a row means the table with it
         answers = await asyncio.gather(*(self.move(*move) for move in request["moves"]))
@@ -306,6 +322,18 @@ class Engine:
             self.fact("released", event=event, action=action, by=by)
         return said
 
+    async def count(self, read: Callable[[Any], Any]) -> Any:
+        """What counting a large backlog takes a while for: beside the loop, one at a time."""
+        async with self.counting:
+            return await asyncio.to_thread(read, self.counter)
+
+    async def keep_gate(self, row: GateRow) -> None:
+        await self.committer.submit(self.store.keep_gates, row)
+
+    async def read_gates(self) -> Sequence[GateRow]:
+        rows: Sequence[GateRow] = await self.count(read_gates)
+        return rows
+
     async def open_admin(self) -> "tuple[IntakeServer, int]":
         async def health() -> Answer:
             return Answer(200, b'{"status": "up"}')
@@ -317,12 +345,11 @@ class Engine:
                 else Answer(503, b'{"status": "not ready"}')
             )
 
-        counting = asyncio.Lock()  # a large backlog takes a while to count: beside the loop, one at a time
-
         async def metrics() -> Answer:
-            async with counting:
-                gauges = await asyncio.to_thread(read_gauges, self.counter)
-            return Answer(200, self.metrics.page(gauges, self.clock.now()), "text/plain; version=0.0.4; charset=utf-8")
+            gauges: Gauges = await self.count(read_gauges)
+            now = self.clock.now()
+            gates = view(await self.read_gates(), self.live.systems, now)
+            return Answer(200, self.metrics.page(gauges, now, gates), "text/plain; version=0.0.4; charset=utf-8")
 
         pages = {"/health": health, "/ready": ready, "/metrics": metrics}
         return await admin_server(pages, self.settings.host, self.settings.admin_port, self.clock, self.http_error)

@@ -142,6 +142,11 @@ class Claim:
         item = self.item(place)
         return self.state_of(item, place).again if item else self.again
 
+    def drop_item(self, place: str) -> None:
+        """Forgets the state of one item."""
+        if self.course.items.pop(place, None) is not None:
+            self.items_changed = True
+
     def drop_items(self, place: str = "") -> None:
         """Forgets the items of an `each`, or of all."""
         items = self.course.items
@@ -171,8 +176,8 @@ class Claim:
         if not item:
             self.attempts = 0
             self.again = Allowed.NOTHING
-        elif self.course.items.pop(item, None) is not None:
-            self.items_changed = True
+        else:
+            self.drop_item(item)
 
     # ── what is told ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -53,6 +53,7 @@ class Compensation:
         if decision.action in GOES_ON:
             system, _, operation = effect.operation.partition(".")
             claim.undone.append(effect_digest(system, operation, effect.once))
+            claim.drop_item(effect.id)
             claim.fact("undone", operation=effect.operation)
             return True
         if decision.action is Action.DIE:

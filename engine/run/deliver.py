@@ -1,12 +1,13 @@
 """Claim, and run what was claimed: keeps as many deliveries on their way as there are workers.
 
-Each is a task of its own (`walk.py`). What may be claimed, in which order and share, is the store's to say; this file
-only knows how many more there may be, and when it is worth asking again.
+Each is a task of its own (`walk.py`). What may be claimed, in which order and share, is the store's to say, and what
+the gates let through is theirs; this file only knows how many more there may be, and when it is worth asking again.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from engine.errors import StoreFull
 from engine.run.claim import FULL_WAIT_S, LEASE_US, Ports
@@ -18,11 +19,12 @@ CLAIM_MAX = 64
 
 
 class Deliverer:
-    """Keeps up to `workers` deliveries running; `wake` tells it that something may be due."""
+    """Keeps up to `workers` deliveries running; `wake` tells it that something may be due. `node` is who claims."""
 
-    def __init__(self, ports: Ports, workers: int) -> None:
-        self.ports = ports
+    def __init__(self, ports: Ports, workers: int, node: int = 0) -> None:
+        self.ports = replace(ports, wake=self.wake)
         self.workers = workers
+        self.node = node
         self.running: Counter[str] = Counter()
         self.tasks: set[asyncio.Task[None]] = set()
         self.due = asyncio.Event()
@@ -55,7 +57,7 @@ class Deliverer:
         if free <= 0:
             return IDLE_WAIT_S
         now = self.ports.clock.now()
-        request = ClaimRequest(now, min(free, CLAIM_MAX), now + LEASE_US, dict(self.running))
+        request = self.request(now, min(free, CLAIM_MAX))
         try:
             claimed = await self.ports.committer.submit(self.ports.store.claim, request)
         except StoreFull:
@@ -65,11 +67,25 @@ class Deliverer:
             task = group.create_task(Walk(self.ports, delivery).run())
             self.tasks.add(task)
             task.add_done_callback(self.ended(delivery.integration))
-        if claimed.next_due_at is None:
+        next_at = self.next_at(claimed.next_due_at, now)
+        if next_at is None:
             return IDLE_WAIT_S
-        if claimed.deliveries and claimed.next_due_at <= now:
+        if claimed.deliveries and next_at <= now:
             return 0.0 if len(self.tasks) < self.workers else IDLE_WAIT_S
-        return min(IDLE_WAIT_S, max(0.001, (claimed.next_due_at - self.ports.clock.now()) / 1_000_000))
+        return min(IDLE_WAIT_S, max(0.001, (next_at - self.ports.clock.now()) / 1_000_000))
+
+    def request(self, now: int, limit: int) -> ClaimRequest:
+        """What this node would claim, as far as its gates let it."""
+        gates = self.ports.gates
+        allow = gates.allow(now) if gates else {}
+        quotas = gates.quotas(now) if gates else {}
+        return ClaimRequest(now, limit, now + LEASE_US, dict(self.running), allow=allow, quotas=quotas, node=self.node)
+
+    def next_at(self, due_at: int | None, now: int) -> int | None:
+        """When something may be due: by the store, or because a breaker begins to let calls through."""
+        wakes_at = self.ports.gates.wakes_at(now) if self.ports.gates else None
+        times = [at for at in (due_at, wakes_at) if at is not None]
+        return min(times, default=None)
 
     def ended(self, integration: str) -> Callable[[asyncio.Task[None]], None]:
         def done(task: asyncio.Task[None]) -> None:

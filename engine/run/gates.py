@@ -233,10 +233,12 @@ class Gates:
         for row in rows:
             self.unwritten.setdefault(row.gate, row)
 
-    def take_rows(self, rows: Iterable[GateRow], now: int) -> None:
-        """Takes what is stored of all gates: what people want, other nodes' breakers, what was learnt."""
+    def take_rows(self, rows: Iterable[GateRow], now: int) -> bool:
+        """Takes what is stored of all gates: what people want, other nodes' breakers, what was learnt. True where one
+        may let more through than before."""
         rows = tuple(rows)
-        self.forced = {row.gate: row.forced for row in rows if row.forced}
+        before_forced, self.forced = self.forced, {row.gate: row.forced for row in rows if row.forced}
+        opens = self.forced != before_forced
         for row in rows:
             system = row.gate.partition(".")[0]
             if system not in self.live.systems:
@@ -251,6 +253,8 @@ class Gates:
                 )
                 if after is not before:
                     self.breakers[row.gate] = after
+                    opens = opens or after.state is not State.OPEN
+        return opens
 
     # ── settings and state ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,6 +5,7 @@ forged by whatever an event holds, so there are none.
 """
 
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
 import msgspec
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from engine.model import Fact, Sighted
 from engine.rules.opening import time_text
+from engine.run.gate_view import GateView
 from engine.run.tally import Counter, Histogram
 from engine.store import Gauges
 
@@ -33,12 +35,16 @@ LOGGED = frozenset(
         "released",
         "weak_secret",
         "refresh_failed",
+        "breaker",
+        "gate_forced",
         "tables_taken",
         "tables_refused",
     )
 )
 LOGGED_STATUSES = frozenset(("held", "quarantined", "dead", "discarded"))
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200)
+
+SHUT = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
 
 encode = msgspec.json.encode
 
@@ -58,6 +64,33 @@ class Log:
         line = encode({"at": time_text(fact.at), "fact": fact.name, **data})
         self.stream.write(line.decode() + "\n")
         self.stream.flush()
+
+
+class GateMetrics:
+    """How gates stand: which are shut, how much waits at each, what is left of quotas."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.open = Gauge(
+            "waybill_gate_open",
+            "Breaker: 0 closed, 0.5 half open, 1 open; a person's word counts",
+            ["gate"],
+            registry=registry,
+        )
+        self.parked = Gauge("waybill_gate_parked", "Events that wait at a gate", ["gate"], registry=registry)
+        self.tokens = Gauge("waybill_gate_tokens", "Calls that may begin at once", ["gate"], registry=registry)
+        self.paused = Gauge(
+            "waybill_gate_paused_seconds", "How long the partner wants to hear nothing", ["gate"], registry=registry
+        )
+
+    def show(self, gates: Iterable[GateView], now: int) -> None:
+        for gauge in (self.open, self.parked, self.tokens, self.paused):
+            gauge.clear()
+        for gate in gates:
+            self.open.labels(gate.gate).set(SHUT[gate.forced or gate.state])
+            self.parked.labels(gate.gate).set(gate.parked)
+            self.paused.labels(gate.gate).set(max(0, gate.paused_until - now) / 1e6)
+            if gate.tokens is not None:
+                self.tokens.labels(gate.gate).set(gate.tokens)
 
 
 class Metrics:
@@ -93,6 +126,7 @@ class Metrics:
         self.oldest = Gauge(
             "waybill_oldest_active_seconds", "Age of the oldest event that still moves", registry=self.registry
         )
+        self.gates = GateMetrics(self.registry)
         self.effects_known = Counter(
             "waybill_effects_known", "Calls spared because the effect was there", ["operation"], registry=self.registry
         )
@@ -129,10 +163,11 @@ class Metrics:
         elif fact.name == "sighted":
             self.sighted[Sighted(str(data["kind"]))].labels(str(data["place"])).inc(int(data["times"] or 0))
 
-    def page(self, gauges: Gauges, now: int) -> bytes:
-        """The text for /metrics, with the store's counts of the moment."""
+    def page(self, gauges: Gauges, now: int, gates: Iterable[GateView] = ()) -> bytes:
+        """The text for /metrics, with the store's counts of the moment, and its gates."""
         self.events.clear()
         for (integration, status), count in gauges.counts.items():
             self.events.labels(integration, status).set(count)
         self.oldest.set(0 if gauges.oldest_active_at is None else max(0, now - gauges.oldest_active_at) / 1e6)
+        self.gates.show(gates, now)
         return generate_latest(self.registry)

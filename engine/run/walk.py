@@ -216,7 +216,8 @@ class Walk(Claim):
         times = times_of(need, began_at)
         if times.expired(now):
             self.tell(place, "expired", reason=need.reason)
-            reason = f"nobody decided in time: {need.reason}"
+            late = "nobody decided in time" if need.step.until is None else "it did not come in time"
+            reason = f"{late}: {need.reason}"
             return await self.fail(place, need.step.on_failure, need.step.default, reason)
         if times.due_to_warn(now) and not warned:
             warned = True

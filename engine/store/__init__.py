@@ -370,7 +370,9 @@ class Store(Protocol):
         """Keeps plans by hash: (hash, integration, version, content, now)."""
 
     def keep_gates(self, database: Any, rows: Sequence[GateRow]) -> Sequence[None]:
-        """Writes what became of breakers, and what people forced; quotas and counts are not its matter."""
+        """Writes what became of breakers, and what people forced; quotas and counts are not its matter. A row with a
+        state is an engine's, and leaves `forced` as it is; one without is a person's, and sets nothing else: neither
+        can undo what the other has just written."""
 
     def recover(self, database: Any, nodes: Sequence[tuple[int, int]]) -> Sequence[int]:
         """Gives back every lease of a node's former life: (node, now); how many."""

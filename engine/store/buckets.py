@@ -13,8 +13,6 @@ from engine.rules.quota import Bucket, Quota
 from engine.store import GateRow, Learnt
 from engine.store.database import Database
 
-STATE_COLUMNS = "gate, state, until, forced, reason, at"
-
 
 class Buckets:
     """The buckets of some gates, theirs until the commit. `parked` is the most urgent lane that waits at a gate."""
@@ -94,22 +92,19 @@ class Buckets:
 
 def keep_gates(database: Database, rows: Sequence[GateRow]) -> Sequence[None]:
     """See `Store.keep_gates`."""
-    newest = {row.gate: row for row in rows}
+    engines = {row.gate: (row.gate, row.state, row.until, row.reason, row.at) for row in rows if row.state}
+    people = {row.gate: (row.gate, row.forced) for row in rows if not row.state}
     database.insert(
         "gate",
-        STATE_COLUMNS,
-        [
-            (row.gate, row.state, row.until, row.forced, row.reason, row.at)
-            for row in sorted(newest.values(), key=gate_of)
-        ],
-        "ON CONFLICT (gate) DO UPDATE SET state = excluded.state, until = excluded.until, forced = excluded.forced,"
-        " reason = excluded.reason, at = excluded.at",
+        "gate, state, until, reason, at",
+        sorted(engines.values()),
+        "ON CONFLICT (gate) DO UPDATE SET state = excluded.state, until = excluded.until, reason = excluded.reason,"
+        " at = excluded.at",
+    )
+    database.insert(
+        "gate", "gate, forced", sorted(people.values()), "ON CONFLICT (gate) DO UPDATE SET forced = excluded.forced"
     )
     return [None] * len(rows)
-
-
-def gate_of(row: GateRow) -> str:
-    return row.gate
 
 
 def learn_all(database: Database, told: Sequence[tuple[Learnt, int, int]]) -> None:

@@ -7,6 +7,7 @@ the event stands.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from blackbox.rig import FILES, order_body
@@ -14,6 +15,7 @@ from blackbox.rig import FILES, order_body
 from engine.language import Resources
 from engine.model import Delivery, Fact, Outcome, Request, Sent, Sighted
 from engine.run.claim import Ports
+from engine.run.gates import Gates
 from engine.run.intake import name
 from engine.run.live import Live, live_systems
 from engine.run.load import check
@@ -47,7 +49,8 @@ CREATED = answered(201, {"id": "so-1"})
 class Stage:
     """One engine over one store; `replies` is what the partner answers, in order."""
 
-    def __init__(self, *replies: Outcome | type[Crash], files: dict[str, str] | None = None) -> None:
+    def __init__(self, *replies: Outcome | type[Crash], files: dict[str, str] | None = None, gates: int = 0) -> None:
+        """`gates`: so many workers, whose calls pass the gates; 0: every call may go out."""
         self.replies: deque[Outcome | type[Crash]] = deque(replies)
         self.sent: list[Request] = []
         self.refreshed: list[str] = []
@@ -56,7 +59,7 @@ class Stage:
         self.connection = open_memory()
         self.committer = InlineCommitter(self.connection)
         checked = check({path: text.lstrip().encode() for path, text in (files or FILES).items()})
-        assert checked.faults == ()
+        assert checked.faults == (), [str(fault) for fault in checked.faults]
         workspace = checked.workspace
         self.tables = workspace.tables
         self.plans = compile_workspace(workspace, "local", Resources(tables=workspace.tables, zones=lambda _: None))
@@ -65,6 +68,10 @@ class Stage:
         self.live = live
         self.facts: list[Fact] = []
         self.ports = Ports(self.store, self.committer, self, live, self, self, self.facts.append)
+        self.gates = Gates(live, gates) if gates else None
+        if gates:
+            self.ports = replace(self.ports, gates=self.gates)
+        self.took_s = 0.0
 
     # ── the ports ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -72,7 +79,7 @@ class Stage:
         return self.at
 
     def monotonic(self) -> float:
-        return self.at / SECOND
+        return self.at / SECOND + self.took_s
 
     def uniform(self) -> float:
         return 0.5
@@ -86,20 +93,32 @@ class Stage:
 
     # ── the play ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def arrive(self, id_: str = "e1", order: str = "1", **more: Any) -> int:
+    def arrive(self, id_: str = "e1", order: str = "1", integration: str = "shop-orders", **more: Any) -> int:
         """An authentic order arrives and is stored."""
-        (plan,) = self.plans.values()
+        plan = self.plans[integration]
         inbound = Inbound(
-            "POST", "/", {"x-shop-event": id_}, {}, order_body(order, more.pop("customer", "c"), 1, **more)
+            "POST",
+            "/",
+            {"x-shop-event": id_},
+            {},
+            order_body(order, more.pop("customer", "c"), more.pop("number", 1), **more),
         )
         (receipt,) = self.store.accept(self.connection, [name(plan, inbound, self.at)])
         assert not isinstance(receipt, Exception)
         return receipt.event
 
     def claim(self) -> Sequence[Delivery]:
-        (claimed,) = self.store.claim(self.connection, [ClaimRequest(self.at, 10, self.at + 60 * SECOND)])
+        allow = self.gates.allow(self.at) if self.gates else {}
+        quotas = self.gates.quotas(self.at) if self.gates else {}
+        request = ClaimRequest(self.at, 10, self.at + 60 * SECOND, allow=allow, quotas=quotas)
+        (claimed,) = self.store.claim(self.connection, [request])
         assert not isinstance(claimed, Exception)
         return claimed.deliveries
+
+    def claim_of(self, integration: str) -> Delivery:
+        """Claims what is due; the one of this integration."""
+        self.claimed = {**getattr(self, "claimed", {}), **{one.integration: one for one in self.claim()}}
+        return self.claimed[integration]
 
     def run(self) -> int:
         """Delivers what is due now; how many. A crash leaves the leases with the dead."""
@@ -115,18 +134,22 @@ class Stage:
             self.store.recover(self.connection, [(0, self.at)])
         return len(deliveries)
 
+    def pass_time(self, seconds: float) -> None:
+        self.at += int(seconds * SECOND)
+
     def run_all(self, times: int = 50) -> None:
-        """Delivers and lets time pass until nothing moves."""
+        """Delivers and lets time pass until nothing moves by itself; holds and waits for topics stay."""
         for _ in range(times):
             if not self.run():
-                waiting = [row.due_at for row in self.rows() if row.status.active]
+                waiting = [row.due_at for row in self.rows() if row.status.active and row.due_at]
                 if not waiting:
                     return
                 self.at = max(self.at, min(waiting))
         raise AssertionError("it never ends")
 
-    def decide(self, action: str, event: int = 1, plan: str | None = None) -> None:
-        assert self.store.move(self.connection, [Move(event, self.at, action, "ada", "because", plan)]) == [""]
+    def decide(self, action: str, event: int = 1, plan: str | None = None, *, new_effect: bool = False) -> None:
+        move = Move(event, self.at, action, "ada", "because", plan, new_effect=new_effect)
+        assert self.store.move(self.connection, [move]) == [""]
 
     # ── what is left ─────────────────────────────────────────────────────────────────────────────────────────────────
 

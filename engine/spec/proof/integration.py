@@ -37,7 +37,14 @@ from engine.spec.workspace import Document
 Seen = dict[str, Kind]
 """What a step may name."""
 IDENTITY = TEXT | INTEGER
-EVENT = {"id": ANY_TEXT, "key": ANY_TEXT, "revision": ANYTHING, "received_at": ANY_TEXT, "integration": ANY_TEXT}
+EVENT = {
+    "id": ANY_TEXT,
+    "key": ANY_TEXT,
+    "revision": ANYTHING,
+    "received_at": ANY_TEXT,
+    "integration": ANY_TEXT,
+    "served": ANYTHING,  # by step, of an `any_of`: the operation that served
+}
 
 
 def prove_integration(prover: Prover, document: Document) -> None:
