@@ -157,8 +157,11 @@ def closed_after(breaker: Breaker, policy: Breaking, now: int, counted: Counted)
         last.failed + (counted is Counted.FAILED),
         last.slow + (counted is Counted.SLOW),
     )
-    breaker = replace(breaker, slices=(*kept, last))
-    calls, failed, slow = (sum(getattr(part, name) for part in breaker.slices) for name in ("calls", "failed", "slow"))
+    kept.append(last)
+    breaker = replace(breaker, slices=tuple(kept))
+    calls, failed, slow = 0, 0, 0
+    for part in kept:
+        calls, failed, slow = calls + part.calls, failed + part.failed, slow + part.slow
     if calls < policy.calls_min:
         return breaker
     if failed * 1_000_000 >= calls * policy.failed_ppm:

@@ -28,6 +28,19 @@ PAIR: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 ITEM: Final = re.compile(r'(?:"[^"]*"|[^",])+')
 PART: Final = re.compile(r'(?:"[^"]*"|[^";])+')
 
+TELLING: Final = frozenset(
+    (
+        AMAZON,
+        SHOPIFY,
+        "ratelimit-policy",
+        "ratelimit-limit",
+        "ratelimit",
+        "ratelimit-remaining",
+        "x-ratelimit-remaining",
+    )
+)
+"""Without any of these an answer tells nothing of limits; most have none."""
+
 Item = Mapping[str, str]
 """An item of a list: its value under the empty name, and its parameters."""
 
@@ -39,6 +52,8 @@ def operation_alone(headers: Mapping[str, str]) -> bool:
 
 def hear(status: int, headers: Mapping[str, str], now: int) -> Heard | None:
     """What an answer tells of its partner's limits, None: nothing. Names of headers are in lower case."""
+    if status not in (429, 503) and TELLING.isdisjoint(headers):
+        return None
     pause_us = pause(status, headers, now)
     rate, per_us, burst, concurrency = rate_told(headers)
     used = PAIR.fullmatch(headers.get(SHOPIFY, "").strip())

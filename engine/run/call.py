@@ -5,8 +5,9 @@ the lease left than the call may take: whoever claims the event next must not me
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Unpack
+
+from msgspec.structs import replace
 
 from engine.errors import LeaseLost
 from engine.language import LanguageError
@@ -197,7 +198,7 @@ class CallOut:
             lease_until=now + timeout_us + LEASE_MARGIN_US,
             again=again,
             record=claim.pending(place),
-            tables=tuple(claim.course.tables),
+            tables=tuple(claim.tables),
             quotas=quotas,
             lane=claim.plan.lane,
             passes=claim.passes,

@@ -34,7 +34,7 @@ from engine.rules.breaker import Breaker, Breaking, Counted, State, count
 from engine.rules.budget import Budget
 from engine.rules.quota import HEARD_FOR_US, SAME_WINDOW_US, Heard, Quota, decode, encode
 from engine.rules.quota_headers import hear, operation_alone
-from engine.run.live import Live
+from engine.run.live import Live, LiveSystem
 from engine.spec.plan import Plan
 from engine.store import GateRow, Learnt
 
@@ -91,9 +91,11 @@ class Gates:
     told_of: dict[str, Told] = field(default_factory=dict)
     learnt_until: dict[str, int] = field(default_factory=dict)
     unwritten: dict[str, GateRow] = field(default_factory=dict)
+    policies: dict[str, Breaking] = field(default_factory=dict)
+    policies_of: Mapping[str, LiveSystem] | None = None
     called: frozenset[str] = frozenset()
     called_by: Mapping[str, Plan] | None = None
-    """What `called_systems` found, and in which plans."""
+    """What `policy` and `called_systems` found, and in which systems and plans: a reload puts in others."""
 
     # ── before a call ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -105,16 +107,16 @@ class Gates:
             return shut
         most = self.bulkhead(system)
         if most is not None and self.out[system] >= most:
-            return Denied(system, now, f"{most} calls to {system} are under way, which is its part of the workers")
+            reason = f"{most} calls to {system} are under way, which is its part of the workers"
+            return Denied(self.home(system, gate, now), now, reason)
         spent, at = budget.send(self.budgets.get(system, Budget()), now, retry=retry)
         self.budgets[system] = spent
         if at is not None:
             return Denied("", at, f"the retry budget of {system} is spent: a fifth of its calls")
         probe = 0
-        if not self.forced_at(system, gate):
-            policy = self.policy(system)
+        if self.breaker(gate).state is not State.CLOSED and not self.forced_at(system, gate):
             deadline = now + int(self.timeout_s(system) * 1_000_000) + PROBE_MARGIN_US
-            after, let = rules.ask(self.breaker(gate), policy, now, deadline)
+            after, let = rules.ask(self.breaker(gate), self.policy(system), now, deadline)
             self.put(gate, after, now)
             probe = let.probe
         self.out[system] += 1
@@ -130,7 +132,10 @@ class Gates:
         forced = self.forced_at(system, gate)
         if forced:
             where = gate if gate in self.forced else system
-            return Denied(where, now, f"{where} was opened by hand") if forced == State.OPEN else None
+            home = self.home(system, gate, now) if where == system else gate
+            return Denied(home, now, f"{where} was opened by hand") if forced == State.OPEN else None
+        if self.breaker(gate).state is State.CLOSED:
+            return None
         seen = self.look(gate, system, now)
         if rules.places(seen, self.policy(system), now) != 0:
             return None
@@ -259,7 +264,7 @@ class Gates:
     # ── settings and state ───────────────────────────────────────────────────────────────────────────────────────────
 
     def breaker(self, gate: str) -> Breaker:
-        return self.breakers.get(gate, Breaker())
+        return self.breakers.get(gate, NEW)
 
     def look(self, gate: str, system: str, now: int) -> Breaker:
         """A gate's breaker as time has made it."""
@@ -274,8 +279,12 @@ class Gates:
 
     def policy(self, system: str) -> Breaking:
         """When this system's breakers open; a ramp ends where all workers could be out."""
-        live = self.live.systems.get(system)
-        return replace(live.breaker, ramp_max=self.workers) if live else NEVER
+        if self.policies_of is not self.live.systems:
+            self.policies_of = self.live.systems
+            self.policies = {
+                name: replace(live.breaker, ramp_max=self.workers) for name, live in self.live.systems.items()
+            }
+        return self.policies.get(system, NEVER)
 
     def timeout_s(self, system: str) -> float:
         live = self.live.systems.get(system)
@@ -303,6 +312,12 @@ class Gates:
             self.called_by = plans
         return self.called
 
+    def home(self, system: str, gate: str, now: int) -> str:
+        """Where a call waits for its system: at the narrowest gate with a quota, as it does for tokens. From two queues
+        it would go to and fro."""
+        quotas = self.quotas_of(system, gate, now)
+        return max((quota.gate for quota in quotas), key=len, default=system)
+
     def quotas_of(self, system: str, gate: str, now: int) -> tuple[Quota, ...]:
         live = self.live.systems.get(system)
         declared: Mapping[str, Quota] = live.quotas if live else {}
@@ -313,6 +328,7 @@ class Gates:
         )
 
 
+NEW: Final = Breaker()
 NEVER: Final = Breaking(window_us=1_000_000, calls_min=1 << 31, failed_ppm=1_000_000, slow_us=0, open_for_us=1)
 """The policy of a system that is no longer in the workspace: its events are held for that."""
 

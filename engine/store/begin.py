@@ -23,7 +23,7 @@ AGAIN_AT_ONCE = (*SURELY_NOT, EffectState.TURNED_AWAY)
 """May be sent again to the same partner, whatever the request."""
 
 
-class Effect(Struct):
+class Effect(Struct, gc=False):
     """A row of the ledger as this batch leaves it."""
 
     event: int
@@ -35,7 +35,7 @@ class Effect(Struct):
     step: str
 
 
-class Running(Struct):
+class Running(Struct, gc=False):
     """A delivery that holds its lease."""
 
     event: int
@@ -64,7 +64,7 @@ def begin_round(database: Database, intents: Sequence[Intent], room: Room) -> li
         record(database, earlier, room)  # a stale one leaves its intent stale too
     ledger = Ledger(database, intents)
     running = read_running(database, intents)
-    ledger.read({digest for intent in intents for digest in digests(intent)}, running)
+    ledger.read(running)
     gates = {policy.gate for intent in intents for policy in intent.quotas}
     buckets = Buckets(database, gates)
     answers: dict[int, Answered] = {}
@@ -99,15 +99,17 @@ def read_running(database: Database, intents: Sequence[Intent]) -> dict[int, Run
 
 
 def pass_gates(buckets: Buckets, intent: Intent, node: int) -> Answered | None:
-    """Takes a token of every gate, or of none: then says at which to wait, and that others there come first."""
+    """Takes a token of every gate, or of none: then says where to wait, and that others there come first. That is the
+    narrowest of its gates, whichever is short: who waits at the wide one with the narrow one's token, and at the narrow
+    one with the wide one's, goes to and fro between them and wastes a token each time."""
     wanted = [policy for policy in intent.quotas if policy.gate not in intent.passes]
     for policy in wanted:
         queue = buckets.parked.get(policy.gate)
         behind = queue is not None and queue <= intent.lane
         if behind or not buckets.available(policy, intent.at, node):
-            buckets.parked[policy.gate] = intent.lane if queue is None else min(queue, intent.lane)
-            at = buckets.next_at(policy, intent.at, node)
-            return Answered(Leave.GATED, gate=policy.gate, at=at)
+            narrowest = max((one.gate for one in intent.quotas), key=len)
+            buckets.parked[narrowest] = min(buckets.parked.get(narrowest, intent.lane), intent.lane)
+            return Answered(Leave.GATED, gate=narrowest, at=buckets.next_at(policy, intent.at, node))
     for policy in wanted:
         buckets.take(policy, intent.at, node, calling=f"{intent.system}.{intent.operation}")
     return None
@@ -165,14 +167,16 @@ class Ledger:
         self.owners: dict[int, bool] = {}
         self.new: dict[bytes, Intent] = {}
         self.changed: dict[bytes, None] = {}
-        database.hold({digest for intent in intents for digest in digests(intent)})
+        self.digests = {intent.event: list(digests(intent)) for intent in intents}
+        self.wanted = {digest for found in self.digests.values() for digest in found}
+        database.hold(self.wanted)
 
-    def read(self, wanted: set[bytes], running: dict[int, Any]) -> None:
+    def read(self, running: dict[int, Running]) -> None:
         """The rows, and which of their owners will still move, by themselves or by a person."""
         self.owners = dict.fromkeys(running, True)
-        if not wanted:
+        if not self.wanted:
             return
-        inside, values = self.database.among("digest", sorted(wanted))
+        inside, values = self.database.among("digest", sorted(self.wanted))
         for digest, *row in self.database.rows(
             "SELECT digest, event, state, request_digest, first_sent_at, result, attempts, step FROM effect"
             f" WHERE {inside}",
@@ -189,7 +193,7 @@ class Ledger:
         """What the ledger says to an intent; nothing is sent by it yet."""
         if intent.once is None:
             return Answered(Leave.SEND, first_sent_at=intent.at)
-        *others, own = digests(intent)
+        *others, own = self.digests[intent.event]
         for place, digest in enumerate(others, 1):
             answered = self.ask_other(intent, digest, place)
             if answered is not None:
@@ -238,7 +242,7 @@ class Ledger:
         """The intent is in the ledger: open, and this event's."""
         if intent.once is None:
             return
-        *_, own = digests(intent)
+        own = self.digests[intent.event][-1]
         effect = self.found.get(own)
         attempts = 1 if effect is None else effect.attempts + 1
         if effect is None:

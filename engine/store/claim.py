@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from engine.model import Status
 from engine.rules.lanes import WEIGHTS, deal, share
-from engine.store import Claimed, ClaimRequest, Line
+from engine.store import Claimed, ClaimRequest, Line, Quota
 from engine.store.buckets import Buckets
 from engine.store.database import Database, Value
 from engine.store.deliveries import load
@@ -33,12 +33,14 @@ Queues = list[dict[str, list[int]]]
 
 class Ready(Struct):
     """What might be claimed. `gates` says of an event at which gate it waits, `turns` where the lanes are there then,
-    `left` at which gates more would wait; `next_at` is when more may be due."""
+    `left` at which gates more would wait, `promised` how many tokens of each quota are spoken for; `next_at` is when
+    more may be due."""
 
     queues: Queues
     gates: dict[int, str]
     turns: dict[str, int]
     left: list[str]
+    promised: Counter[str]
     next_at: list[int]
 
 
@@ -50,12 +52,14 @@ class Claims:
 
     def claim(self, database: Database, request: ClaimRequest) -> Claimed:
         """See `Store.claim`."""
-        ready = Ready([{} for _ in WEIGHTS], {}, {}, [], [])
+        ready = Ready([{} for _ in WEIGHTS], {}, {}, [], Counter(), [])
         tidy(database, request, ready)
         pairs, parked = read_queues(database)
-        buckets = Buckets(database, [gate for gate in parked if gate in request.quotas])
-        for gate, lanes in parked.items():
-            take_parked(database, request, buckets, (gate, lanes), ready)
+        buckets = Buckets(database, [quota.gate for gate in parked for quota in quotas_at(request, gate)])
+        gates = sorted(parked)
+        first = self.turn % max(1, len(gates))  # operations of one system share its tokens: each is first in turn
+        for gate in (*gates[first:], *gates[:first]):
+            take_parked(database, request, buckets, (gate, parked[gate], self.turn), ready)
         take_heads(database, request, pairs, ready)
         waiting = sum(len(events) for lane in ready.queues for events in lane.values())
         chosen, self.turn = share(ready.queues, request.running, request.limit, self.turn)
@@ -67,17 +71,28 @@ class Claims:
         if not chosen:
             return Claimed((), next_due_at)
         lease(database, request, chosen, passes)
-        return Claimed(load(database, chosen, {event: (gate,) for event, gate in passes.items()}), next_due_at)
+        passed = {
+            event: (gate, *(quota.gate for quota in quotas_at(request, gate) if quota.gate != gate))
+            for event, gate in passes.items()
+        }
+        return Claimed(load(database, chosen, passed), next_due_at)
+
+
+def quotas_at(request: ClaimRequest, gate: str) -> list[Quota]:
+    """The quotas whose tokens it takes to pass a gate: its own, and those of the system that an operation is of."""
+    names = dict.fromkeys((gate, gate.partition(".")[0]))
+    return [request.quotas[name] for name in names if name in request.quotas]
 
 
 def take_tokens(request: ClaimRequest, buckets: Buckets, calls: Mapping[str, int], ready: Ready) -> None:
     """Takes the tokens of those that pass a gate, and says when more may."""
     for gate, count in calls.items():
+        for policy in quotas_at(request, gate):
+            buckets.take(policy, request.now, request.node, count)
         if gate in request.quotas:
-            buckets.take(request.quotas[gate], request.now, request.node, count)
             buckets.set_turn(gate, ready.turns[gate])
     for gate in ready.left:
-        at = buckets.next_at(request.quotas[gate], request.now, request.node)
+        at = max(buckets.next_at(policy, request.now, request.node) for policy in quotas_at(request, gate))
         ready.next_at.append(at if at > request.now else request.now + SLOT_WAIT_US)
     buckets.store()
 
@@ -94,7 +109,7 @@ def lease(database: Database, request: ClaimRequest, chosen: Sequence[int], pass
         "delivery",
         "event",
         "gate, calling",
-        [(event, "", gate if gate in request.quotas else "") for event, gate in passes.items()],
+        [(event, "", gate if quotas_at(request, gate) else "") for event, gate in passes.items()],
     )
 
 
@@ -103,7 +118,8 @@ def lease(database: Database, request: ClaimRequest, chosen: Sequence[int], pass
 LATE = (
     "SELECT 'lost', event FROM delivery WHERE status = 'running' AND lease_until < ?"
     " UNION ALL SELECT 'due', event FROM"
-    " (SELECT event FROM delivery WHERE ready > 2 AND ready = 3 AND due_at <= ? ORDER BY due_at, event LIMIT ?) AS due"
+    " (SELECT event FROM delivery WHERE ready > 2 AND ready = 3 AND due_at <= ? ORDER BY due_at, event"
+    f" LIMIT {WAKE_MAX}) AS due"
     " UNION ALL SELECT 'later', min(due_at) FROM delivery WHERE ready > 2 AND ready = 3 AND due_at > ?"
     " UNION ALL SELECT 'suspect', min(event) FROM delivery WHERE ready > 2 AND ready = 4"
 )
@@ -114,7 +130,7 @@ def tidy(database: Database, request: ClaimRequest, ready: Ready) -> None:
     """Gives back what nobody holds any more, wakes what slept long enough, and takes one of what an engine died of."""
     now = request.now
     found: dict[str, list[int]] = {"lost": [], "due": [], "later": [], "suspect": []}
-    for what, number in database.rows(LATE, (now, now, WAKE_MAX, now)):
+    for what, number in database.rows(LATE, (now, now, now)):
         if number is not None:
             found[what].append(number)
     ready.next_at += found["later"]
@@ -240,19 +256,26 @@ def take_heads(database: Database, request: ClaimRequest, pairs: Sequence[tuple[
 
 
 def take_parked(
-    database: Database, request: ClaimRequest, buckets: Buckets, parked: tuple[str, Sequence[int]], ready: Ready
+    database: Database, request: ClaimRequest, buckets: Buckets, parked: tuple[str, Sequence[int], int], ready: Ready
 ) -> None:
-    """As many of those that wait at a gate as it lets through, by lane, then by age."""
-    gate, lanes = parked
-    policy = request.quotas.get(gate)
-    most = allowed = min(request.limit, request.allow.get(gate, request.limit))
-    if policy is not None and allowed:
-        most = min(allowed, buckets.available(policy, request.now, request.node))
+    """As many of those that wait at a gate as it, and its system, let through: by lane, then by age. `parked` is the
+    gate, the lanes that wait there, and the turn for a gate that has no row of its own to keep one in."""
+    gate, lanes, turn = parked
+    policies = quotas_at(request, gate)
+    names = (gate, gate.partition(".")[0])
+    most = allowed = min(request.limit, *(request.allow.get(name, request.limit) for name in names))
+    if policies and allowed:
+        free = (
+            buckets.available(policy, request.now, request.node) - ready.promised[policy.gate] for policy in policies
+        )
+        most = max(0, min(allowed, *free))
         if most < allowed:
             ready.left.append(gate)
     waiting = heads_of_gate(database, gate, lanes, most) if most else {}
     counts = [len(waiting.get(lane, ())) for lane in range(len(WEIGHTS))]
-    dealt, ready.turns[gate] = deal(most, counts, buckets.turn(gate) if policy is not None else 0)
+    dealt, ready.turns[gate] = deal(most, counts, buckets.turn(gate) if gate in request.quotas else turn)
+    for policy in policies:
+        ready.promised[policy.gate] += sum(dealt)
     for lane, count in enumerate(dealt):
         for integration, event in waiting.get(lane, [])[:count]:
             ready.queues[lane].setdefault(integration, []).append(event)

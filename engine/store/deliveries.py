@@ -11,6 +11,7 @@ from engine.store.rows import decode_revision, decode_stored
 
 TOLD = ("hold", "release", "redrive", "new-effect")
 """Kinds of lines that a delivery needs to know of, though no step ended with them."""
+LINES = f"(ended = 1 OR kind IN ({', '.join(map(repr, TOLD))})) ORDER BY event, number"
 COLUMNS = (
     "d.event, d.integration, d.plan, e.id, e.key, e.headers, e.query, e.body, e.received_at, d.token, d.lease_until,"
     " d.attempts, d.number, d.again, v.body, d.revision, n.revision, d.blocks, d.phase, d.cause, d.step, d.has_items"
@@ -42,10 +43,8 @@ def load(
     """Deliveries with payload, ended steps and items, in the order asked for."""
     inside, values = database.among("event", events)
     told: dict[int, Told] = {}
-    kinds = ", ".join(f"'{kind}'" for kind in TOLD)
     for event, *line in database.rows(
-        "SELECT event, step, kind, at, operation, once, ended, result FROM line"
-        f" WHERE {inside} AND (ended = 1 OR kind IN ({kinds})) ORDER BY event, number",
+        f"SELECT event, step, kind, at, operation, once, ended, result FROM line WHERE {inside} AND {LINES}",
         values,
     ):
         told.setdefault(event, Told()).read(*line)

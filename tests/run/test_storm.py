@@ -6,6 +6,7 @@ lanes get their 16:4:1, retries stay within their budget, and nothing that was o
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 from heapq import heappop, heappush
 from itertools import count
 
@@ -17,7 +18,7 @@ from engine.rules.lanes import WEIGHTS
 from engine.run.gates import Admitted, Denied, Gates
 from engine.run.live import Live, LiveSystem, quota_at
 from engine.spec import shape
-from engine.store import ClaimRequest, Intent, Leave, Record
+from engine.store import ClaimRequest, Intent, Leave, Quota, Record
 from engine.store.committer import run_group
 from engine.store.files import open_memory
 from engine.store.verbs import SqlStore
@@ -34,7 +35,7 @@ BUSY = Outcome(Sent.ANSWERED, status=408)
 """A refusal that is tried again and says nothing of the partner's health."""
 
 SHAPED = shape.Quota(rate=shape.Rate(RATE, S), burst=BURST)
-SYSTEM = LiveSystem(5.0, shape.Retry(), Breaking(30 * S, 20, 500_000, 0, 30 * S), {"erp": quota_at("erp", SHAPED)})
+TEN_A_SECOND = {"erp": quota_at("erp", SHAPED)}
 
 
 class Partner:
@@ -62,10 +63,11 @@ class Partner:
 class Storm:
     """Nodes with one store between them; each claims every tick, and its calls take a while to get out and back."""
 
-    def __init__(self, nodes: int, failing: float, seed: int = 1) -> None:
-        self.chance = random.Random(seed)
+    def __init__(self, nodes: int, failing: float, quotas: Mapping[str, Quota] = TEN_A_SECOND) -> None:
+        self.chance = random.Random(1)
         self.store, self.connection = SqlStore(), open_memory()
-        live = Live({}, {"erp": SYSTEM}, lambda _: None, lambda _: None)
+        system = LiveSystem(5.0, shape.Retry(), Breaking(30 * S, 20, 500_000, 0, 30 * S), quotas)
+        live = Live({}, {"erp": system}, lambda _: None, lambda _: None)
         self.nodes = [(Gates(live, 32), off) for off in (0, 40_000, -40_000)[:nodes]]
         self.partner = Partner(self.chance, failing)
         self.lanes: dict[int, int] = {}
@@ -177,6 +179,15 @@ def test_a_storm_stays_within_the_quota_and_lanes_have_their_shares(nodes: int) 
     assert storm.connection.execute("SELECT count(*) FROM delivery WHERE status = 'waiting'").get == len(
         storm.lanes
     ) - len(storm.done) - len(storm.ends)
+
+
+@pytest.mark.parametrize("of_the_operation", [5, 10, 20])
+def test_two_quotas_of_which_each_is_short_waste_nothing(of_the_operation: int) -> None:
+    narrow = quota_at("erp.create", shape.Quota(rate=shape.Rate(of_the_operation, S), burst=BURST))
+    storm = Storm(1, failing=0.0, quotas={**TEN_A_SECOND, "erp.create": narrow})
+    storm.run(SECONDS, OFFERED)
+    assert_within_quota(sorted(storm.partner.calls))
+    assert len(storm.partner.calls) >= 0.95 * min(RATE, of_the_operation) * SECONDS
 
 
 def test_retries_stay_within_their_budget_and_within_the_quota() -> None:

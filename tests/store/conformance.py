@@ -11,8 +11,22 @@ import pytest
 from msgspec.structs import replace
 
 from engine.errors import StoreFull
-from engine.model import Arrival, Delivery, EffectState, Status, effect_digest
-from engine.store import ClaimRequest, EventRow, Intent, Leave, Line, Move, Record, Settled, Store, Tally
+from engine.model import Arrival, Delivery, EffectState, ItemState, Status, effect_digest
+from engine.store import (
+    ClaimRequest,
+    Effect,
+    EventRow,
+    Filter,
+    GateRow,
+    Intent,
+    Leave,
+    Line,
+    Move,
+    Record,
+    Settled,
+    Store,
+    Tally,
+)
 
 T0 = 1_800_000_000_000_000
 HOUR = 3_600_000_000
@@ -20,14 +34,21 @@ HOUR = 3_600_000_000
 
 class Driver(Protocol):
     store: Store
+    database: Any
 
     def commit(self, verb: Callable[..., Sequence[Any]], *items: Any) -> list[Any]: ...
 
-    def rows(self) -> list[EventRow]: ...
+    def rows(self, wanted: Filter = ...) -> list[EventRow]: ...
 
     def lines(self, event: int) -> list[Line]: ...
 
     def tallies(self) -> list[Tally]: ...
+
+    def items(self, event: int) -> tuple[ItemState, ...]: ...
+
+    def gates(self) -> list[GateRow]: ...
+
+    def effects(self, event: int) -> list[Effect]: ...
 
 
 def arrival(

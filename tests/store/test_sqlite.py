@@ -1,56 +1,27 @@
 """The embedded store passes the suite of all stores, and keeps the promises that are its own."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
-from conformance import BoundedConformance, Conformance, arrival, claim, record
-from conformance_counting import BoundedCountingConformance, CountingConformance
+from conformance import BoundedConformance, arrival, claim, record
+from conformance_counting import BoundedCountingConformance
+from conformance_stories import BoundedStoriesConformance
+from drivers import SqliteDriver
 
 from engine.errors import StoreBroken, UserError
-from engine.model import Sighted, Status
-from engine.store import EventRow, Filter, Line, Tally
+from engine.model import Status
+from engine.store import Filter
 from engine.store.committer import run_group
-from engine.store.files import Lock, StoreAddress, is_defective, open_memory, open_reader, open_writer, parse_store_url
-from engine.store.readers import read_events, read_lines, read_tallies
-from engine.store.verbs import SqlStore
+from engine.store.files import Lock, StoreAddress, is_defective, open_reader, open_writer, parse_store_url
+from engine.store.readers import read_events
 
 
-class SqliteDriver:
-    """Commits one verb a transaction."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self.store = SqlStore()
-        self.connection = connection
-
-    def commit(self, verb: Callable[..., Sequence[Any]], *items: Any) -> list[Any]:
-        results = run_group(self.connection, [(verb, item) for item in items])
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-        return results
-
-    def rows(self) -> list[EventRow]:
-        return list(read_events(self.connection, Filter()))
-
-    def lines(self, event: int) -> list[Line]:
-        return read_lines(self.connection, event)
-
-    def tallies(self) -> list[Tally]:
-        return read_tallies(self.connection, *Sighted)
-
-
-class TestSqlite(Conformance, CountingConformance):
-    @pytest.fixture
-    def driver(self) -> SqliteDriver:
-        return SqliteDriver(open_memory())
-
-
-class TestBoundedSqlite(BoundedConformance, BoundedCountingConformance):
+class TestBoundedSqlite(BoundedConformance, BoundedCountingConformance, BoundedStoriesConformance):
     @pytest.fixture
     def bounded(self, tmp_path: Path) -> Iterator[SqliteDriver]:
         connection = open_writer(StoreAddress(tmp_path / "events.db", 1 << 20))
