@@ -130,6 +130,19 @@ class EffectsConformance:
         (answered,) = begin(driver, replace(self.at(delivery, 1), record=clear))
         assert (answered.leave, answered.place) == (Leave.SEND, 0)
 
+    def test_a_provider_that_said_later_is_asked_again_by_this_event_and_no_other_in_its_place(
+        self, driver: Driver
+    ) -> None:
+        first, second = several(driver, 2)
+        begin(driver, self.at(first, 0))
+        later = record(first, Status.RUNNING, settled=self.settle(0, EffectState.TURNED_AWAY), lease_until=T0 + HOUR)
+        (answered,) = begin(driver, replace(self.at(first, 1), record=later))
+        assert (answered.leave, answered.place) == (Leave.STAY, 1)
+        assert begin(driver, self.at(second, 1))[0].leave is Leave.BUSY
+        assert begin(driver, replace(self.at(first, 0), request_digest=b"other"))[0].leave is Leave.SEND
+        driver.commit(driver.store.record, record(first, Status.DEAD, settled=self.settle(0, EffectState.TURNED_AWAY)))
+        assert begin(driver, self.at(second, 1))[0].leave is Leave.SEND
+
     # ── quotas ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def park(self, driver: Driver, *deliveries: Delivery, gate: str = "erp") -> None:

@@ -63,7 +63,8 @@ CREATE TABLE effect (
 
 CREATE TABLE item (
   event bigint NOT NULL, place text NOT NULL, state text NOT NULL, step text NOT NULL, attempts bigint NOT NULL,
-  due_at bigint NOT NULL, reason text NOT NULL, on_release text NOT NULL, again bigint NOT NULL, PRIMARY KEY (event, place)
+  due_at bigint NOT NULL, reason text NOT NULL, on_release text NOT NULL, again bigint NOT NULL, queue text NOT NULL,
+  PRIMARY KEY (event, place)
 );
 
 CREATE SEQUENCE message_number;
