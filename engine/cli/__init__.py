@@ -36,9 +36,9 @@ def parser() -> argparse.ArgumentParser:
     add_event(commands)
     add_release(commands)
     add_redrive(commands)
-    add_store_commands(commands)
-    add_system(commands)
     add_contract(commands)
+    add_system(commands)
+    add_store_commands(commands)
     for entry in entry_points(group="waybill.commands"):
         entry.load()(commands)
     return top
