@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     add_event(commands)
     add_release(commands)
     add_redrive(commands)
+    add_store_commands(commands)
     add_system(commands)
     add_contract(commands)
     for entry in entry_points(group="waybill.commands"):
@@ -77,7 +78,8 @@ def add_store(added: argparse.ArgumentParser) -> None:
     added.add_argument(
         "--store",
         metavar="URL",
-        help="sqlite:///path/events.db?max_size=64MiB (default: events.db in the workspace's .waybill)",
+        help="sqlite:///path/events.db?max_size=64MiB or postgresql://user@host/database, either with ?keep=90d"
+        " (default: events.db in the workspace's .waybill)",
     )
 
 
@@ -206,6 +208,41 @@ def add_redrive(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     added.add_argument("--reason", default="", metavar="TEXT", help="why; kept with the event")
     add_workspace(added, positional=False)
     add_store(added)
+
+
+def add_store_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    help_ = "keep a copy of a store, put one back, and see whether a store is whole"
+    group = commands.add_parser("store", help=help_, description=f"{help_[0].upper()}{help_[1:]}.")
+    verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    made = command(
+        verbs,
+        "backup",
+        "write a verified copy of a store",
+        "store:backup",
+        "Engines may run meanwhile; the copy is the store of one moment. Nothing is written over.",
+    )
+    made.add_argument("file", metavar="FILE")
+    restored = command(
+        verbs,
+        "restore",
+        "put a backup in the place of a store that is not there yet",
+        "store:restore",
+        "A drill: restore FILE with --store sqlite:////tmp/drill.db, then `waybill store verify` of the same.",
+    )
+    restored.add_argument("file", metavar="FILE")
+    looked = command(
+        verbs,
+        "verify",
+        "read all of a store, and compare it with its head",
+        "store:verify",
+        "Ends with 1 where it is not whole. An embedded store's head says how many groups of commits were answered.",
+    )
+    looked.add_argument(
+        "--accept-loss", action="store_true", help="go on without groups of commits that were answered and are missing"
+    )
+    for added in (made, restored, looked):
+        add_workspace(added, positional=False)
+        add_store(added)
 
 
 def add_system(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

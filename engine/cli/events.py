@@ -19,7 +19,7 @@ from engine.model import Status
 from engine.rules.opening import time_text
 from engine.spec.plan import Plan
 from engine.store import Effect, EventRow, Filter, Line, Move
-from engine.store.files import Lock, open_reader, open_writer, store_address
+from engine.store.open import Address, commit_here, open_reader, store_address
 from engine.store.readers import read_effects, read_events, read_lines
 from engine.wire.control import ask, socket_path
 
@@ -95,7 +95,7 @@ def events(arguments: argparse.Namespace) -> int:
         id=arguments.id,
         key=arguments.key,
     )
-    connection = open_reader(store_address(Path(arguments.workspace), arguments.store).path)
+    connection = open_reader(store_address(Path(arguments.workspace), arguments.store))
     most = arguments.limit or (None if arguments.format == "json" else SHOWN)
     count = 0
     for row in find_events(connection, wanted, most):
@@ -120,7 +120,7 @@ def events(arguments: argparse.Namespace) -> int:
 def event(arguments: argparse.Namespace) -> int:
     """Tells one event's story: arrival, calls, look-ups, decisions of people, effects."""
     number = event_number(arguments.event)
-    connection = open_reader(store_address(Path(arguments.workspace), arguments.store).path)
+    connection = open_reader(store_address(Path(arguments.workspace), arguments.store))
     found = list(read_events(connection, Filter(after=number - 1, limit=1)))
     if not found or found[0].event != number:
         raise UserError(f"there is no event evt-{number}")
@@ -219,7 +219,7 @@ def redrive(arguments: argparse.Namespace) -> int:
     if arguments.event:
         return move(arguments, [event_number(text) for text in arguments.event], "redrive", latest=arguments.latest)
     root = Path(arguments.workspace)
-    connection = open_reader(store_address(root, arguments.store).path)
+    connection = open_reader(store_address(root, arguments.store))
     statuses = (arguments.status,) if arguments.status else STUCK
     wanted = Filter(status=statuses, integration=arguments.integration, missing=arguments.missing)
     rows = list(find_events(connection, wanted, None))
@@ -242,7 +242,7 @@ def move(arguments: argparse.Namespace, numbers: list[int], action: str, *, late
     address = store_address(root, arguments.store)
     integrations = {}
     if latest:
-        connection = open_reader(address.path)
+        connection = open_reader(address)
         integrations = {
             number: row.integration
             for number in numbers
@@ -252,7 +252,7 @@ def move(arguments: argparse.Namespace, numbers: list[int], action: str, *, late
     said: list[str] = []
     for at in range(0, len(wanted), MOVES_AT_ONCE):
         some = wanted[at : at + MOVES_AT_ONCE]
-        answer = ask(socket_path(root), {"store": str(address.path), "moves": some})
+        answer = ask(socket_path(root), {"store": address.shown, "moves": some})
         said += answer["answers"] if answer and "answers" in answer else move_here(root, address, some)
     for number, text in zip(numbers, said, strict=True):
         say(f"evt-{number}: {text or DONE[action]}")
@@ -264,34 +264,24 @@ def move(arguments: argparse.Namespace, numbers: list[int], action: str, *, late
 DONE = {"release": "released", "reject": "discarded", "redrive": "will be tried again"}
 
 
-def move_here(root: Path, address: Any, wanted: list[list[Any]]) -> list[str]:
-    """The same without an engine: under its lock, in one transaction."""
+def move_here(root: Path, address: Address, wanted: list[list[Any]]) -> list[str]:
+    """The same without the engine of this workspace, in one transaction."""
     from engine.clock import SystemClock
-    from engine.store.committer import run_group
     from engine.store.verbs import SqlStore
 
-    if not address.path.exists():
-        raise UserError(f"there is no store at {address.path}; say which with --store")
     now = SystemClock().now()
     plans: Mapping[str, Plan] = {}
     if any(latest for *_, latest in wanted):
         from engine.run.load import load
 
         plans = load(root, "local").plans
-    lock = Lock(address.path)
-    try:
-        connection = open_writer(address)
-        store = SqlStore()
-        kept = [
-            (store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now))
-            for plan in plans.values()
-        ]
-        moves = [
-            (store.move, Move(number, now, action, by, reason, plans[latest].hash if latest in plans else None))
-            for number, action, by, reason, latest in wanted
-        ]
-        answers: list[str] = run_group(connection, [*kept, *moves])[len(kept) :]
-        connection.close()
-        return answers
-    finally:
-        lock.release()
+    store = SqlStore()
+    kept = [
+        (store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now)) for plan in plans.values()
+    ]
+    moves = [
+        (store.move, Move(number, now, action, by, reason, plans[latest].hash if latest in plans else None))
+        for number, action, by, reason, latest in wanted
+    ]
+    answers: list[str] = commit_here(address, [*kept, *moves])[len(kept) :]
+    return answers

@@ -20,7 +20,7 @@ from engine.rules.needs import Call
 from engine.rules.undo import SHARED, UNDO
 from engine.run.claim import LEASE_MARGIN_US, Claim, Said
 from engine.run.gates import Admitted, Denied
-from engine.spec.plan import OperationPlan
+from engine.spec.plan import DEFAULT_ON_UNKNOWN, OperationPlan
 from engine.store import Answered, Intent, Leave, Quota, Settled
 
 BEGINS_MAX = 3
@@ -273,7 +273,7 @@ class CallOut:
         within_us = None if claim.phase else claim.plan.within_us
         return Known(
             effect=operation.effect,
-            on_unknown=call.step.on_unknown_of(operation),
+            on_unknown=call.step.on_unknown or DEFAULT_ON_UNKNOWN[operation.effect],
             on_failure=call.step.on_failure,
             has_lookup=operation.lookup is not None,
             retry=self.ports.live.system(operation.system).retry,

@@ -39,6 +39,14 @@ LOGGED = frozenset(
         "gate_forced",
         "tables_taken",
         "tables_refused",
+        "store_away",
+        "store_back",
+        "store_not_durable",
+        "log_pinned",
+        "transaction_pinned",
+        "clock_skew",
+        "heartbeat_missed",
+        "upkeep_failed",
     )
 )
 LOGGED_STATUSES = frozenset(("held", "quarantined", "dead", "discarded"))

@@ -15,6 +15,7 @@ from engine.store.claim import Claims, recover
 from engine.store.database import Database
 from engine.store.move import move
 from engine.store.record import record
+from engine.store.retention import Forgotten, Retention, retain
 from engine.store.room import Room
 from engine.store.tallies import add_tallies
 
@@ -88,3 +89,8 @@ class SqlStore:
     def recover(self, database: Database, nodes: Sequence[tuple[int, int]]) -> Sequence[int]:
         """See `Store.recover`."""
         return [recover(database, node, now) for node, now in nodes]
+
+    @turn(Turn.RETAIN)
+    def retain(self, database: Database, requests: Sequence[Retention]) -> Sequence[Forgotten]:
+        """See `Store.retain`."""
+        return retain(database, requests)

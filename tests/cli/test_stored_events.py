@@ -53,8 +53,13 @@ WRONG: Mapping[tuple[str, ...], str] = {
     (
         "events",
         "--store",
-        "postgresql://host/db",
-    ): "a postgresql:// store is part of the design, but not of this release",
+        "postgresql://me:hush@127.0.0.1:1/db",
+    ): 'cannot open postgresql://me@127.0.0.1:1/db: connection failed: connection to server at "127.0.0.1", port 1 failed',
+    (
+        "events",
+        "--store",
+        "postgresql://me:hush@host/",
+    ): "the store URL names no database; write postgresql://user@host",
     ("events", "--store", "sqlite:////tmp/a.db?size=1"): "unknown store option `size`; known: max_size=64MiB",
     ("events", "--store", "sqlite:////tmp/a.db?max_size=big"): "`big` is not a size; write for example 64MiB",
     ("events", "--status", "ded"): "there is no status `ded`; known: accepted, running,",
