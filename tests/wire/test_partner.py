@@ -3,6 +3,7 @@ one answer is ever read as that of another call."""
 
 import asyncio
 import socket
+import struct
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -18,7 +19,7 @@ from engine.wire.partner import FIELDS_MAX, INTERIM_MAX, PARSED_BYTES_MAX
 
 READ = Request("erp", "find", "GET", "/orders")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-BROKE, INVALID, OFF = "the connection broke before an answer", "the answer is not valid HTTP", "the answer broke off"
+INVALID, OFF = "the answer is not valid HTTP", "the answer broke off"
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -117,6 +118,39 @@ def test_what_comes_behind_an_answer_is_never_the_next_one(run: Run, raw: bytes)
     assert first.sent is Sent.ANSWERED
     assert first.body in (1, None)
     assert (second.sent, second.body, connections) == (Sent.ANSWERED, "yours", 2)
+
+
+LAST = {
+    "that says so": framed(b"1", b"Connection: close"),
+    "of an older version": framed(b"1").replace(b"1.1", b"1.0"),
+}
+
+
+@pytest.mark.parametrize("raw", LAST.values(), ids=LAST.keys())
+def test_behind_the_last_answer_of_a_connection_nothing_is_asked(run: Run, raw: bytes) -> None:
+    """Though the partner leaves it open: what it reads there it need not answer."""
+    connections = 0
+
+    async def script(it: Partner, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await once_then(raw)(it, reader, writer)
+
+    assert [outcome.body for outcome in run(calls(script, 3))] == [1, 1, 1]
+    assert connections == 3
+
+
+def test_a_body_to_the_end_of_the_connection_is_not_whole_where_that_breaks(run: Run) -> None:
+    async def script(it: Partner, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(it, reader)
+        writer.write(HEAD + b"\r\n[1]")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    (outcome,) = run(calls(script))
+    assert (outcome.sent, outcome.failure, outcome.reason) == (Sent.UNKNOWN, Failure.LOST, OFF)
 
 
 def test_garbage_that_comes_while_nothing_was_asked_ends_the_connection(run: Run) -> None:
@@ -273,6 +307,7 @@ def test_a_connection_that_the_partner_closed_is_seen_before_it_is_used(run: Run
     closed = threading.Event()
     requests: list[bytes] = []
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(5)
 
     def serve() -> None:
         for _ in range(2):

@@ -133,6 +133,26 @@ def test_a_call_that_was_handed_a_connection_and_is_cancelled_at_once_gives_it_b
     play(what, connections_max=1)
 
 
+def test_what_waiting_took_is_missing_from_the_time_for_the_answer() -> None:
+    """One deadline for the whole call."""
+
+    async def what(shop: Shop, client: HttpClient, clock: SteppedClock) -> None:
+        first = asyncio.create_task(client.send(order(0), 5))
+        await settle()
+        second = asyncio.create_task(client.send(order(1), 5))
+        await settle()
+        clock.s += 5
+        shop.answer(1)
+        await first
+        await settle()
+        shop.answer(1)
+        outcome = await second
+        assert (outcome.sent, outcome.failure) == (Sent.UNKNOWN, Failure.TIMEOUT_AFTER)
+        assert outcome.reason == "no answer in 5 s"
+
+    play(what, connections_max=1)
+
+
 def test_connections_that_cannot_be_made_take_no_place() -> None:
     async def run() -> list[Outcome]:
         async with partner(Shop()) as it:
