@@ -6,6 +6,7 @@ JSON values inside are plain Python: dict, list, str, bool, None, int of any siz
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import IntEnum, StrEnum
 from hashlib import sha256
 from typing import Literal
@@ -46,13 +47,14 @@ class Effect(StrEnum):
 
 class EffectState(StrEnum):
     """What is known of an effect: `open` (intent without outcome), `unknown`, `clear` (surely not), `refused`,
-    `done`."""
+    `done`, `undone` (it was there, and was taken back)."""
 
     OPEN = "open"
     UNKNOWN = "unknown"
     CLEAR = "clear"
     REFUSED = "refused"
     DONE = "done"
+    UNDONE = "undone"
 
 
 def effect_digest(system: str, operation: str, once: str) -> bytes:
@@ -78,11 +80,18 @@ class Sighting(Struct, frozen=True):
     part: str = ""
 
 
+Revision = tuple[str | int | Decimal, ...]
+"""Which state of a thing an event tells of: texts and numbers, compared left to right."""
+
+
 class Arrival(Struct, frozen=True):
     """What came in, authentic and named, not yet on disk.
 
     `id` and `key` are None where the expression gave null or failed; `reason` then says why, and the event is stored
-    quarantined. `dedupe_for_s` is how long the identity is kept.
+    quarantined. `dedupe_for_s` is how long the identity is kept. `space` is the key space (empty: the integration is
+    its own), `lane` 0 urgent, 1 normal, 2 bulk. `revision` is compared left to right. `keep_newest`: it supersedes what
+    is older and not yet running; `blocks`: stuck, it keeps later ones of its key waiting. `envelope` is the body of the
+    delivery it was split from.
     """
 
     integration: str
@@ -95,20 +104,50 @@ class Arrival(Struct, frozen=True):
     received_at: int
     dedupe_for_s: int
     reason: str = ""
+    space: str = ""
+    lane: int = 1
+    revision: Revision | None = None
+    keep_newest: bool = False
+    blocks: bool = False
+    envelope: bytes | None = None
+
+
+class Emission(Struct, frozen=True):
+    """One event of a topic: stored once under (topic, id), and what arrives of it at the integrations that receive the
+    topic. `key` is what `hold.until` waits by."""
+
+    topic: str
+    key: str
+    id: str
+    body: bytes
+    at: int
+    arrivals: tuple[Arrival, ...] = ()
+
+
+class Message(Struct, frozen=True):
+    """An event of a topic as it is stored: its number, its body, when it was emitted."""
+
+    message: int
+    body: bytes
+    at: int
 
 
 class Receipt(Struct, frozen=True):
-    """What the store made of an arrival: `accepted`, `duplicate` or `conflict` (stored, quarantined)."""
+    """What the store made of an arrival: `accepted`, `duplicate`, `superseded` (stored, and at its end) or `conflict`
+    (stored, quarantined)."""
 
     event: int
     verdict: str
 
 
 class Step(Struct, frozen=True):
-    """The remembered end of one step."""
+    """The remembered end of one step. `id` is its place: `erp`, or `parcels[2].label` inside an `each`. `operation` is
+    the one that served it (`system.name`), `once` the identity of its effect; both empty where it was no call."""
 
     id: str
     result: object
+    operation: str = ""
+    once: str = ""
 
 
 class Allowed(IntEnum):
@@ -120,11 +159,28 @@ class Allowed(IntEnum):
     ANOTHER_REQUEST = 2
 
 
+class ItemState(Struct, frozen=True):
+    """Where one item of an `each` stands that has not ended: `waiting`, `held` or `failed`. `place` is `parcels[2]`,
+    `step` the inner step; the rest as in a delivery."""
+
+    place: str
+    state: str
+    step: str = ""
+    attempts: int = 0
+    due_at: int = 0
+    reason: str = ""
+    on_release: str = ""
+    again: Allowed = Allowed.NOTHING
+
+
 class Delivery(Struct, frozen=True):
     """One claimed event with all that is needed to go on: the arrival as stored, and the steps already ended.
 
     `token` is the fencing token of this claim: a record that carries an older one is refused.
     `attempts` counts the sends of the step the event stands at; `again` is what a person allowed there.
+    `done_revision` is the newest one of its key that is done. `phase` is empty, or `compensate`: `cause` then says what
+    for. `held_at` is when the step it stands at began to wait for a person. `passes` are the gates it was claimed
+    through: their tokens are taken. `renewed` says by place how often a person asked for a new effect.
     """
 
     event: int
@@ -142,6 +198,17 @@ class Delivery(Struct, frozen=True):
     number: int
     again: Allowed = Allowed.NOTHING
     steps: tuple[Step, ...] = ()
+    envelope: bytes | None = None
+    revision: Revision | None = None
+    done_revision: Revision | None = None
+    blocks: bool = False
+    phase: str = ""
+    cause: str = ""
+    step: str = ""
+    held_at: int = 0
+    items: tuple[ItemState, ...] = ()
+    passes: tuple[str, ...] = ()
+    renewed: Mapping[str, int] = {}
 
 
 class Request(Struct, frozen=True):

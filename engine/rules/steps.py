@@ -143,6 +143,7 @@ def advance(
             where = "reason" if isinstance(step, HoldStep) else "call"
             if isinstance(step, HoldStep):
                 return Ask(step, str(step.reason(scope)))
+            assert isinstance(step, CallStep)
             return make_call(step, scope)
         except MappingError as error:
             return mapping_end(step.id, error.problems)

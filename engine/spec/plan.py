@@ -4,7 +4,7 @@ A plan is what an event is pinned to. It holds no address, credential, timeout o
 looked up by system name when a call is made (`Live`). Functions take the scope as one dict.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.contract.drift import UnknownFields
@@ -28,6 +28,14 @@ class LookupPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class UndoPlan:
+    """How to take an effect back; `input` sees input, once and result of the call that is undone."""
+
+    operation: "OperationPlan"
+    input: Bound
+
+
+@dataclass(frozen=True, slots=True)
 class OperationPlan:
     """One operation of a system; `request` makes the whole request from input and once.
 
@@ -44,6 +52,7 @@ class OperationPlan:
     lookup: LookupPlan | None
     identity: Bound | None
     key_valid_us: int | None
+    undo: UndoPlan | None = None
 
     @property
     def full_name(self) -> str:
@@ -76,26 +85,100 @@ class CallStep:
     on_failure: str
     default: object
     tables: tuple[str, ...]
+    others: tuple[OperationPlan, ...] = ()
+    """The further providers of an `any_of`; `operation` is the first."""
+    pick: Bound | None = None
+    """Gives the names of the providers to try, in order; None: as declared."""
+    outcomes: tuple[tuple[Bound, Verdict], ...] = ()
+    """What answers mean to this call, before the operation's own."""
+
+    def provider(self, full_name: str) -> OperationPlan | None:
+        """The operation of that name among those that the step may call."""
+        return next((one for one in (self.operation, *self.others) if one.full_name == full_name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class UntilPlan:
+    """Waits for an event of a topic with the same key, for which `when` holds (None: any)."""
+
+    topic: str
+    when: Bound | None
 
 
 @dataclass(frozen=True, slots=True)
 class HoldStep:
-    """A queue for people."""
+    """A queue for people, or with `until` a wait for an event of a topic. `expires` is a span in microseconds or gives
+    a time as text; `warn_us` is how long after the beginning somebody is told."""
 
     id: str
     when: Bound | None
     queue: str
     reason: Bound
     on_failure: str
+    default: object = None
+    until: UntilPlan | None = None
+    expires: Bound | int | None = None
+    warn_us: int | None = None
 
 
-StepPlan = MapStep | CallStep | HoldStep
+@dataclass(frozen=True, slots=True)
+class DecideStep:
+    """A table of decisions: the `then` of the first row whose `when` holds (None: always), or of `all` of them as a
+    list. No row: null."""
+
+    id: str
+    when: Bound | None
+    rows: tuple[tuple[Bound | None, Bound], ...]
+    all: bool
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic of the charter: the contract of its bodies, and how key and revision are read of one (scope: `body`)."""
+
+    name: str
+    contract: Contract
+    key: Bound
+    revision: Bound | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmitStep:
+    """An event of a topic. `once` is its id; None: made of the event's id and the step's place."""
+
+    id: str
+    when: Bound | None
+    topic: TopicPlan
+    body: Bound
+    once: Bound | None
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EachStep:
+    """Steps for every item of a list. Inside, `name` is the item and `$index` its place; the result is a list of
+    `{name, and each inner step's id}`."""
+
+    id: str
+    when: Bound | None
+    items: Bound
+    name: str
+    steps: "tuple[StepPlan, ...]"
+    on_failure: str
+    default: object = None
+    tables: tuple[str, ...] = ()
+
+
+StepPlan = MapStep | CallStep | HoldStep | DecideStep | EmitStep | EachStep
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivePlan:
-    """What comes in: where, from whom, how it is named. `extract` decodes only what `id` and `key` read, None: all.
-    `unknown` gives the fields of a body that the contract does not know."""
+    """What comes in: where, from whom, how it is named. `extract` decodes only what `id`, `key` and `revision` read,
+    None: all. `unknown` gives the fields of a body that the contract does not know. With `topic` it comes from other
+    integrations, and `path` and `system` are empty. `split` gives the items of a delivery; `space` is empty where keys
+    are the integration's own."""
 
     path: str
     system: str
@@ -106,6 +189,12 @@ class ReceivePlan:
     key: Bound
     extract: Callable[[bytes], object] | None
     dedupe_for_s: int
+    topic: str = ""
+    split: Bound | None = None
+    revision: Bound | None = None
+    keep_newest: bool = False
+    space: str = ""
+    blocks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +210,17 @@ class Plan:
     receive: ReceivePlan
     steps: tuple[StepPlan, ...]
     tables: Mapping[str, Table]
+    lane: int = 1
+    """0 urgent, 1 normal, 2 bulk."""
+    within_us: int | None = None
+    """`sla.complete.within`: from arrival; past it a call that fails without effect is not tried again."""
+
+    def calls(self) -> Iterator[CallStep]:
+        """Its calls, those inside `each` too, in order."""
+        waiting = list(reversed(self.steps))
+        while waiting:
+            step = waiting.pop()
+            if isinstance(step, CallStep):
+                yield step
+            elif isinstance(step, EachStep):
+                waiting += reversed(step.steps)

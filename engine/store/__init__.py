@@ -12,16 +12,47 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from engine.model import Allowed, Arrival, Delivery, EffectState, Receipt, Sighting, Status
+from engine.model import (
+    Allowed,
+    Arrival,
+    Delivery,
+    EffectState,
+    Emission,
+    ItemState,
+    Receipt,
+    Sighting,
+    Status,
+)
+
+
+class Quota(Struct, frozen=True):
+    """What a partner allows at one gate: `rate` calls every `per_us`, `burst` at once; `spacing_us` between two calls;
+    `concurrency` at a time. Zero: no such limit. `kind` is `token_bucket` or `leaky_bucket`."""
+
+    gate: str
+    rate: int = 0
+    per_us: int = 1_000_000
+    burst: int = 0
+    spacing_us: int = 0
+    concurrency: int = 0
+    kind: str = "token_bucket"
 
 
 class ClaimRequest(Struct, frozen=True):
-    """Asks for at most `limit` due deliveries, leased until `lease_until`; `running` counts what each integration holds."""
+    """Asks for at most `limit` due deliveries, leased until `lease_until`; `running` counts what each integration holds.
+
+    What waits at a gate is claimed only through it: at most `allow` of a gate (none named: no limit of this node's), and
+    as `quotas` let them, whose tokens are then taken. `node` is who asks (0: the only one).
+    """
 
     now: int
     limit: int
     lease_until: int
     running: Mapping[str, int] = {}
+    lanes: Mapping[int, int] = {}
+    allow: Mapping[str, int] = {}
+    quotas: Mapping[str, Quota] = {}
+    node: int = 0
 
 
 class Claimed(Struct, frozen=True):
@@ -39,17 +70,23 @@ class Leave(StrEnum):
     BUSY = "busy"  # another event's intent for the same effect is open
     UNKNOWN = "unknown"  # this event's intent is on disk without an outcome
     CHANGED = "changed"  # as UNKNOWN, but the request differs from the one that was sent
+    UNDONE = "undone"  # the effect was there and was taken back
+    GATED = "gated"  # a quota is spent, or others wait at its gate already: wait there, no attempt is counted
     STALE = "stale"  # the lease was lost
 
 
 class Answered(Struct, frozen=True):
-    """The ledger's answer: leave, the recorded result (KNOWN), when the effect was first sent, and by which event."""
+    """The ledger's answer: leave, the recorded result (KNOWN), when the effect was first sent, and by which event.
+    `gate` and `at` (GATED): where to wait, and when that may end; `place` (of an `any_of`) which intent it is about."""
 
     leave: Leave
     result: object = None
     first_sent_at: int = 0
     event: int = 0
     differs: bool = False
+    gate: str = ""
+    at: int = 0
+    place: int = 0
 
 
 class Settled(Struct, frozen=True):
@@ -89,6 +126,12 @@ class Record(Struct, frozen=True):
     on. `again` keeps what a person allowed while the event waits. `tables` are those that this claim looked up (none:
     the earlier ones stay). `sightings` are counted with it; missing rows among them are also kept as what the event
     waits for.
+
+    `phase` and `cause` as in Delivery. `items` are those of an `each` that have not ended (None: leave them as they
+    are). `emitted` are events of topics, `awaits` is the (topic, key) that a WAITING one waits for, having seen messages
+    up to `seen_message`; it is due at once where a newer one is there. `gate` is where a WAITING one waits. `on_reject`
+    is what a person's no does to a HELD one: `discard`, `compensate` or `continue`; its `due_at` is when it wakes by
+    itself (0: never). `undone` are effects that were taken back. `learnt` is what answers told of gates.
     """
 
     event: int
@@ -107,12 +150,47 @@ class Record(Struct, frozen=True):
     settled: Settled | None = None
     tables: tuple[str, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+    phase: str = ""
+    cause: str = ""
+    items: tuple[ItemState, ...] | None = None
+    emitted: tuple[Emission, ...] = ()
+    awaits: tuple[str, str] | None = None
+    seen_message: int = 0
+    gate: str = ""
+    on_reject: str = "discard"
+    undone: tuple[bytes, ...] = ()
+    learnt: tuple["Learnt", ...] = ()
+
+
+class Learnt(Struct, frozen=True):
+    """What an answer told of a gate's quota: the bytes are `rules.quota`'s to read."""
+
+    gate: str
+    quota: bytes
+
+
+class GateRow(Struct, frozen=True):
+    """A gate as it is stored. `state` is the breaker's: `closed`, `open` (until `until`) or `half_open`; `forced` is a
+    person's `open` or `closed`, empty: nobody's. `quota` is `rules.quota`'s state. `parked` counts who waits there (for
+    readers)."""
+
+    gate: str
+    state: str = "closed"
+    until: int = 0
+    forced: str = ""
+    reason: str = ""
+    at: int = 0
+    quota: bytes = b""
+    parked: int = 0
 
 
 class Intent(Struct, frozen=True):
     """A call about to be sent. `once` is None for operations without effect; `again` is the decision to send once more
     although an earlier send has no outcome. `record` is what ended just before: it is written first, in the same item,
-    so that an outcome and the intent that follows it cannot come apart. `tables` as in Record."""
+    so that an outcome and the intent that follows it cannot come apart. `tables` as in Record. `quotas` are those of the
+    gates it passes, `lane` is its delivery's; `passes` names gates whose tokens it has. `others` are (system, operation)
+    of the other providers of an `any_of`: the ledger is asked for each of them first, and an effect of one of these is
+    answered KNOWN, BUSY or UNKNOWN with its `place`."""
 
     event: int
     token: int
@@ -126,6 +204,10 @@ class Intent(Struct, frozen=True):
     again: bool = False
     record: Record | None = None
     tables: tuple[str, ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    lane: int = 1
+    passes: tuple[str, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
 
 
 class Tally(Struct, frozen=True):
@@ -139,7 +221,8 @@ class Tally(Struct, frozen=True):
 
 
 class Move(Struct, frozen=True):
-    """What a person decided of an event that stands still: release, reject or redrive (`plan`: under this one)."""
+    """What a person decided of an event that stands still: release, reject or redrive (`plan`: under this one).
+    `due_at` is when it goes on (0: at once); `new_effect`: the step it stands at makes another effect than before."""
 
     event: int
     at: int
@@ -147,6 +230,8 @@ class Move(Struct, frozen=True):
     by: str = ""
     reason: str = ""
     plan: str | None = None
+    due_at: int = 0
+    new_effect: bool = False
 
 
 class EventRow(Struct, frozen=True):
