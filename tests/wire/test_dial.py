@@ -252,34 +252,50 @@ def test_calls_over_tls_are_answered_and_share_a_connection(
     assert requests[0].startswith(f"GET /orders HTTP/1.1\r\nHost: {host}:".encode())
 
 
-def test_a_partner_that_says_nothing_in_the_handshake_is_not_sent_to() -> None:
-    async def script(it: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-
+def handshake_with(
+    loop: Callable[[], asyncio.AbstractEventLoop], script: Callable[..., Any], timeout_s: float
+) -> Outcome:
     async def run() -> Outcome:
         async with partner(script) as it:
-            client = HttpClient(
-                {"erp": SystemAddress(f"https://127.0.0.1:{it.port}", private_networks=True)}, SystemClock()
-            )
-            outcome = await client.send(READ, 0.2)
+            address = SystemAddress(f"https://127.0.0.1:{it.port}", private_networks=True)
+            client = HttpClient({"erp": address}, SystemClock())
+            outcome = await client.send(READ, timeout_s)
             await client.close()
             return outcome
 
-    assert said(asyncio.run(run())) == (Sent.NOT_SENT, Failure.TIMEOUT_BEFORE, "no connection in 0.2 s")
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(run())
 
 
-def test_a_partner_that_breaks_the_handshake_off_is_not_sent_to() -> None:
+LOOPS = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+
+
+@LOOPS
+def test_a_partner_that_says_nothing_in_the_handshake_is_not_sent_to(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def script(it: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    outcome = handshake_with(loop, script, 0.2)
+    assert said(outcome) == (Sent.NOT_SENT, Failure.TIMEOUT_BEFORE, "no connection in 0.2 s")
+
+
+@LOOPS
+def test_a_partner_that_breaks_the_handshake_off_is_not_sent_to(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
     async def script(it: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.transport.abort()
 
-    async def run() -> Outcome:
-        async with partner(script) as it:
-            client = HttpClient(
-                {"erp": SystemAddress(f"https://127.0.0.1:{it.port}", private_networks=True)}, SystemClock()
-            )
-            outcome = await client.send(READ, 5)
-            await client.close()
-            return outcome
+    assert said(handshake_with(loop, script, 5)) == (Sent.NOT_SENT, Failure.TLS, "the TLS handshake failed")
 
-    assert said(asyncio.run(run())) == (Sent.NOT_SENT, Failure.TLS, "the TLS handshake failed")
+
+@LOOPS
+def test_a_partner_that_speaks_no_tls_is_not_sent_to(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def script(it: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert b"GET" not in await reader.read(9)
+        writer.write(OK)
+
+    assert said(handshake_with(loop, script, 5)) == (Sent.NOT_SENT, Failure.TLS, "the TLS handshake failed")
