@@ -185,8 +185,9 @@ def one_call_files() -> dict[str, bytes]:
 
 
 @contextmanager
-def engine(partner_port: int, workers: int = 64) -> Iterator[Engine]:
-    """The engine on the first integration of the reference workspace."""
+def engine(partner_port: int, workers: int = 64, store: str | None = None) -> Iterator[Engine]:
+    """The engine on the first integration of the reference workspace; `store` as on the command line, None for a file
+    of its own."""
     with folder_on_disk() as root:
         for name, raw in one_call_files().items():
             path = root / name
@@ -209,11 +210,12 @@ def engine(partner_port: int, workers: int = 64) -> Iterator[Engine]:
             "0",
             "--workers",
             str(workers),
+            *(["--store", store] if store else []),
         ]
         with process(*command, environment=environment) as (running, line):
             found = re.search(r":(\d+), admin on", line)
             assert found, "the engine did not start"
-            yield Engine(running, int(found[1]), store_address(root, None).path)
+            yield Engine(running, int(found[1]), store_address(root, store).path)
 
 
 def cpu_s(pid: int) -> float:
