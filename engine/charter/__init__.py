@@ -10,6 +10,7 @@ or a note.
     intake.py     identity, order, contract and answer of what comes in
     effects.py    each effect once
     windows.py    windows of time that must outlast one another, by the sums of ladders.py
+    gates.py      breakers against quotas and timeouts
     upkeep.py     examples, references, versions
     look.py       what the rules look at
 
@@ -18,7 +19,7 @@ A new rule is a function in the family's file, a line in RULES, an explanation, 
 
 from collections.abc import Callable, Iterator
 
-from engine.charter import effects, intake, ownership, trust, upkeep, windows
+from engine.charter import effects, gates, intake, ownership, trust, upkeep, windows
 from engine.errors import Fault
 from engine.spec.workspace import Workspace
 
@@ -50,6 +51,8 @@ RULES: tuple[Rule, ...] = (
     effects.unknown_needs_person,
     windows.dedupe_too_short,
     windows.dedupe_outlived,
+    gates.breaker_never_opens,
+    gates.slow_never_seen,
     upkeep.examples_missing,
     upkeep.record_out_of_reach,
     upkeep.contract_outgrown,

@@ -8,16 +8,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.errors import Gone
+from engine.rules.breaker import Breaking
+from engine.rules.quota import Quota, burst_of
 from engine.spec import shape
 from engine.spec.plan import Plan
+
+ON_THE_WAY_US = 100_000
+"""Between a call's token and its first byte at the partner lie a commit and a connection, now quick and now slow: calls
+bunch. What flows in meanwhile is held back from the burst, so that also the partner's own count stays within it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSystem:
-    """What a system's file says that is not pinned: deadline of a call (seconds) and retry policy."""
+    """What a system's file says that is not pinned: deadline of a call (seconds), retry policy, when its breakers open,
+    and quotas by gate: the system's own under its name, an operation's under `system.operation`."""
 
     timeout_s: float
     retry: shape.Retry
+    breaker: Breaking
+    quotas: Mapping[str, Quota]
 
 
 class Live:
@@ -61,4 +70,38 @@ class Live:
 
 
 def live_systems(systems: Mapping[str, shape.System]) -> dict[str, LiveSystem]:
-    return {name: LiveSystem(system.timeout.seconds, system.retry) for name, system in systems.items()}
+    return {
+        name: LiveSystem(system.timeout.seconds, system.retry, breaking(system.breaker), quotas(name, system))
+        for name, system in systems.items()
+    }
+
+
+def breaking(breaker: shape.Breaker) -> Breaking:
+    return Breaking(
+        window_us=breaker.window.microseconds,
+        calls_min=breaker.calls_min,
+        failed_ppm=breaker.failures.millionths,
+        slow_us=breaker.slow.microseconds if breaker.slow else 0,
+        open_for_us=breaker.open_for.microseconds,
+    )
+
+
+def quotas(name: str, system: shape.System) -> dict[str, Quota]:
+    """The quotas that a system's file declares, by gate."""
+    declared = {name: system.quota}
+    declared |= {f"{name}.{operation}": shaped.quota for operation, shaped in system.operations.items()}
+    return {gate: quota_at(gate, quota) for gate, quota in declared.items() if quota is not None}
+
+
+def quota_at(gate: str, quota: shape.Quota) -> Quota:
+    rate, per_us = (quota.rate.times, quota.rate.microseconds) if quota.rate else (0, 1_000_000)
+    burst = max(1, (quota.burst or burst_of(rate, per_us)) - rate * ON_THE_WAY_US // per_us) if rate else 0
+    return Quota(
+        gate=gate,
+        rate=rate,
+        per_us=per_us,
+        burst=burst,
+        spacing_us=quota.spacing.microseconds if quota.spacing else 0,
+        concurrency=quota.concurrency or 0,
+        kind=quota.kind,
+    )

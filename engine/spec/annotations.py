@@ -21,6 +21,7 @@ SAMPLES: Mapping[Any, str] = MappingProxyType(
         shape.Expression: "body.id",
         shape.Template: '"text with {{ body.id }}"',
         shape.Duration: "30s",
+        shape.Rate: "25/s",
         shape.Percent: "99.9%",
         shape.Date: "2026-11-01",
         shape.SecretName: "{secret: NAME}",

@@ -309,7 +309,11 @@ def gather(workspace: Workspace, spec: shape.Integration) -> dict[str, Any]:
     systems: dict[str, Any] = {}
     for name in {step.call.partition(".")[0] for step in spec.steps if step.call}:
         node: Any = yaml.plain(workspace.systems[name].node)
-        systems[name] = {key: node[key] for key in ("system", "kind", "idempotency", "operations") if key in node}
+        systems[name] = {key: node[key] for key in ("system", "kind", "idempotency") if key in node}
+        systems[name]["operations"] = {
+            operation: {key: value for key, value in written.items() if key != "quota"}
+            for operation, written in node["operations"].items()
+        }  # how often it may be called is live, like the system's own quota
     return {
         "mappings": mappings,
         "models": {name: workspace.models[name].content for name in contracts},

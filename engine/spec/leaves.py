@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(us|ms|s|m|h|d)")
 MICROSECONDS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+RATE = re.compile(r"(\d{1,5}(?:\.\d{1,6})?)/(s|min|h|d)")
+RATE_US = {"s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 PERCENT = re.compile(r"(100|\d{1,2})(\.\d{1,4})?%")
 VARIABLE = next(mark.regex for mark in get_args(shape.Variable) if isinstance(mark, shape.Pattern))
@@ -84,6 +86,21 @@ def read_duration(reader: "Reader", node: Node, path: str) -> Any:
     whole, _, fraction = number.partition(".")
     microseconds = int(whole) * MICROSECONDS[unit] + int(fraction.ljust(6, "0") or 0) * MICROSECONDS[unit] // 1_000_000
     return shape.Duration(microseconds)
+
+
+def read_rate(reader: "Reader", node: Node, path: str) -> Any:
+    text = node.text if isinstance(node, Scalar) else ""
+    said = f"`{text[:40]}`" if text else "this"
+    found = RATE.fullmatch(text)
+    if found is None:
+        hint = "a number, a slash and a unit: 25/s, 100/min, 2000/h, 50000/d"
+        return reader.fault("bad-rate", node.mark, path, f"{said} is not a rate", hint)
+    whole, _, fraction = found[1].partition(".")
+    times = int(whole + fraction)
+    if not times:
+        hint = "leave `rate` out where there is no such limit; an operation that must not be called has no place here"
+        return reader.fault("bad-rate", node.mark, path, f"{said} never lets a call through", hint)
+    return shape.Rate(times, RATE_US[found[2]] * 10 ** len(fraction))
 
 
 def read_percent(reader: "Reader", node: Node, path: str) -> Any:
@@ -156,6 +173,7 @@ LEAVES: dict[Any, Callable[["Reader", Node, str], Any]] = {
     shape.Expression: read_expression,
     shape.Template: read_template,
     shape.Duration: read_duration,
+    shape.Rate: read_rate,
     shape.Percent: read_percent,
     shape.Date: read_date,
     shape.SecretName: read_secret,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from engine.errors import Fault
 from engine.language import Scope
 from engine.spec import shape
+from engine.spec.gates import gate_faults
 from engine.spec.invalid import INVALID, Misnamed
 from engine.spec.scopes import Checker, Doubtful, scope
 from engine.spec.workspace import Document, Workspace
@@ -258,6 +259,7 @@ def resolve(workspace: Workspace, find_zone: FindZone) -> list[Fault]:
         for document in (*documents.values(), *workspace.doubles.get(word, ())):
             check(document, document.partial)
     resolver.faults.extend(shared_paths(workspace))
+    resolver.faults.extend(gate_faults(workspace))
     return resolver.faults
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from engine.contract.dialect import DIALECT
 from engine.spec import shape
 from engine.spec.annotations import has_default, keys
-from engine.spec.leaves import DATE, DURATION, PERCENT
+from engine.spec.leaves import DATE, DURATION, PERCENT, RATE
 from engine.spec.read import VALUE_WORDS
 
 Kind = Literal["spec", "mapping", "system", "charter"]
@@ -142,6 +142,7 @@ _LEAVES: dict[Any, Callable[[], Schema]] = {
     shape.Expression: _expression,
     shape.Template: _template,
     shape.Duration: _matching(DURATION.pattern),
+    shape.Rate: _matching(RATE.pattern),
     shape.Percent: _matching(PERCENT.pattern),
     shape.Date: _matching(DATE.pattern),
     shape.SecretName: lambda: _name_of("secret"),

@@ -49,6 +49,7 @@ Variable = Annotated[
 ]
 PositiveInt = Annotated[int, AtLeast(1)]
 Digits = Annotated[int, AtLeast(0, 30)]
+Calls = Annotated[int, AtLeast(1, 1_000_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,23 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """How often: `times` in so many microseconds, from text such as `25/s`, `100/min`, `0.5/s`."""
+
+    times: int
+    microseconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Percent:
     """A share, from text such as `99.9%`; kept as its text."""
 
     text: str
+
+    @property
+    def millionths(self) -> int:
+        whole, _, fraction = self.text.rstrip("%").partition(".")
+        return int(whole) * 10_000 + int(fraction.ljust(4, "0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +323,32 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How often, and how many at once, calls may be made; shared by all integrations, and by all nodes. What the
+    partner tells in its answers tightens it further."""
+
+    rate: Rate | None = entry("calls in a time", None)
+    burst: Calls | None = entry("calls at once after a quiet time (default: those of one second)", None)
+    kind: Literal["token_bucket", "leaky_bucket"] = entry(
+        "token_bucket allows bursts; leaky_bucket lets calls out one by one, as evenly as the rate goes", "token_bucket"
+    )
+    spacing: Duration | None = entry("least time from the beginning of one call to that of the next", None)
+    concurrency: Calls | None = entry("calls under way at once", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """When the calls of one operation pause, because its partner fails or is slow. It then begins again by a ramp: one
+    call, two, four."""
+
+    window: Duration = entry("time over which calls are counted", Duration(30_000_000))
+    calls_min: Calls = entry("fewer calls in the window say nothing", 20)
+    failures: Percent = entry("share of calls that fail, or are slow, at which it opens", Percent("50%"))
+    slow: Duration | None = entry("a call that takes so long is slow", None)
+    open_for: Duration = entry("how long it pauses before it tries again", Duration(30_000_000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """The request an operation makes. Sees `input` and `once`."""
 
@@ -354,7 +394,7 @@ class Answer:
 class Operation:
     """One thing a system can be asked to do."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("undo", "pages", "quota")
+    LATER: ClassVar[tuple[str, ...]] = ("undo", "pages")
 
     request: HttpRequest = entry("the request", sample="{method: POST, path: /orders}")
     effect: Literal["none", "idempotent", "verifiable", "at_most_once", "unprotected"] = entry(
@@ -364,6 +404,7 @@ class Operation:
     outcomes: tuple[OutcomeRule, ...] = entry("what answers mean, where HTTP's default is not right", tuple)
     result: Value | None = entry("the call's result, from the answer (default: its body)", None)
     lookup: Lookup | None = entry("how to ask whether it took effect", None)
+    quota: Quota | None = entry("how often it may be called, within the system's quota", None)
     answer: tuple[Answer, ...] = entry(
         "what its simulator answers: one answer or a list, first hit", tuple, single=True
     )
@@ -419,7 +460,7 @@ class Vendor:
 class System:
     """A partner: address, sign-in, webhook verification, operations."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("quota", "breaker", "hosts")
+    LATER: ClassVar[tuple[str, ...]] = ("hosts",)
 
     system: KebabName = entry("its name; the file's stem")
     kind: Literal["marketplace", "storefront", "payments", "erp", "wms", "carrier", "pim", "fraud", "other"] = entry(
@@ -429,7 +470,9 @@ class System:
     auth: Auth | None = entry("how calls are signed in", None)
     idempotency: Idempotency | None = entry("its idempotency key, where it has one", None)
     timeout: Duration = entry("a call's total deadline", Duration(10_000_000))
+    quota: Quota | None = entry("how often it may be called", None)
     retry: Retry = entry("how failed calls are retried", Retry)
+    breaker: Breaker = entry("when calls pause, because it fails or is slow", Breaker)
     operations: dict[SnakeName, Operation] = entry("what it can be asked to do", dict)
     webhooks: Webhooks | None = entry("its webhooks", None)
     credentials: dict[Variable, Credential] = entry(

@@ -22,6 +22,7 @@ LOOKUP = """\
 """
 KEY = "idempotency: {header: Idempotency-Key, valid_for: 24h}\n"
 RETRY = "retry: {attempts_max: 8, first: 1s, factor: 2, cap: 5m}"
+TIMEOUT = "timeout: 5s\n"
 
 
 def finds(title: str, code: str, at: str, *edits: Edit, severity: str = "warning") -> object:
@@ -278,6 +279,25 @@ FOUND = [
         (CHARTER, "system_of_record: erp", "system_of_record: shop"),
         severity="note",
     ),
+    finds(
+        "a quota too slow for the breaker's window",
+        "breaker-never-opens",
+        "{rate: 10/min}",
+        (ERP, TIMEOUT, TIMEOUT + "quota: {rate: 10/min}\nbreaker: {window: 1m}\n"),
+    ),
+    finds(
+        "a quota too slow for the window of a breaker that nobody wrote",
+        "breaker-never-opens",
+        "{spacing",
+        (ERP, IDEMPOTENT, IDEMPOTENT + "    quota: {spacing: 5s, concurrency: 4}\n"),
+        severity="note",
+    ),
+    finds(
+        "slow is what has timed out",
+        "slow-never-seen",
+        "5s}",
+        (ERP, TIMEOUT, TIMEOUT + "breaker: {slow: 5s}\n"),
+    ),
 ]
 
 LEFT_ALONE = [
@@ -407,4 +427,11 @@ LEFT_ALONE = [
     passes("a system of record with an operation that reads", "record-out-of-reach"),
     passes("one version of each contract", "contract-outgrown"),
     passes("a mapping used by one step alone", "unused"),
+    passes(
+        "a burst that shows enough",
+        "breaker-never-opens",
+        (ERP, TIMEOUT, TIMEOUT + "quota: {rate: 10/min, burst: 20}\n"),
+    ),
+    passes("a quota of how many at once", "breaker-never-opens", (ERP, TIMEOUT, TIMEOUT + "quota: {concurrency: 1}\n")),
+    passes("slow well below the timeout", "slow-never-seen", (ERP, TIMEOUT, TIMEOUT + "breaker: {slow: 4s}\n")),
 ]

@@ -28,8 +28,6 @@ LATER = [
     later("until", SPEC, "queue: large-orders,", "until: {}, queue: large-orders,"),
     later("until", SPEC, 'queue: large-orders, reason: "{{ order.id }} is large"', "until: {topic: payments}"),
     later("compensate", SPEC, "once: order.id", "once: order.id\n    on_failure: compensate"),
-    later("quota", ERP, "timeout: 5s", "timeout: 5s\nquota: {rate: 25/s}"),
-    later("breaker", ERP, "timeout: 5s", "timeout: 5s\nbreaker: {window: 30s}"),
     later("hosts", ERP, "timeout: 5s", "timeout: 5s\nhosts: [cdn.example]"),
     later("undo", ERP, "result: body.id", "undo: {call: cancel}\n    result: body.id"),
     later("pages", ERP, "result: body.id", "pages: {next: {link: next}}\n    result: body.id"),

@@ -91,6 +91,22 @@ DIALECT = (
         "timeout: 30s",
     ),
     Explanation(
+        "bad-rate",
+        "A rate is not written as one, or never lets anything through.",
+        "Without its unit 25 is a second's worth to one reader and a minute's to the next.",
+        "A number, a slash and a unit: s, min, h, d. A part of one may be written: 0.5/s is one call in two seconds.",
+        "quota: {rate: 25}",
+        "quota: {rate: 25/s}",
+    ),
+    Explanation(
+        "out-of-range",
+        "A value is of the right kind, and of a size with which the key can do nothing, or nothing else.",
+        "It would be read as a limit, a pause or a share, and be none.",
+        "Write one within the range that the message gives, or remove the key and take its default.",
+        "breaker: {failures: 0%}",
+        "breaker: {failures: 50%}",
+    ),
+    Explanation(
         "literal-secret",
         "A secret is written into the file.",
         "Files are committed, copied and shown in reviews; whoever has read the repository has the secret.",

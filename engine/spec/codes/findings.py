@@ -163,6 +163,23 @@ FINDINGS = (
         "idempotency: {header: Idempotency-Key, valid_for: 24h}\nretry: {attempts_max: 12, cap: 15m}",
     ),
     Explanation(
+        "breaker-never-opens",
+        "A breaker wants more calls in its window than a quota ever lets through in it.",
+        "Fewer calls than `calls_min` say nothing, so the breaker stays closed while every one of them fails.",
+        "Give it a longer `window`, or a smaller `calls_min`.",
+        "quota: {rate: 10/min}\nbreaker: {window: 30s, calls_min: 20}",
+        "quota: {rate: 10/min}\nbreaker: {window: 2m, calls_min: 10}",
+    ),
+    Explanation(
+        "slow-never-seen",
+        "The time from which a call is slow is not shorter than the system's timeout.",
+        "A call that takes so long has timed out and counts as failed; the share of slow ones is always nothing, and"
+        " the breaker never sees a partner that gets slower and slower.",
+        "Write a `slow` well below `timeout`: what the partner needs on a bad day, not on its worst.",
+        "timeout: 5s\nbreaker: {slow: 5s}",
+        "timeout: 5s\nbreaker: {slow: 2s}",
+    ),
+    Explanation(
         "lookup-missing",
         "An operation is `verifiable` and declares no look-up.",
         "`verifiable` means that repeats double and a look-up tells what happened. Without one there is"

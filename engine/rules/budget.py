@@ -1,0 +1,74 @@
+"""How much of what is sent to a system may be retries: at most a fifth, so that a partner in trouble is not called more
+often for being in trouble.
+
+Counted over the last ten seconds; a quiet system may always retry ten times in them. A retry that finds the budget
+spent waits and spends no attempt. It is given a time of its own, spread over the time to come: if all came back as soon
+as there is room, most would be sent away again. A bucket fed by first sends with a floor beside it (Finagle's) lets
+more than a fifth through, as both count. This file refuses to know when a call is worth a retry.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+SLICE_US: Final = 1_000_000
+SLICES: Final = 10
+FLOOR: Final = 10
+"""Retries allowed in ten seconds, however few calls there are."""
+SHARE: Final = 5
+"""One call in so many may be a retry."""
+PUT_OFF_MAX_US: Final = 900_000_000
+
+
+class Second(Struct, frozen=True):
+    """What was sent in one second."""
+
+    number: int
+    calls: int = 0
+    retries: int = 0
+
+
+class Budget(Struct, frozen=True, omit_defaults=True):
+    """The calls of the last seconds, and the last time that was given to a retry which had to wait."""
+
+    seconds: tuple[Second, ...] = ()
+    promised_at: int = 0
+
+
+def recent(budget: Budget, now: int) -> tuple[Second, ...]:
+    """The seconds that count; those of the future are of a clock that has been set back."""
+    current = now // SLICE_US
+    return tuple(second for second in budget.seconds if current - SLICES < second.number <= current)
+
+
+def retries_allowed(calls: int) -> int:
+    """How many of so many calls may be retries."""
+    return max(FLOOR, calls // SHARE)
+
+
+def send(budget: Budget, now: int, *, retry: bool) -> tuple[Budget, int | None]:
+    """Asks for one send, and counts it: (the budget then, None) or, spent, (…, when to ask again)."""
+    seconds = recent(budget, now)
+    calls, retries = sum(one.calls for one in seconds), sum(one.retries for one in seconds)
+    if retry and retries >= retries_allowed(calls + 1):
+        pace_us = SLICES * SLICE_US // retries_allowed(calls)
+        last = budget.promised_at if now < budget.promised_at <= now + PUT_OFF_MAX_US else now
+        at = min(last + pace_us, now + PUT_OFF_MAX_US)
+        return Budget(seconds, at), at
+    current = now // SLICE_US
+    last_one = seconds[-1] if seconds and seconds[-1].number == current else Second(current)
+    earlier = tuple(one for one in seconds if one.number != current)
+    counted = Second(current, last_one.calls + 1, last_one.retries + retry)
+    return Budget((*earlier, counted), budget.promised_at), None
+
+
+def not_sent(budget: Budget, at: int, *, retry: bool) -> Budget:
+    """The budget without a send that was counted at `at` and was not made after all."""
+    number = at // SLICE_US
+    return Budget(
+        tuple(
+            Second(number, max(0, one.calls - 1), max(0, one.retries - retry)) if one.number == number else one
+            for one in budget.seconds
+        ),
+        budget.promised_at,
+    )
