@@ -293,8 +293,8 @@ class Engine:
     # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, request: Any) -> Any:
-        """Carries out people's decisions: {store, moves: [[event, action, by, reason, latest]]} or {store, gates:
-        [[gate, forced]]} → {answers}.
+        """Carries out people's decisions: {store, moves: [{event, action, …}]} or {store, gates: [[gate, forced]]} →
+        {answers}.
 
         A command that means another store than ours is told so, and opens that one itself.
         """
@@ -304,17 +304,19 @@ class Engine:
             for gate, forced in request["gates"]:
                 await self.gate_watch.force(gate, forced)
             return {"answers": [""] * len(request["gates"])}
-        if any(action != "reject" for _, action, *_ in request["moves"]):
+        if any(move["action"] != "reject" for move in request["moves"]):
             await self.tables.settle()  # whoever has just added a row means the table with it
-        answers = await asyncio.gather(*(self.move(*move) for move in request["moves"]))
+        answers = await asyncio.gather(*(self.move(move) for move in request["moves"]))
         self.deliverer.wake()
         return {"answers": answers}
 
-    async def move(self, event: int, action: str, by: str, reason: str, latest: "str | None") -> str:
+    async def move(self, wish: Any) -> str:
+        latest = wish.pop("latest")
         plan = self.live.plans[latest].hash if latest in self.live.plans else None
-        said = await self.committer.submit(self.store.move, Move(event, self.clock.now(), action, by, reason, plan))
+        decided = Move(at=self.clock.now(), plan=plan, **wish)
+        said = await self.committer.submit(self.store.move, decided)
         if not said:
-            self.fact("released", event=event, action=action, by=by)
+            self.fact("released", event=decided.event, action=decided.action, by=decided.by)
         return said
 
     async def beside(self, ask: Callable[..., Any], *what: Any) -> Any:
