@@ -239,6 +239,6 @@ def record_one(connection: apsw.Connection, record: Record) -> bool:
         )
     if record.sightings:
         add_tallies(connection, [Tally(seen, 1, record.at, record.at, record.event) for seen in record.sightings])
-    if not status.active:
+    if status is not Status.RUNNING:
         promote(connection, key_digest)
     return True

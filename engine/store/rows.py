@@ -58,15 +58,21 @@ def write_lines(connection: apsw.Connection, event: int, number: int, lines: Ite
 
 
 def promote(connection: apsw.Connection, key_digest: bytes) -> None:
-    """Makes the oldest active event of a key the one that may be claimed, unless one of them already is or runs."""
+    """Makes the oldest active event of a key the one that may be claimed, unless one of them runs.
+
+    One that waits gives the place up to an older one that a person has let go on: it may be waiting for just that one,
+    whose effect is its own, and both would wait for ever.
+    """
     rows = connection.execute(
         f"SELECT event, status, ready FROM delivery WHERE key_digest = ? AND status IN {ACTIVE} ORDER BY event",
         (key_digest,),
-    )
-    first: int | None = None
-    for event, status, ready in rows:
-        if ready or status == Status.RUNNING:
-            return
-        first = event if first is None else first
-    if first is not None:
-        connection.execute("UPDATE delivery SET ready = 1 WHERE event = ?", (first,))
+    ).fetchall()
+    if not rows or any(status == Status.RUNNING for _, status, _ in rows):
+        return
+    (first, _, is_ready), *later = rows
+    if is_ready:
+        return
+    for event, _, ready in later:
+        if ready:
+            connection.execute("UPDATE delivery SET ready = 0 WHERE event = ?", (event,))
+    connection.execute("UPDATE delivery SET ready = 1 WHERE event = ?", (first,))

@@ -391,6 +391,21 @@ class Conformance:
         (released,) = claim(driver, at=T0 + 9)
         assert released.event == delivery.event
 
+    @pytest.mark.parametrize("runs", [False, True], ids=["waits", "runs"])
+    def test_a_released_event_goes_before_a_later_one_of_its_key_that_waits_for_it(
+        self, driver: Driver, runs: bool
+    ) -> None:
+        delivery = self.held(driver)
+        driver.commit(driver.store.accept, arrival("b"))
+        (second,) = claim(driver)
+        waits, release = record(second, Status.WAITING, due_at=T0 + 2), Move(delivery.event, T0 + 1, "release", "ada")
+        for verb, item in [(driver.store.record, waits), (driver.store.move, release)][:: -1 if runs else 1]:
+            driver.commit(verb, item)
+        (released,) = claim(driver, at=T0 + 9)
+        assert released.event == delivery.event
+        driver.commit(driver.store.record, record(released, Status.DONE, at=T0 + 10))
+        assert [one.event for one in claim(driver, at=T0 + 10)] == [second.event]
+
     def test_a_dead_event_is_redriven_with_fresh_attempts(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
         driver.commit(driver.store.begin, intent(delivery))
