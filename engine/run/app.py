@@ -10,6 +10,7 @@ import gc
 import signal
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,16 +149,26 @@ class Engine:
             try:
                 await self.serve()
             finally:
-                await self.http.retire(self.http.client)
-                await self.committer.close()
-                self.reader.close()
-                self.counter.close()
+                await self.close()
         finally:
             lock.release()
         if self.failure is not None:
             raise self.failure
         if self.interrupted:
             raise KeyboardInterrupt
+
+    async def close(self) -> None:
+        """Ends what `run` began. A store that has failed may fail again as it is closed: what was first is told."""
+        await self.http.retire(self.http.client)
+        for close in (
+            self.committer.close,
+            partial(asyncio.to_thread, self.reader.close),
+            partial(asyncio.to_thread, self.counter.close),
+        ):
+            try:
+                await close()
+            except Exception as error:  # noqa: BLE001
+                self.failure = self.failure or error
 
     async def serve(self) -> None:
         """From the first claim to the last answer."""

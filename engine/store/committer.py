@@ -24,7 +24,7 @@ import apsw
 
 from engine.errors import StoreBroken, StoreFull
 from engine.ports import Item, Result, Verb
-from engine.store.files import PAGE_BYTES
+from engine.store.files import BUSY_WAIT_S, PAGE_BYTES
 
 Entry = tuple[Any, Any, Callable[[Any], None]]
 GROUP_MAX = 512
@@ -93,9 +93,17 @@ def settle_group(
                 results[place] = result
         return results
     except apsw.IOError as error:
+        raise disk_failed(error) from error
+    except apsw.BusyError as error:
         raise StoreBroken(
-            f"the disk failed under the store ({error}); nothing more is written until a restart has checked it"
+            f"another process has held the store's file for {BUSY_WAIT_S} s; end it, then start the engine again"
         ) from error
+
+
+def disk_failed(error: apsw.IOError) -> StoreBroken:
+    return StoreBroken(
+        f"the disk failed under the store ({error}); nothing more is written until a restart has checked it"
+    )
 
 
 def settle(future: "asyncio.Future[Any]", result: Any) -> None:
@@ -231,6 +239,9 @@ class ThreadCommitter:
         self.on_failure(error)
         self.tell(entries, repeat(error, len(entries)))
 
+    def lose_disk(self, error: BaseException) -> None:
+        self.fail(error, self.pending)
+
     def tell(self, entries: list[Entry], results: Iterable[Any]) -> None:
         """Everybody, though somebody's fault be found by being told: that one is ours, and loud."""
         for (_, _, done), result in zip(entries, results, strict=True):
@@ -248,6 +259,10 @@ class ThreadCommitter:
             while not self.stopping.wait(wait_s):
                 try:
                     frames, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                except apsw.IOError as error:
+                    # What an fsync has failed to write may be gone, and the next fsync says that all is well.
+                    self.loop.call_soon_threadsafe(self.lose_disk, disk_failed(error))
+                    return
                 except apsw.Error:
                     continue  # busy, or the disk is full: the log simply grows until the next turn
                 few = moved - before if moved >= before else moved  # fewer than before: it has begun anew

@@ -24,6 +24,8 @@ RESET_DEFECT_MENDED = ((3, 44, 6), (3, 50, 7))
 """Older lines that got the same fix: from this patch on, within their minor version."""
 
 PAGE_BYTES = 4096
+BUSY_WAIT_S = 30
+"""So long the engine waits for whoever holds the file, and its senders with it."""
 SIZES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -131,7 +133,7 @@ def open_writer(address: StoreAddress) -> apsw.Connection:
 
 def configure(connection: apsw.Connection) -> None:
     """Durable before fast: WAL with an fsync at every commit. Checkpoints are the committer's matter."""
-    connection.set_busy_timeout(5_000)
+    connection.set_busy_timeout(BUSY_WAIT_S * 1_000)
     connection.pragma("page_size", PAGE_BYTES)
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")

@@ -56,9 +56,10 @@ class Countdown:
 
 def die_at(words: str) -> None:
     count = Countdown(words)
-    hand_in, send = ThreadCommitter.hand_in, HttpClient.send
+    committer = next(one for one in ThreadCommitter.__mro__ if "hand_in" in vars(one))  # what all committers share
+    hand_in, send = committer.hand_in, HttpClient.send
 
-    def handed_in(committer: ThreadCommitter, verb: Any, item: Any, done: Callable[[Any], None]) -> None:
+    def handed_in(self: Any, verb: Any, item: Any, done: Callable[[Any], None]) -> None:
         def told(result: Any) -> None:
             if count.is_due(f"after-{verb.__name__}"):
                 die()
@@ -66,7 +67,7 @@ def die_at(words: str) -> None:
 
         if count.is_due(f"before-{verb.__name__}"):
             die()
-        hand_in(committer, verb, item, told)
+        hand_in(self, verb, item, told)
 
     async def sent(client: HttpClient, request: Any, timeout_s: float) -> Any:
         if count.is_due("before-send"):
@@ -78,7 +79,7 @@ def die_at(words: str) -> None:
             die()
         return outcome
 
-    ThreadCommitter.hand_in, HttpClient.send = handed_in, sent  # type: ignore[method-assign]
+    committer.hand_in, HttpClient.send = handed_in, sent  # type: ignore[method-assign]
 
 
 def shorten_leases(seconds: str) -> None:
@@ -98,14 +99,14 @@ def fail_sync(file: str) -> None:
 
     class Disk(apsw.VFS):
         def __init__(self) -> None:
-            super().__init__("spoilt", "", makedefault=True)
+            super().__init__("spoilt", "unix", makedefault=True)
 
         def xOpen(self, name: Any, flags: list[int]) -> "File":  # noqa: N802 — the library's name
             return File(name, flags)
 
     class File(apsw.VFSFile):
         def __init__(self, name: Any, flags: list[int]) -> None:
-            super().__init__("", name, flags)
+            super().__init__("unix", name, flags)
             self.name = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
 
         def xSync(self, flags: int) -> None:  # noqa: N802

@@ -15,7 +15,7 @@ from blackbox.spoilt_engine import crash_points
 from engine.errors import UserError
 from engine.store.files import parse_store_url
 from survival.brand import make_sale
-from survival.life import STORES, Life, Partners, partners_at, rig_beside
+from survival.life import STORES, Life, Partners, rig_beside
 
 pytestmark = pytest.mark.slow
 
@@ -42,12 +42,6 @@ OF_PEOPLE = {"before-move": 2, "after-move": 2}
 """Points of a person's command: three large orders are released at once, and the engine dies at the second."""
 POINTS = {**TIMES, **AT_START, **OF_PEOPLE}
 LARGE = 3
-
-
-@pytest.fixture(scope="module")
-def partners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Partners]:
-    with partners_at(tmp_path_factory.mktemp("partners")) as running:
-        yield running
 
 
 Told = tuple[list[int | None], list[str]]
