@@ -14,13 +14,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from engine.clock import SystemClock
 from engine.errors import UserError
 from engine.ports import Chance
 
@@ -98,9 +98,10 @@ class Process:
         """The first line it prints, when it is ready. Raises UserError with its last words where none comes."""
         assert self.running is not None
         assert self.running.stdout is not None
-        pipe, line, until = self.running.stdout, b"", time.monotonic() + START_S
+        clock = SystemClock()
+        pipe, line, until = self.running.stdout, b"", clock.monotonic() + START_S
         while not line.endswith(b"\n") and len(line) < LINE_BYTES_MAX:
-            ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
+            ready, _, _ = select.select([pipe], [], [], max(0.0, until - clock.monotonic()))
             if not ready:
                 raise self.failed()
             part = pipe.read(1)  # a line of a hundred bytes, once in a life: nothing behind it is taken away

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.clock import SystemChance, SystemClock
+from engine.clock import SteadyClock, SystemChance, SystemClock
 from engine.errors import FaultyWorkspace, StoreFull, UserError, WaybillError
 from engine.model import Fact, Outcome, Request, Sighted
 from engine.rules.signature import SECRET_BYTES_STRONG
@@ -43,6 +43,7 @@ DRAIN_S = 30.0
 DISK_RESERVE_BYTES = 32 << 20
 DISK_LOOK_EVERY_S = 1.0
 SIGHTINGS_EVERY_S = 5.0
+CLOCK_WAIT_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.clock = SystemClock()
+        self.clock = SteadyClock(SystemClock(), self.clock_set)
         self.log = Log()
         self.metrics = Metrics()
         self.stopping = asyncio.Event()
@@ -363,6 +364,31 @@ class Engine:
         while True:
             self.store.disk_low = disk_free_bytes(self.address.path) < DISK_RESERVE_BYTES
             await asyncio.sleep(DISK_LOOK_EVERY_S)
+
+    def clock_set(self, jump: int) -> None:
+        """The machine's clock was set: what was to happen at a time moves along, then the time is followed."""
+        if self.ready:
+            self.spawn(self.follow_clock(jump))
+        else:
+            self.clock.follow(jump)
+
+    async def follow_clock(self, jump: int) -> None:
+        """Nothing is under way and nothing comes in for the moment in which the times of rows and the clock move."""
+        self.deliverer.paused = True
+        try:
+            while self.deliverer.tasks:
+                await asyncio.sleep(CLOCK_WAIT_S)
+            self.intake.open = False
+            await self.committer.submit(self.store.shift, 0)  # answered when all that was handed in before is on disk
+            await self.committer.submit(self.store.shift, jump)
+            self.clock.follow(jump)
+            self.fact("clock_set", seconds=jump / 1_000_000)
+        except WaybillError:
+            self.clock.follow(0)  # no room to write it down: the time goes on as before, and this is tried again
+        finally:
+            self.intake.open = not self.stopping.is_set()
+            self.deliverer.paused = False
+            self.deliverer.wake()
 
     def fail(self, error: BaseException) -> None:
         """The store cannot be written any more: stop, loudly."""

@@ -17,7 +17,8 @@ CLAIM_MAX = 64
 
 
 class Deliverer:
-    """Keeps up to `workers` deliveries running; `wake` tells it that something may be due."""
+    """Keeps up to `workers` deliveries running; `wake` tells it that something may be due. Nothing is claimed while it
+    is `paused`."""
 
     def __init__(self, ports: Ports, workers: int) -> None:
         self.ports = ports
@@ -26,6 +27,7 @@ class Deliverer:
         self.tasks: set[asyncio.Task[None]] = set()
         self.due = asyncio.Event()
         self.draining = False
+        self.paused = False
 
     def wake(self) -> None:
         self.due.set()
@@ -51,7 +53,7 @@ class Deliverer:
     async def claim(self, group: asyncio.TaskGroup) -> float:
         """Starts what is due; the seconds until something else may be."""
         free = self.workers - len(self.tasks)
-        if free <= 0:
+        if free <= 0 or self.paused:
             return IDLE_WAIT_S
         now = self.ports.clock.now()
         request = ClaimRequest(now, min(free, CLAIM_MAX), now + LEASE_US, dict(self.running))

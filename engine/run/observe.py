@@ -22,6 +22,7 @@ LOGGED = frozenset(
         "stopped",
         "reloaded",
         "reload_refused",
+        "clock_set",
         "recovered",
         "rejected",
         "refused_full",

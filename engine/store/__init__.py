@@ -317,3 +317,6 @@ class Store(Protocol):
 
     def recover(self, connection: Any, nows: Sequence[int]) -> Sequence[int]:
         """Gives back every lease (a dead engine's); how many."""
+
+    def shift(self, connection: Any, jumps: Sequence[int]) -> Sequence[None]:
+        """Moves the dues of what is to run by so many microseconds: the machine's clock was set. Nothing runs meanwhile."""

@@ -113,6 +113,13 @@ class SqliteStore:
         )
         return [connection.changes()] * len(nows)
 
+    def shift(self, connection: apsw.Connection, jumps: Sequence[int]) -> Sequence[None]:
+        """See `Store.shift`."""
+        connection.execute(
+            "UPDATE delivery SET due_at = due_at + ? WHERE status IN ('accepted', 'waiting')", (sum(jumps),)
+        )
+        return [None] * len(jumps)
+
 
 def allowance(move: Move, on_release: str) -> Allowed:
     """What a decision allows a doubtful call."""

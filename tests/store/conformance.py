@@ -212,6 +212,15 @@ class Conformance:
         (claimed,) = driver.commit(driver.store.claim, ClaimRequest(T0, 1, T0 + HOUR))
         assert claimed.next_due_at == T0 + 77
 
+    @pytest.mark.parametrize("jump", [HOUR, -HOUR])
+    def test_a_clock_that_is_set_moves_what_is_due(self, driver: Driver, jump: int) -> None:
+        waits = one_claimed(driver)
+        driver.commit(driver.store.record, record(waits, Status.WAITING, due_at=T0 + 50))
+        driver.commit(driver.store.accept, arrival("b", "b", at=T0 + 40))
+        driver.commit(driver.store.shift, jump)
+        assert [delivery.id for delivery in claim(driver, at=T0 + jump + 49)] == ["b"]
+        assert [delivery.id for delivery in claim(driver, at=T0 + jump + 50)] == ["a"]
+
     def test_recover_gives_back_every_lease_at_once(self, driver: Driver) -> None:
         first = one_claimed(driver)
         assert driver.commit(driver.store.recover, T0 + 5) == [1]

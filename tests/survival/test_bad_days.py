@@ -121,19 +121,29 @@ def test_a_file_that_somebody_holds_for_seconds_is_waited_for(partners: Partners
 # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def set_clock(file: Path, seconds: int) -> None:
+    """In one step: the engine reads it all the time."""
+    new = file.with_suffix(".new")
+    new.write_text(str(seconds))
+    new.replace(file)
+
+
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S], ids=["an hour ahead", "an hour back"])
 def test_a_clock_that_jumps_loses_nothing_and_doubles_nothing(partners: Partners, tmp_path: Path, jump_s: int) -> None:
     clock = tmp_path / "clock"
-    clock.write_text("0")
+    set_clock(clock, 0)
     with rig_beside(partners, tmp_path, "sqlite") as rig:
         life = Life(rig, make_sale(f"clock-{jump_s}"), partners, [(f"clock={clock}",)])
 
         async def happens() -> None:
-            for share, jump in ((0.3, jump_s), (0.6, 0)):
-                await life.until(share)
-                clock.write_text(str(jump))
+            await life.until(0.3)
+            set_clock(clock, jump_s)
+            await asyncio.sleep(0.5)
+            set_clock(clock, 0)
 
         asyncio.run(beside(life, happens))
+        assert [round(fact["seconds"]) for fact in told(rig, "clock_set")] == [jump_s, -jump_s]
+        assert told(rig, "lease_lost") == []
         assert life.verdict() == []
 
 
