@@ -42,6 +42,9 @@ from engine.wire.http_server import IntakeServer, ServerLimits, admin_server
 DRAIN_S = 30.0
 DISK_RESERVE_BYTES = 32 << 20
 DISK_LOOK_EVERY_S = 1.0
+PINNED_BYTES_MAX = 4 << 20
+PINNED_LOOKS = 5
+PINNED = "another process has been reading the store in one transaction; the log grows until that ends"
 SIGHTINGS_EVERY_S = 5.0
 CLOCK_WAIT_S = 0.02
 
@@ -360,9 +363,13 @@ class Engine:
         task.add_done_callback(self.background.discard)
 
     async def watch_disk(self) -> None:
-        """Near a full disk the intake answers 503, so that outcomes still find room."""
+        """Near a full disk the intake answers 503, so that outcomes still find room; what fills it unseen is told."""
+        pinned = 0
         while True:
             self.store.disk_low = disk_free_bytes(self.address.path) < DISK_RESERVE_BYTES
+            pinned = pinned + 1 if self.committer.pinned_bytes > PINNED_BYTES_MAX else 0
+            if pinned == PINNED_LOOKS:
+                self.fact("log_pinned", bytes=self.committer.pinned_bytes, reason=PINNED)
             await asyncio.sleep(DISK_LOOK_EVERY_S)
 
     def clock_set(self, jump: int) -> None:

@@ -23,6 +23,7 @@ LOGGED = frozenset(
         "reloaded",
         "reload_refused",
         "clock_set",
+        "log_pinned",
         "recovered",
         "rejected",
         "refused_full",

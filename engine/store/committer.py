@@ -163,6 +163,8 @@ class ThreadCommitter:
         self.writer = threading.Thread(target=self.write, name="waybill-writer", daemon=True)
         self.checkpointer = threading.Thread(target=self.checkpoint, name="waybill-checkpoint", daemon=True)
         self.restart_wal = False
+        self.pinned_bytes = 0
+        """So much of the log cannot be moved, because somebody still reads what was there before it."""
         self.writer.start()
         self.checkpointer.start()
 
@@ -265,6 +267,7 @@ class ThreadCommitter:
                     return
                 except apsw.Error:
                     continue  # busy, or the disk is full: the log simply grows until the next turn
+                self.pinned_bytes = (frames - moved) * PAGE_BYTES if moved == before else 0
                 few = moved - before if moved >= before else moved  # fewer than before: it has begun anew
                 before = moved
                 log_bytes = frames * PAGE_BYTES if frames - moved < LEFT_MAX else 0  # a reader holds on to the rest

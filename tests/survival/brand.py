@@ -99,9 +99,10 @@ class Sale:
         return sum(map(len, self.by_customer.values()))
 
 
-def make_sale(name: str, orders: int = 50, customers: int = 12, large: int = 0) -> Sale:
+def make_sale(name: str, orders: int = 50, customers: int = 12, large: int = 0, filler: int = 0) -> Sale:
     """Orders over as many keys, each fifth under two event ids, every seventh delivery repeated; `large` more wait for a
-    person, each with a key of its own. The names of all begin with `name`: partners are shared."""
+    person, each with a key of its own. The names of all begin with `name`: partners are shared. `filler` is how many
+    bytes each carries for nothing."""
     sale, die = Sale(large=large), random.Random(name)
 
     def add(event: str, order: str, customer: str, body: bytes) -> None:
@@ -111,8 +112,9 @@ def make_sale(name: str, orders: int = 50, customers: int = 12, large: int = 0) 
     for number in range(orders + large):
         order = f"{name}-{number}"
         customer = f"{name}-customer-{number % customers if number < orders else number}"
-        total = {"total": "5000.00"} if number >= orders else {}
-        body = order_body(order, customer, number, **total)
+        more = {"total": "5000.00"} if number >= orders else {}
+        more |= {"filler": "x" * filler} if filler else {}
+        body = order_body(order, customer, number, **more)
         sale.numbers[f"shop-{order}"] = customer, number
         add(f"{order}-first", order, customer, body)
         if number % 5 == 0 and number < orders:
