@@ -105,8 +105,17 @@ class PostgresServer:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Returns once it answers."""
+        """Returns once it answers. Of a server whose first process was killed the others need a moment to find out."""
         assert self.process is None
+        deadline = time.monotonic() + START_S
+        while not self.launched(deadline):
+            self.end_guard()
+            self.process = None
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
+            time.sleep(0.1)
+
+    def launched(self, deadline: float) -> bool:
+        """Starts the first process; False where it ended again."""
         options = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -121,24 +130,26 @@ class PostgresServer:
         self.guard = subprocess.Popen(
             ["/bin/sh", "-c", f"cat >/dev/null; kill -QUIT {self.pid}"], stdin=subprocess.PIPE, **self.as_user()
         )
-        deadline = time.monotonic() + START_S
-        while True:
+        while self.process.poll() is None:
             try:
                 psycopg.connect(self.url(), connect_timeout=5).close()
             except psycopg.OperationalError:
-                assert self.process.poll() is None, (self.folder / "log").read_text()
-                assert time.monotonic() < deadline, (self.folder / "log").read_text()
+                assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
                 time.sleep(0.05)
             else:
-                return
+                return True
+        return False
 
-    def stop(self, how: str = "fast") -> None:
-        if self.process is None:
-            return
+    def end_guard(self) -> None:
         if self.guard is not None:
             self.guard.kill()
             self.guard.communicate()
             self.guard = None
+
+    def stop(self, how: str = "fast") -> None:
+        if self.process is None:
+            return
+        self.end_guard()
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(STOPS[how])
         self.process.wait(START_S)

@@ -1,7 +1,7 @@
 """`waybill system`: how the gates of systems stand, and a person's hand on their breakers.
 
-Reading opens the store read-only beside the engine. Writing goes through the running engine's socket; where none runs,
-the store is opened here under the same lock.
+Reading opens the store read-only beside engines. Writing goes through the running engine of the workspace, which acts
+at once; where none runs, into the store.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from engine.spec import shape
 from engine.spec.read import almost
 from engine.spec.workspace import read_workspace
 from engine.store import GateRow
-from engine.store.files import Lock, open_reader, open_writer, store_address
+from engine.store.open import commit_here, open_reader, store_address
 from engine.store.readers import read_gates
 from engine.wire.control import ask, socket_path
 from engine.wire.files import read_files
@@ -42,7 +42,7 @@ def system(arguments: argparse.Namespace) -> int:
         force(Path(arguments.workspace), arguments.store, gate, arguments.forced)
         say(f"{gate}: {DONE[arguments.forced]}")
         return HELD
-    connection = open_reader(store_address(Path(arguments.workspace), arguments.store).path)
+    connection = open_reader(store_address(Path(arguments.workspace), arguments.store))
     now = SystemClock().now()
     seen = view(read_gates(connection), {name: live for name, (_, live) in systems.items()}, now)
     for one in seen:
@@ -88,21 +88,12 @@ def meant(given: str, known: Sequence[str]) -> str:
 def force(root: Path, store: str | None, gate: str, forced: str) -> None:
     """Through the running engine, which acts at once; else into the store, for the next one to find."""
     address = store_address(root, store)
-    answer = ask(socket_path(root), {"store": str(address.path), "gates": [[gate, forced]]})
+    answer = ask(socket_path(root), {"store": address.shown, "gates": [[gate, forced]]})
     if answer and "answers" in answer:
         return
-    from engine.store.committer import run_group
     from engine.store.verbs import SqlStore
 
-    if not address.path.exists():
-        raise UserError(f"there is no store at {address.path}; say which with --store")
-    lock = Lock(address.path)
-    try:
-        connection = open_writer(address)
-        run_group(connection, [(SqlStore().keep_gates, GateRow(gate, state="", forced=forced))])
-        connection.close()
-    finally:
-        lock.release()
+    commit_here(address, [(SqlStore().keep_gates, GateRow(gate, state="", forced=forced))])
 
 
 def as_json(one: GateView) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Opens, joins and drains everything under one TaskGroup: the only place that knows all the parts.
 
-Start: lock the store, check it, keep the plans, give back a dead engine's leases, listen. Stop (SIGTERM): answer 503,
+Start: open the store, keep the plans, give back a dead engine's leases, listen. Stop (SIGTERM): answer 503,
 let what is under way end, close. Reload (SIGHUP): a workspace with faults is refused and the old one runs on; tables
 alone are taken as they change.
 """
@@ -9,18 +9,18 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.clock import SystemChance, SystemClock
-from engine.errors import FaultyWorkspace, StoreFull, UserError, WaybillError
+from engine.clock import SteadyClock, SystemChance, SystemClock
+from engine.errors import FaultyWorkspace, StoreAway, StoreFull, UserError, WaybillError
 from engine.model import Fact, Outcome, Request, Sighted
 from engine.rules.signature import SECRET_BYTES_STRONG
 from engine.run.claim import Ports
 from engine.run.deliver import Deliverer
-from engine.run.gate_view import view
+from engine.run.gate_view import GateView, view
 from engine.run.gate_watch import GateWatch
 from engine.run.gates import Gates
 from engine.run.intake import Intake
@@ -29,23 +29,22 @@ from engine.run.load import Loaded, load
 from engine.run.observe import Log, Metrics
 from engine.run.sightings import Sightings, times_by_place
 from engine.run.start import addresses, addresses_and_routes, changed_versions
+from engine.run.store_metrics import StoreMetrics
 from engine.run.tables import TableWatch, find_marks
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
 from engine.store import GateRow, Gauges, Move
-from engine.store.committer import WAL_RESTART_BYTES, ThreadCommitter
-from engine.store.files import Lock, disk_free_bytes, open_reader, open_writer, store_address
+from engine.store.open import open_store, store_address
+from engine.store.opened import Surroundings
 from engine.store.readers import read_gates, read_gauges, read_plan, read_versions
-from engine.store.verbs import SqlStore
 from engine.wire.answers import Answer
 from engine.wire.control import ControlServer, socket_path
 from engine.wire.http_client import HttpClient
 from engine.wire.http_server import IntakeServer, ServerLimits, admin_server
 
 DRAIN_S = 30.0
-DISK_RESERVE_BYTES = 32 << 20
-DISK_LOOK_EVERY_S = 1.0
 SIGHTINGS_EVERY_S = 5.0
+CLOCK_WAIT_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +93,10 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.clock = SystemClock()
+        self.clock = SteadyClock(SystemClock(), self.clock_set)
         self.log = Log()
         self.metrics = Metrics()
+        self.store_metrics = StoreMetrics(self.metrics.registry)
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
         self.ready = False
@@ -111,26 +111,27 @@ class Engine:
     def fact(self, name: str, **data: str | float | None) -> None:
         self.observe(Fact(name, self.clock.now(), data))
 
+    def store_fact(self, name: str, data: Mapping[str, str | int | float | None]) -> None:
+        self.observe(Fact(name, self.clock.now(), data))
+
+    def wake(self) -> None:
+        """There may be work: of ours, or another node's."""
+        if self.ready:
+            self.deliverer.wake()
+
     async def run(self) -> None:
         settings = self.settings
         marks = find_marks(settings.root)
         loaded = load(settings.root, settings.environment)
-        self.address = store_address(settings.root, settings.store)
         found, inbound_routes = addresses_and_routes(loaded)
         client = HttpClient(found, self.clock)
-        lock = Lock(self.address.path)
+        address = store_address(settings.root, settings.store)
+        self.opened = open_store(address, Surroundings(self.fail, self.store_fact, self.wake))
         try:
-            connection = open_writer(self.address)
-            faults = changed_versions(loaded, read_versions(connection))
+            faults = changed_versions(loaded, read_versions(self.opened.reader))
             if faults:
-                connection.close()
                 raise FaultyWorkspace(faults)
-            self.reader = open_reader(self.address.path)
-            self.counter = open_reader(self.address.path)
-            self.store = SqlStore()
-            bytes_max = self.address.bytes_max
-            log_bytes_max = WAL_RESTART_BYTES if bytes_max is None else bytes_max // 4
-            self.committer = ThreadCommitter(connection, self.address.path, self.fail, log_bytes_max)
+            self.store, self.committer = self.opened.store, self.opened.committer
             self.http = ClientInUse(client)
             self.loaded = loaded
             self.tables = TableWatch(settings.root, marks, lambda: self.loaded, self.fact)
@@ -148,32 +149,34 @@ class Engine:
                 self.sightings,
                 gates=self.gates,
             )
-            self.deliverer = Deliverer(ports, settings.workers)
+            self.deliverer = Deliverer(ports, settings.workers, self.opened.node)
             self.gate_watch = GateWatch(
                 self.gates, self.keep_gate, self.read_gates, self.clock, self.observe, self.deliverer.wake
             )
-            self.intake = Intake(
-                self.store, self.committer, self.clock, self.observe, self.deliverer.wake, inbound_routes
-            )
+            self.intake = Intake(self.store, self.committer, self.clock, self.observe, self.wake, inbound_routes)
             try:
                 await self.serve()
             finally:
                 await self.http.retire(self.http.client)
-                await self.committer.close()
-                self.reader.close()
-                self.counter.close()
         finally:
-            lock.release()
+            await self.close_store()
         if self.failure is not None:
             raise self.failure
         if self.interrupted:
             raise KeyboardInterrupt
 
+    async def close_store(self) -> None:
+        """A store that has failed may fail again as it is closed: what was first is told."""
+        try:
+            await self.opened.close()
+        except Exception as error:  # noqa: BLE001
+            self.failure = self.failure or error
+
     async def serve(self) -> None:
         """From the first claim to the last answer."""
         await self.keep_plans(self.loaded)
         await self.gate_watch.settle()
-        recovered = await self.committer.submit(self.store.recover, (0, self.clock.now()))
+        recovered = await self.committer.submit(self.store.recover, (self.opened.node, self.clock.now()))
         if recovered:
             self.fact("recovered", events=recovered)
         server = IntakeServer(self.intake, ServerLimits(), self.clock, self.http_error)
@@ -193,7 +196,7 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 delivering = group.create_task(self.deliverer.run())
-                watches = (self.watch_disk(), self.tables.run(), self.write_sightings(), self.gate_watch.run())
+                watches = (self.opened.watch(), self.tables.run(), self.write_sightings(), self.gate_watch.run())
                 watching = [group.create_task(watch) for watch in watches]
                 group.create_task(self.stop_when_told(server, delivering, watching))
         except* WaybillError as errors:
@@ -241,7 +244,7 @@ class Engine:
             )
 
     def kept_plan(self, hash_: str) -> Plan | None:
-        content = read_plan(self.reader, hash_)
+        content = read_plan(self.opened.reader, hash_)
         return None if content is None else compile_content(content, self.settings.environment, self.loaded.resources)
 
     def refresh(self, _system: str) -> None:
@@ -258,7 +261,7 @@ class Engine:
         try:
             # Reading and compiling takes a good part of a second: beside the loop, so that no sender waits for it.
             loaded = await asyncio.to_thread(load, self.settings.root, self.settings.environment)
-            faults = changed_versions(loaded, read_versions(self.reader))
+            faults = changed_versions(loaded, read_versions(self.opened.reader))
             if faults:
                 raise FaultyWorkspace(faults)
             found, inbound_routes = addresses_and_routes(loaded)
@@ -298,40 +301,42 @@ class Engine:
     # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, request: Any) -> Any:
-        """Carries out people's decisions: {store, moves: [[event, action, by, reason, latest]]} or {store, gates:
-        [[gate, forced]]} → {answers}.
+        """Carries out people's decisions: {store, moves: [{event, action, …}]} or {store, gates: [[gate, forced]]} →
+        {answers}.
 
         A command that means another store than ours is told so, and opens that one itself.
         """
-        if request["store"] != str(self.address.path):
-            return {"elsewhere": str(self.address.path)}
+        if request["store"] != self.opened.shown:
+            return {"elsewhere": self.opened.shown}
         if "gates" in request:
             for gate, forced in request["gates"]:
                 await self.gate_watch.force(gate, forced)
             return {"answers": [""] * len(request["gates"])}
-        if any(action != "reject" for _, action, *_ in request["moves"]):
+        if any(move["action"] != "reject" for move in request["moves"]):
             await self.tables.settle()  # whoever has just added a row means the table with it
-        answers = await asyncio.gather(*(self.move(*move) for move in request["moves"]))
+        answers = await asyncio.gather(*(self.move(move) for move in request["moves"]))
         self.deliverer.wake()
         return {"answers": answers}
 
-    async def move(self, event: int, action: str, by: str, reason: str, latest: "str | None") -> str:
+    async def move(self, wish: Any) -> str:
+        latest = wish.pop("latest")
         plan = self.live.plans[latest].hash if latest in self.live.plans else None
-        said = await self.committer.submit(self.store.move, Move(event, self.clock.now(), action, by, reason, plan))
+        decided = Move(at=self.clock.now(), plan=plan, **wish)
+        said = await self.committer.submit(self.store.move, decided)
         if not said:
-            self.fact("released", event=event, action=action, by=by)
+            self.fact("released", event=decided.event, action=decided.action, by=decided.by)
         return said
 
-    async def count(self, read: Callable[[Any], Any]) -> Any:
-        """What counting a large backlog takes a while for: beside the loop, one at a time."""
+    async def beside(self, ask: Callable[..., Any], *what: Any) -> Any:
+        """What takes a while, such as counting a large backlog: beside the loop, one at a time."""
         async with self.counting:
-            return await asyncio.to_thread(read, self.counter)
+            return await asyncio.to_thread(ask, *what)
 
     async def keep_gate(self, row: GateRow) -> None:
         await self.committer.submit(self.store.keep_gates, row)
 
     async def read_gates(self) -> Sequence[GateRow]:
-        rows: Sequence[GateRow] = await self.count(read_gates)
+        rows: Sequence[GateRow] = await self.beside(self.opened.count, read_gates)
         return rows
 
     async def open_admin(self) -> "tuple[IntakeServer, int]":
@@ -346,10 +351,15 @@ class Engine:
             )
 
         async def metrics() -> Answer:
-            gauges: Gauges = await self.count(read_gauges)
-            now = self.clock.now()
-            gates = view(await self.read_gates(), self.live.systems, now)
-            return Answer(200, self.metrics.page(gauges, now, gates), "text/plain; version=0.0.4; charset=utf-8")
+            gauges, gates = Gauges({}, None), list[GateView]()
+            try:
+                gauges = await self.beside(self.opened.count, read_gauges)
+                self.store_metrics.health = await self.beside(self.opened.health)
+                gates = view(await self.read_gates(), self.live.systems, self.clock.now())
+            except StoreAway:
+                self.store_metrics.health = None
+            page = self.metrics.page(gauges, self.clock.now(), gates)
+            return Answer(200, page, "text/plain; version=0.0.4; charset=utf-8")
 
         pages = {"/health": health, "/ready": ready, "/metrics": metrics}
         return await admin_server(pages, self.settings.host, self.settings.admin_port, self.clock, self.http_error)
@@ -374,11 +384,34 @@ class Engine:
         self.background.add(task)
         task.add_done_callback(self.background.discard)
 
-    async def watch_disk(self) -> None:
-        """Near a full disk the intake answers 503, so that outcomes still find room."""
-        while True:
-            self.store.disk_low = disk_free_bytes(self.address.path) < DISK_RESERVE_BYTES
-            await asyncio.sleep(DISK_LOOK_EVERY_S)
+    def clock_set(self, jump: int) -> None:
+        """The machine's clock was set: what was to happen at a time moves along, then the time is followed."""
+        if self.ready:
+            self.spawn(self.follow_clock(jump))
+        else:
+            self.clock.follow(jump)
+
+    async def follow_clock(self, jump: int) -> None:
+        """Nothing is under way and nothing comes in for the moment in which the times of rows and the clock move."""
+        self.deliverer.paused = True
+        try:
+            while self.deliverer.tasks:
+                await asyncio.sleep(CLOCK_WAIT_S)
+            self.intake.open = False
+            # Answered when all that was handed in before is on disk. What several nodes share goes by the time of them
+            # all: there nothing is moved for the one whose clock was set.
+            await self.committer.submit(self.store.shift, 0)
+            if not self.opened.node:
+                await self.committer.submit(self.store.shift, jump)
+            self.clock.follow(jump)
+            self.gates.clock_set(self.clock.now())
+            self.fact("clock_set", seconds=jump / 1_000_000)
+        except WaybillError:
+            self.clock.follow(0)  # no room to write it down: the time goes on as before, and this is tried again
+        finally:
+            self.intake.open = not self.stopping.is_set()
+            self.deliverer.paused = False
+            self.deliverer.wake()
 
     def fail(self, error: BaseException) -> None:
         """The store cannot be written any more: stop, loudly."""

@@ -52,7 +52,11 @@ class GateWatch:
         except StoreFull:
             self.gates.give_back(rows)
             return
-        if self.gates.take_rows(await self.read(), self.clock.now()):
+        try:
+            there = await self.read()
+        except StoreFull:  # the store is away: what the gates are is read when it is back
+            return
+        if self.gates.take_rows(there, self.clock.now()):
             self.wake()
 
     async def force(self, gate: str, forced: str) -> None:

@@ -24,6 +24,8 @@ LOGGED = frozenset(
         "stopped",
         "reloaded",
         "reload_refused",
+        "clock_set",
+        "log_pinned",
         "recovered",
         "rejected",
         "refused_full",
@@ -39,6 +41,14 @@ LOGGED = frozenset(
         "gate_forced",
         "tables_taken",
         "tables_refused",
+        "store_away",
+        "store_back",
+        "store_not_durable",
+        "log_pinned",
+        "transaction_pinned",
+        "clock_skew",
+        "heartbeat_missed",
+        "upkeep_failed",
     )
 )
 LOGGED_STATUSES = frozenset(("held", "quarantined", "dead", "discarded"))

@@ -15,11 +15,13 @@ from typing import Any
 
 import apsw
 
+from engine.clock import SystemClock
 from engine.errors import StoreBroken, StoreFull
 from engine.ports import Item, Result, Verb
 from engine.store import Turn, turn_of
-from engine.store.files import PAGE_BYTES
+from engine.store.files import BUSY_WAIT_S, PAGE_BYTES
 from engine.store.groups import GroupCommitter, run_verbs
+from engine.store.head import Head, count_group
 
 CHECKPOINT_EVERY_S = 0.05
 """Seldom enough that its own fsync rarely meets a commit's."""
@@ -71,9 +73,17 @@ def settle_group(
                 results[place] = result
         return results
     except apsw.IOError as error:
+        raise disk_failed(error) from error
+    except apsw.BusyError as error:
         raise StoreBroken(
-            f"the disk failed under the store ({error}); nothing more is written until a restart has checked it"
+            f"another process has held the store's file for {BUSY_WAIT_S} s; end it, then start the engine again"
         ) from error
+
+
+def disk_failed(error: apsw.IOError) -> StoreBroken:
+    return StoreBroken(
+        f"the disk failed under the store ({error}); nothing more is written until a restart has checked it"
+    )
 
 
 class InlineCommitter:
@@ -116,6 +126,9 @@ class ThreadCommitter(GroupCommitter):
         self.stopping = threading.Event()
         self.checkpointer = threading.Thread(target=self.checkpoint, name="waybill-checkpoint", daemon=True)
         self.restart_wal = False
+        self.head = Head(path)
+        self.clock = SystemClock()
+        self.pinned_s = 0.0  # for how long a reader has kept the log from being moved
         self.writer.start()
         self.checkpointer.start()
 
@@ -137,7 +150,9 @@ class ThreadCommitter(GroupCommitter):
 
     def write_group(self, entries: Sequence[tuple[Any, Any]]) -> list[Any]:
         """See `GroupCommitter.write_group`."""
-        results = settle_group(self.connection, entries, self.give_back)
+        *results, number = settle_group(self.connection, [*entries, (count_group, None)], self.give_back)
+        if isinstance(number, int):
+            self.head.write(number)
         self.restart_log()
         return results
 
@@ -156,17 +171,29 @@ class ThreadCommitter(GroupCommitter):
             with contextlib.suppress(apsw.BusyError, apsw.FullError):
                 self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
+    def lose_disk(self, error: BaseException) -> None:
+        self.fail(error, self.pending)
+
     def checkpoint(self) -> None:
         """Moves pages from the log into the file, beside the writer. Passive: it never makes anybody wait."""
         connection = apsw.Connection(str(self.path))
         connection.pragma("user_version")  # until it has read once, a connection knows of no log and moves nothing
         before, wait_s = 0, CHECKPOINT_EVERY_S
+        there, caught_up_at = 0, self.clock.monotonic()
         try:
             while not self.stopping.wait(wait_s):
                 try:
                     frames, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                except apsw.IOError as error:
+                    # What an fsync has failed to write may be gone, and the next fsync says that all is well.
+                    self.loop.call_soon_threadsafe(self.lose_disk, disk_failed(error))
+                    return
                 except apsw.Error:
                     continue  # busy, or the disk is full: the log simply grows until the next turn
+                # All that was there a turn ago is moved by now, but for what a reader still needs the file without.
+                if moved >= there or frames < there:
+                    caught_up_at = self.clock.monotonic()
+                there, self.pinned_s = frames, self.clock.monotonic() - caught_up_at
                 few = moved - before if moved >= before else moved  # fewer than before: it has begun anew
                 before = moved
                 log_bytes = frames * PAGE_BYTES if frames - moved < LEFT_MAX else 0  # a reader holds on to the rest
@@ -184,3 +211,4 @@ class ThreadCommitter(GroupCommitter):
         self.stopping.set()
         await asyncio.to_thread(self.checkpointer.join)
         self.connection.close()
+        self.head.close()

@@ -9,11 +9,13 @@ import os
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import apsw
 
 from engine.errors import StoreBroken, UserError
+from engine.store.head import check_head
+from engine.store.options import STANDARD, Keep, read_keep, read_size, take_options
 from engine.store.sqlite import SqliteDatabase
 
 SCHEMA_VERSION = 3
@@ -25,15 +27,22 @@ RESET_DEFECT_MENDED = ((3, 44, 6), (3, 50, 7))
 """Older lines that got the same fix: from this patch on, within their minor version."""
 
 PAGE_BYTES = 4096
-SIZES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+BUSY_WAIT_S = 30
+"""So long the engine waits for whoever holds the file, and its senders with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreAddress:
-    """A parsed store URL: where the file is, and how large it may grow (None: as the disk allows)."""
+    """A parsed store URL: where the file is, how large it may grow (None: as the disk allows), what it keeps how long."""
 
     path: Path
     bytes_max: int | None
+    keep: Keep = STANDARD
+
+    @property
+    def shown(self) -> str:
+        """For messages."""
+        return str(self.path)
 
 
 def store_address(root: Path, url: str | None) -> StoreAddress:
@@ -42,33 +51,17 @@ def store_address(root: Path, url: str | None) -> StoreAddress:
 
 
 def parse_store_url(url: str) -> StoreAddress:
-    """`sqlite:///path/events.db?max_size=64MiB` → address. Raises UserError for anything else."""
+    """`sqlite:///path/events.db?max_size=64MiB&keep=30d` → address. Raises UserError for anything else."""
     parts = urlsplit(url)
-    if parts.scheme == "postgresql":
-        raise UserError(
-            "a postgresql:// store is part of the design, but not of this release; use sqlite:///path/events.db"
-        )
     if parts.scheme != "sqlite" or not parts.path.strip("/"):
         raise UserError(
-            f"`{parts.scheme or url}` is not a store URL; write sqlite:///path/events.db, or leave --store out"
+            f"`{(parts.scheme or url)[:40]}` is not a store URL; write sqlite:///path/events.db or"
+            " postgresql://user@host/database, or leave --store out"
         )
-    options = parse_qs(parts.query)
-    unknown = sorted(set(options) - {"max_size"})
-    if unknown:
-        raise UserError(f"unknown store option `{unknown[0]}`; known: max_size=64MiB")
-    bytes_max = parse_size(options["max_size"][0]) if "max_size" in options else None
+    options, _ = take_options(parts.query, {"max_size": "64MiB", "keep": "90d", "keep_effects": "400d"})
+    bytes_max = read_size(options["max_size"]) if "max_size" in options else None
     # sqlite:///relative would be ambiguous: three slashes are an absolute path, as in every other tool's URLs.
-    return StoreAddress(Path("/" + parts.path.lstrip("/")), bytes_max)
-
-
-def parse_size(text: str) -> int:
-    number, unit = text[:-3], text[-3:]
-    if unit not in SIZES or not number.isascii() or not number.isdigit() or int(number) < 1:
-        raise UserError(f"`{text[:40]}` is not a size; write for example 64MiB")
-    size = int(number) * SIZES[unit]
-    if size < SIZES["MiB"]:
-        raise UserError(f"max_size={text} is too small; 1MiB is the least that holds an event and its outcome")
-    return size
+    return StoreAddress(Path("/" + parts.path.lstrip("/")), bytes_max, read_keep(options))
 
 
 def is_defective(version: tuple[int, int, int]) -> bool:
@@ -101,7 +94,7 @@ class Lock:
         os.close(self.descriptor)
 
 
-def open_writer(address: StoreAddress) -> SqliteDatabase:
+def open_writer(address: StoreAddress, *, accept_loss: bool = False) -> SqliteDatabase:
     """Opens the one connection that writes. Raises StoreBroken where the file or the library cannot be trusted."""
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if is_defective(version):  # type: ignore[arg-type]
@@ -119,6 +112,8 @@ def open_writer(address: StoreAddress) -> SqliteDatabase:
         if verdict != "ok":
             raise StoreBroken(f"{address.path} is damaged ({verdict}); restore a backup")
         migrate(connection)
+        if not accept_loss:
+            check_head(connection, address.path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreBroken(
             f"{address.path} is not a sound store ({error}); restore a backup, or move the file away to begin anew"
@@ -132,7 +127,7 @@ def open_writer(address: StoreAddress) -> SqliteDatabase:
 
 def configure(connection: apsw.Connection) -> None:
     """Durable before fast: WAL with an fsync at every commit. Checkpoints are the committer's matter."""
-    connection.set_busy_timeout(5_000)
+    connection.set_busy_timeout(BUSY_WAIT_S * 1_000)
     connection.pragma("page_size", PAGE_BYTES)
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")

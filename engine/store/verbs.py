@@ -15,6 +15,7 @@ from engine.store.claim import Claims, recover
 from engine.store.database import Database
 from engine.store.move import move
 from engine.store.record import record
+from engine.store.retention import Forgotten, Retention, retain
 from engine.store.room import Room
 from engine.store.tallies import add_tallies
 
@@ -88,3 +89,16 @@ class SqlStore:
     def recover(self, database: Database, nodes: Sequence[tuple[int, int]]) -> Sequence[int]:
         """See `Store.recover`."""
         return [recover(database, node, now) for node, now in nodes]
+
+    @turn(Turn.RETAIN)
+    def retain(self, database: Database, requests: Sequence[Retention]) -> Sequence[Forgotten]:
+        """See `Store.retain`."""
+        return retain(database, requests)
+
+    @turn(Turn.KEEP)
+    def shift(self, database: Database, jumps: Sequence[int]) -> Sequence[None]:
+        """See `Store.shift`."""
+        jump = sum(jumps)
+        for table, moved in (("delivery", "ready > 0"), ("item", "state = 'waiting'")):
+            database.run(f"UPDATE {table} SET due_at = due_at + ? WHERE {moved} AND due_at > 0", (jump,))
+        return [None] * len(jumps)

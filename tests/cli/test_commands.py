@@ -23,8 +23,8 @@ from engine.cli import main, parser
 
 Captured = pytest.CaptureFixture[str]
 COMMANDS = (
-    "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "system", "contract", "try",
-    "demo",
+    "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "contract", "system",
+    "store", "try", "demo",
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_init_makes_a_workspace_that_checks_and_says_what_to_do_next(tmp_path: P
     out = capsys.readouterr().out
     for line in re.findall(r"waybill (.+)", out):
         assert main(line.split()) == 0, line
-    assert capsys.readouterr().out.startswith("nothing to report in 81 files\n")
+    assert capsys.readouterr().out.startswith("nothing to report in 167 files\n")
     made = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     folders = ("charter", "mappings", "recordings", "specs")
     ours = [path for name in folders for path in (ROOT / name).rglob("*") if path.is_file()]
@@ -251,8 +251,9 @@ SAYS = {
     "event": "the story of one event",
     "release": "or reject them",
     "redrive": "the effect ledger answers it",
-    "system": "open and close breakers by hand",
     "contract": "compare two",
+    "system": "over restarts too",
+    "store": "whether a store is whole",
     "try": "what their operations' `answer` say",
     "demo": "the partners' own books",
 }

@@ -53,8 +53,13 @@ WRONG: Mapping[tuple[str, ...], str] = {
     (
         "events",
         "--store",
-        "postgresql://host/db",
-    ): "a postgresql:// store is part of the design, but not of this release",
+        "postgresql://me:hush@127.0.0.1:1/db",
+    ): 'cannot open postgresql://me@127.0.0.1:1/db: connection failed: connection to server at "127.0.0.1", port 1 failed',
+    (
+        "events",
+        "--store",
+        "postgresql://me:hush@host/",
+    ): "the store URL names no database; write postgresql://user@host",
     ("events", "--store", "sqlite:////tmp/a.db?size=1"): "unknown store option `size`; known: max_size=64MiB",
     ("events", "--store", "sqlite:////tmp/a.db?max_size=big"): "`big` is not a size; write for example 64MiB",
     ("events", "--status", "ded"): "there is no status `ded`; known: accepted, running,",
@@ -102,8 +107,8 @@ def stored(shop: Path) -> tuple[str, ...]:
 def test_events_are_listed_for_people_with_a_count(stored: tuple[str, ...], capsys: Captured) -> None:
     assert main(["events", *stored]) == 0
     assert capsys.readouterr().out == (
-        "evt-1       accepted    2024-11-22T09:15:31Z  shopify-orders-to-erp@1  id hook-1  key 6104455127301\n"
-        "evt-2       quarantined 2024-11-22T09:15:31Z  shopify-orders-to-erp@1  id \\u001b[2J\\u009b\\u202e  key -"
+        "evt-1       accepted    2024-11-22T09:15:31Z  shopify-orders-to-erp@2  id hook-1  key 6104455127301\n"
+        "evt-2       quarantined 2024-11-22T09:15:31Z  shopify-orders-to-erp@2  id \\u001b[2J\\u009b\\u202e  key -"
         "  receive.key gave no text or number\n"
         "2 events\n"
     )

@@ -271,6 +271,17 @@ def test_a_disk_that_fails_is_not_tried_again() -> None:
         settle_group(open_memory(), [(failing, None)])
 
 
+def test_a_file_that_somebody_holds_for_too_long_is_said_in_a_sentence(tmp_path: Path) -> None:
+    address = StoreAddress(tmp_path / "events.db", None)
+    writer, somebody = open_writer(address), open_writer(address)
+    writer.set_busy_timeout(10)
+    somebody.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreBroken, match="another process has held the store's file"):
+        settle_group(writer, [(SqlStore().accept, arrival())])
+    somebody.execute("ROLLBACK")
+    assert settle_group(writer, [(SqlStore().accept, arrival())])[0].verdict == "accepted"
+
+
 def test_the_log_is_moved_into_the_file_beside_the_writer(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
 

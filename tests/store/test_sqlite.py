@@ -142,13 +142,14 @@ def test_store_urls(url: str, path: str, bytes_max: int | None) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://db/x", "not of this release"),
         ("mysql://x/y", "not a store URL"),
         ("events.db", "not a store URL"),
         ("sqlite://", "not a store URL"),
         ("sqlite:///e.db?max_size=64MB", "64MiB"),
         ("sqlite:///e.db?max_size=10KiB", "too small"),
-        ("sqlite:///e.db?mode=ro", "unknown store option"),
+        ("sqlite:///e.db?mode=ro", "unknown store option `mode`; known: max_size=64MiB, keep=90d, keep_effects=400d"),
+        ("sqlite:///e.db?keep=30", "keep=30d"),
+        ("sqlite:///e.db?keep=0d", "keep=30d"),
     ],
 )
 def test_bad_store_urls_say_what_to_write(url: str, words: str) -> None:

@@ -20,6 +20,7 @@ from engine.errors import StoreAway, StoreBroken, StoreFull
 from engine.ports import Item, Result, Verb
 from engine.store import Turn, turn_of
 from engine.store.groups import GroupCommitter, run_verbs
+from engine.store.opened import TellFact
 from engine.store.postgres.connect import Connection, column_types, connect
 from engine.store.postgres.database import PostgresDatabase
 from engine.store.postgres.errors import Trouble, said, trouble_of
@@ -30,8 +31,6 @@ PAUSE_FIRST_S = 0.02
 PAUSE_MAX_S = 2.0
 CLOSE_S = 5.0
 """How long a stopping engine still waits for a server that is away."""
-
-TellFact = Callable[[str, dict[str, str | int | float | None]], None]
 
 
 def nothing(_result: Any) -> None:

@@ -8,13 +8,14 @@ locks. Nothing here prints an address with its password.
 import re
 from importlib.resources import files
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import psycopg
 from psycopg.types.numeric import Int8BinaryDumper
 from psycopg.types.string import StrBinaryDumper
 
 from engine.errors import StoreBroken, UserError
+from engine.store.postgres.address import without_password
 from engine.store.postgres.errors import said
 
 SCHEMA_VERSION = 1
@@ -47,15 +48,6 @@ ALIVE = {
 }
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    shown = f"{user.partition(':')[0]}{at}{host}"
-    query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if "pass" not in name.lower()], safe="/")
-    return urlunsplit((parts.scheme, shown, parts.path, query, ""))
 
 
 def connect(url: str, name: str = "waybill", **more: Any) -> Connection:
@@ -93,10 +85,17 @@ def open_first(url: str, name: str = "waybill") -> Connection:
 
 def hidden(text: str, url: str) -> str:
     """A message of the driver without the password, should it ever quote one."""
-    password = urlsplit(url).password
-    for secret in {password, unquote(password or ""), quote(password or "")} - {None, ""}:
-        text = text.replace(str(secret), "***")
+    parts = urlsplit(url)
+    given = [value for name, value in parse_qsl(parts.query) if "pass" in name.lower()]
+    for secret in {*given, parts.password or "", unquote(parts.password or ""), quote(parts.password or "")} - {""}:
+        text = text.replace(secret, "***")
     return text
+
+
+def read_only(connection: Connection) -> Connection:
+    """Whatever is sent through it changes nothing."""
+    connection.execute("SET default_transaction_read_only = on")
+    return connection
 
 
 def schema_version(connection: Connection) -> int:

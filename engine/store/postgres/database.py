@@ -178,10 +178,12 @@ class PostgresDatabase:
         columns = zip(*rows, strict=True)
         self.cursor.execute(statement, [kind(values) for kind, values in zip(kinds, columns, strict=True)])
 
-    def among(self, column: str, values: Iterable[Value]) -> tuple[str, list[Any]]:
+    @staticmethod
+    def among(column: str, values: Iterable[Value]) -> tuple[str, list[Any]]:
         return f"{column} = ANY(?)", [array_for(list(values))]
 
-    def each(self, values: Iterable[Value]) -> tuple[str, list[Any]]:
+    @staticmethod
+    def each(values: Iterable[Value]) -> tuple[str, list[Any]]:
         return "(SELECT value FROM unnest(?) AS _one (value))", [array_for(list(values))]
 
     # ── what several nodes need ──────────────────────────────────────────────────────────────────────────────────────

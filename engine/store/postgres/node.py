@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 
 from engine.clock import SystemChance, SystemClock
+from engine.store.opened import TellFact
 from engine.store.postgres.connect import Connection, connect
 from engine.store.postgres.database import NOW
 from engine.store.postgres.errors import said
@@ -28,8 +29,6 @@ TELL_EVERY_BEATS = 60
 """A fault that lasts is told again after so many."""
 CHANNEL = "waybill_work"
 FORGOTTEN_US = 24 * 3_600_000_000
-
-TellFact = Callable[[str, dict[str, str | int | float | None]], None]
 
 
 def own_name() -> str:
@@ -93,17 +92,14 @@ def hint(connection: Connection) -> None:
 
 
 class Heartbeat:
-    """Beats until it is stopped. `on_hint` is called from its thread when there may be work, once a beat at least;
-    `look` is called with its connection after each beat."""
+    """Beats until it is stopped. `on_hint` is called from its thread when there may be work, once a beat at least, and
+    `tell` with facts."""
 
-    def __init__(
-        self, url: str, node: int, on_hint: Callable[[], None], tell: TellFact, look: Callable[[Connection], None]
-    ) -> None:
+    def __init__(self, url: str, node: int, on_hint: Callable[[], None], tell: TellFact) -> None:
         self.url = url
         self.node = node
         self.on_hint = on_hint
         self.tell = tell
-        self.look = look
         self.clock = SystemClock()
         self.chance = SystemChance()
         self.stopping = threading.Event()
@@ -138,7 +134,6 @@ class Heartbeat:
         after = self.clock.now()
         if row is not None:
             self.compare_clocks(int(row[0]), before, after)
-        self.look(self.connection)
         until = self.clock.monotonic() + BEAT_S * (0.75 + self.chance.uniform() / 2)
         while not self.stopping.is_set() and (left := until - self.clock.monotonic()) > 0:
             if self.work.is_set():
