@@ -133,6 +133,11 @@ class KeysConformance:
         assert seen == 30
         assert claimed.next_due_at == T0 + 9
 
+    def test_a_claim_says_that_more_is_due_than_it_had_places_for(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, *(keyed(f"{n}", f"{n}", integration=f"i{n % 2}") for n in range(6)))
+        (claimed,) = driver.commit(driver.store.claim, ClaimRequest(T0, 5, T0 + HOUR))
+        assert (len(claimed.deliveries), claimed.next_due_at) == (5, T0)
+
     # ── revisions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def test_a_claim_knows_the_newest_revision_of_its_key_that_is_done(self, driver: Driver) -> None:
@@ -200,6 +205,13 @@ class KeysConformance:
         assert again.id == "a"
         driver.commit(driver.store.record, record(again, Status.DONE))
         assert ids(driver) == ["c"]
+
+    def test_what_an_engine_died_of_is_not_superseded_either(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, self.newest("a"))
+        claim(driver)
+        driver.commit(driver.store.recover, (0, T0))
+        driver.commit(driver.store.accept, self.newest("b"))
+        assert ids(driver) == ["a"]
 
     def test_another_integration_of_the_key_space_is_not_superseded(self, driver: Driver) -> None:
         driver.commit(
