@@ -388,9 +388,9 @@ class BoundedStoriesConformance:
     def test_an_envelope_goes_with_the_last_of_its_bodies(self, bounded: Driver) -> None:
         envelope = b"e" * 20_000
         batch = [replace(arrival(f"{n}", f"{n}", b"x" * 4000), envelope=envelope) for n in range(2)]
-        bounded.commit(bounded.store.accept_all, batch)
-        first, second = claim(bounded)
-        bounded.commit(bounded.store.record, record(first, Status.DONE))
+        bounded.commit(bounded.store.accept_all, batch, [arrival("later", "later")])
+        first, second, later = claim(bounded)
+        bounded.commit(bounded.store.record, record(first, Status.DONE), record(later, Status.DONE))
         self.fill_up(bounded, "one")
         (again,) = claim(bounded, at=T0 + 2 * HOUR, limit=1)
         assert (again.event, again.envelope) == (second.event, envelope)
