@@ -82,7 +82,8 @@ class Engine:
             self.book.wrong.append(f"engine {self.number}: {error!r}")
 
     def is_over(self) -> bool:
-        return not self.mine and all(row.status is Status.DONE for row in self.driver.rows())
+        rows = self.driver.rows()
+        return not self.mine and len(rows) == EVENTS and all(row.status is Status.DONE for row in rows)
 
     def claim(self) -> None:
         (claimed,) = self.driver.commit(self.store.claim, ClaimRequest(T0, 3, T0 + HOUR, node=self.number))
