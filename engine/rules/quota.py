@@ -68,11 +68,14 @@ class Bucket(Struct, frozen=True, omit_defaults=True):
     """The state of a gate's quota; a new one is full. `clock` is its own time, `seen` are the clocks it goes by: (node,
     its reading, the own time then). All other times are own ones: when it will be full (`full_at`), the last call,
     until when there is a pause, `left` calls and until when, what was `heard` of limits and when; and a bound that the
-    partner told: no more than `tokens` at `tokens_at`. `turn` is where the lanes are with this gate's places."""
+    partner told: no more than `tokens` at `tokens_at`. `rate` and `per_us` are what flowed in when `full_at` was last
+    written. `turn` is where the lanes are with this gate's places."""
 
     clock: int = 0
     seen: tuple[tuple[int, int, int], ...] = ()
     full_at: int = 0
+    rate: int = 0
+    per_us: int = 0
     last_at: int | None = None
     paused_until: int = 0
     left: int = 0
@@ -160,8 +163,11 @@ def tighter(one: int, other: int) -> int:
 
 
 def debt_us(bucket: Bucket, limit: Quota, clock: int) -> int:
-    """How long until the bucket is full: never longer than an empty one takes."""
+    """How long until the bucket is full: never longer than an empty one takes. What is owed are tokens: where a slower
+    rate was told meanwhile they take longer to flow in, else the news would give some back."""
     full_at = bucket.full_at
+    if bucket.rate and full_at > clock and limit.rate * bucket.per_us < bucket.rate * limit.per_us:
+        full_at = clock - -(full_at - clock) * bucket.rate * limit.per_us // (bucket.per_us * limit.rate)
     if bucket.tokens is not None and bucket.tokens < limit.burst:
         full_at = max(full_at, bucket.tokens_at + cost_us(limit, limit.burst - bucket.tokens))
     return min(max(0, full_at - clock), cost_us(limit, limit.burst))
@@ -217,6 +223,8 @@ def take(bucket: Bucket, policy: Quota, now: int, n: int = 1, node: int = 0) -> 
     return replace(
         tick(bucket, now, node),
         full_at=full_at,
+        rate=limit.rate,
+        per_us=limit.per_us,
         last_at=clock,
         left=max(0, bucket.left - n) if in_window else 0,
         left_until=bucket.left_until if in_window else 0,
