@@ -15,8 +15,9 @@ from engine.store.verbs import SqlStore
 
 DISK_RESERVE_BYTES = 32 << 20
 LOOK_EVERY_S = 1.0
-PINNED_S = 10.0
-"""A reader that holds on to the log for longer is told of."""
+PINNED_S = 5.0
+PINNED_BYTES = 4 << 20
+"""A reader that holds on to the log for longer, while it grows beyond this, is told of."""
 TELL_EVERY_S = 60.0
 
 
@@ -59,13 +60,13 @@ class EmbeddedStore:
     async def watch_disk(self) -> None:
         """Near a full disk the intake answers 503, so that outcomes still find room. A reader that pins the log makes it
         grow without end: that is told, how long and how large."""
-        clock, told_at = SystemClock(), 0.0
+        clock, told_at = SystemClock(), -TELL_EVERY_S
         while True:
             self.store.disk_low = disk_free_bytes(self.address.path) < DISK_RESERVE_BYTES
             pinned_s, now = self.committer.pinned_s, clock.monotonic()
-            if pinned_s > PINNED_S and now - told_at > TELL_EVERY_S:
+            log_bytes = size_of(self.address.path.with_name(self.address.path.name + "-wal"))
+            if pinned_s > PINNED_S and log_bytes > PINNED_BYTES and now - told_at > TELL_EVERY_S:
                 told_at = now
-                log_bytes = size_of(self.address.path.with_name(self.address.path.name + "-wal"))
                 self.surroundings.tell(
                     "log_pinned",
                     {"seconds": round(pinned_s, 1), "bytes": log_bytes, "reason": "a reader holds on to an old state"},

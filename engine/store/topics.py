@@ -61,7 +61,8 @@ def forget(database: Database, awaited: Sequence[bytes]) -> None:
 
 def hold_awaited(database: Database, awaited: Sequence[tuple[str, str]]) -> None:
     """Before anything is written for who waits for these."""
-    database.hold(digest_of(*pair) for pair in awaited)
+    if awaited:
+        database.hold(digest_of(*pair) for pair in awaited)
 
 
 def look_again(database: Database, waits: Sequence[tuple[int, tuple[str, str], int]], now: int) -> None:

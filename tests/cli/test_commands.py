@@ -23,7 +23,8 @@ from engine.cli import main, parser
 
 Captured = pytest.CaptureFixture[str]
 COMMANDS = (
-    "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "contract", "try", "demo"
+    "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "contract", "system",
+    "store", "try", "demo",
 )  # fmt: skip
 
 
@@ -251,6 +252,8 @@ SAYS = {
     "release": "or reject them",
     "redrive": "the effect ledger answers it",
     "contract": "compare two",
+    "system": "over restarts too",
+    "store": "whether a store is whole",
     "try": "what their operations' `answer` say",
     "demo": "the partners' own books",
 }

@@ -10,8 +10,8 @@ import pytest
 
 from engine.cli import main
 from engine.clock import SystemClock
+from engine.rules.opening import time_text
 from engine.rules.quota import Bucket, Heard, Quota, encode, learn, take
-from engine.rules.steps import time_text
 from engine.store import GateRow
 from engine.store.committer import run_group
 from engine.store.files import open_writer, store_address

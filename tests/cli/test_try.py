@@ -56,6 +56,24 @@ def test_try_tells_people_how_it_ended_with_steps_and_calls(shop: Path, capsys: 
     assert lines[7] == "  call erp.create_order: POST {ERP_URL}/sales-orders"
 
 
+def test_try_tells_each_event_of_a_delivery_that_is_split_in_order(shop: Path, capsys: Captured) -> None:
+    command = ["try", "stock-counts", f"{shop}/recordings/wms/counts.json", "--workspace", str(shop)]
+    assert main([*command, "--format", "json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["status"], one["id"], one["key"]) for one in told] == [
+        ("done", "100231:4101", "100231"),
+        ("done", "100701:977", "100701"),
+    ]
+    assert main(command) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")] == ["done", "done"]
+
+
+def test_a_delivery_without_events_is_said_to_be_one(shop: Path, capsys: Captured) -> None:
+    file = event_file(shop, {"body": {"counts": []}})
+    assert main(["try", "stock-counts", file, "--workspace", str(shop)]) == 0
+    assert capsys.readouterr() == ("", "nothing: the delivery holds no events\n")
+
+
 @pytest.mark.parametrize(
     ("event", "status", "reason"),
     [

@@ -52,6 +52,11 @@ class CountingConformance:
         driver.commit(driver.store.tally, [tally(FIELD, 1, T0 + 30, T0 + 30, event=9)])
         assert driver.tallies() == [tally(FIELD, 6, T0 + 5, T0 + 30, event=9), tally(ROW)]
 
+    def test_the_same_thing_twice_in_one_group_counts_twice(self, driver: Driver) -> None:
+        seen = [tally(FIELD, 3, T0 + 10, T0 + 20, event=7), tally(FIELD, 2, T0 + 5, T0 + 15, event=6)]
+        driver.commit(driver.store.tally, seen, [tally(FIELD, 1, T0 + 30, T0 + 30, event=9)])
+        assert driver.tallies() == [tally(FIELD, 6, T0 + 5, T0 + 30, event=9)]
+
     def test_the_same_name_counts_apart_in_another_place_column_or_kind(self, driver: Driver) -> None:
         others = (
             replace(ROW, place="carriers"),

@@ -179,6 +179,7 @@ class StoriesConformance:
         self.emit(driver, one_claimed(driver), *emissions, message("other", "other"))
         assert self.messages(driver) == [b"%d" % n for n in range(30, 130)]
         assert len(self.messages(driver, "other")) == 1
+        assert driver.database.rows("SELECT count(*) FROM message") == [(101,)]
 
     def waiting(self, driver: Driver, due_at: int = 0, blocks: bool = False, seen: int = 0) -> Delivery:
         driver.commit(driver.store.accept, replace(arrival("waits"), blocks=blocks))
@@ -387,9 +388,9 @@ class BoundedStoriesConformance:
     def test_an_envelope_goes_with_the_last_of_its_bodies(self, bounded: Driver) -> None:
         envelope = b"e" * 20_000
         batch = [replace(arrival(f"{n}", f"{n}", b"x" * 4000), envelope=envelope) for n in range(2)]
-        bounded.commit(bounded.store.accept_all, batch)
-        first, second = claim(bounded)
-        bounded.commit(bounded.store.record, record(first, Status.DONE))
+        bounded.commit(bounded.store.accept_all, batch, [arrival("later", "later")])
+        first, second, later = claim(bounded)
+        bounded.commit(bounded.store.record, record(first, Status.DONE), record(later, Status.DONE))
         self.fill_up(bounded, "one")
         (again,) = claim(bounded, at=T0 + 2 * HOUR, limit=1)
         assert (again.event, again.envelope) == (second.event, envelope)

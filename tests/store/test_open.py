@@ -109,6 +109,7 @@ def test_a_reader_that_pins_the_log_is_told_with_how_long_and_how_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.store.embedded.PINNED_S", 0.2)
+    monkeypatch.setattr("engine.store.embedded.PINNED_BYTES", 1 << 16)
     monkeypatch.setattr("engine.store.embedded.LOOK_EVERY_S", 0.02)
     told: list[tuple[str, Any]] = []
 
