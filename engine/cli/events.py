@@ -19,7 +19,7 @@ from engine.model import Status
 from engine.rules.opening import time_text
 from engine.spec.plan import Plan
 from engine.store import Effect, EventRow, Filter, Line, Move
-from engine.store.open import Address, commit_here, open_reader, store_address
+from engine.store.open import Address, commit_here, reading, store_address
 from engine.store.readers import read_effects, read_events, read_lines
 from engine.wire.control import ask, socket_path
 
@@ -95,38 +95,38 @@ def events(arguments: argparse.Namespace) -> int:
         id=arguments.id,
         key=arguments.key,
     )
-    connection = open_reader(store_address(Path(arguments.workspace), arguments.store))
-    most = arguments.limit or (None if arguments.format == "json" else SHOWN)
-    count = 0
-    for row in find_events(connection, wanted, most):
-        count += 1
-        if arguments.format == "json":
-            sys.stdout.write(json.dumps(as_json(row), ensure_ascii=False) + "\n")
-            continue
-        where = f" [{row.queue}]" if row.queue else ""
-        say_parts(
-            f"evt-{row.event:<7} {row.status.value:<12}{time_text(row.received_at)[:19]}Z",
-            f"{row.integration}@{row.version}",
-            f"id {row.id or '-'}",
-            f"key {row.key or '-'}{where}",
-            row.reason.splitlines()[0] if row.reason else "",
-        )
-    if arguments.format == "text":
-        more = f" (the first {most}; --limit N for more)" if count == most else ""
-        say(f"{plural(count, 'event')}{more}" if count else "no events")
-    return HELD
+    with reading(store_address(Path(arguments.workspace), arguments.store)) as connection:
+        most = arguments.limit or (None if arguments.format == "json" else SHOWN)
+        count = 0
+        for row in find_events(connection, wanted, most):
+            count += 1
+            if arguments.format == "json":
+                sys.stdout.write(json.dumps(as_json(row), ensure_ascii=False) + "\n")
+                continue
+            where = f" [{row.queue}]" if row.queue else ""
+            say_parts(
+                f"evt-{row.event:<7} {row.status.value:<12}{time_text(row.received_at)[:19]}Z",
+                f"{row.integration}@{row.version}",
+                f"id {row.id or '-'}",
+                f"key {row.key or '-'}{where}",
+                row.reason.splitlines()[0] if row.reason else "",
+            )
+        if arguments.format == "text":
+            more = f" (the first {most}; --limit N for more)" if count == most else ""
+            say(f"{plural(count, 'event')}{more}" if count else "no events")
+        return HELD
 
 
 def event(arguments: argparse.Namespace) -> int:
     """Tells one event's story: arrival, calls, look-ups, decisions of people, effects."""
     number = event_number(arguments.event)
-    connection = open_reader(store_address(Path(arguments.workspace), arguments.store))
-    found = list(read_events(connection, Filter(after=number - 1, limit=1)))
-    if not found or found[0].event != number:
-        raise UserError(f"there is no event evt-{number}")
-    row = found[0]
-    lines = read_lines(connection, number)
-    effects = read_effects(connection, lines)
+    with reading(store_address(Path(arguments.workspace), arguments.store)) as connection:
+        found = list(read_events(connection, Filter(after=number - 1, limit=1)))
+        if not found or found[0].event != number:
+            raise UserError(f"there is no event evt-{number}")
+        row = found[0]
+        lines = read_lines(connection, number)
+        effects = read_effects(connection, lines)
     if arguments.format == "json":
         missing = [{"table": table, "column": column, "text": text} for table, column, text in row.missing]
         waits = {"tables": row.tables, "missing": missing}
@@ -219,10 +219,10 @@ def redrive(arguments: argparse.Namespace) -> int:
     if arguments.event:
         return move(arguments, [event_number(text) for text in arguments.event], "redrive", latest=arguments.latest)
     root = Path(arguments.workspace)
-    connection = open_reader(store_address(root, arguments.store))
     statuses = (arguments.status,) if arguments.status else STUCK
     wanted = Filter(status=statuses, integration=arguments.integration, missing=arguments.missing)
-    rows = list(find_events(connection, wanted, None))
+    with reading(store_address(root, arguments.store)) as connection:
+        rows = list(find_events(connection, wanted, None))
     waiting = 0
     if arguments.missing:
         from engine.cli.tallies import rows_of
@@ -242,12 +242,12 @@ def move(arguments: argparse.Namespace, numbers: list[int], action: str, *, late
     address = store_address(root, arguments.store)
     integrations = {}
     if latest:
-        connection = open_reader(address)
-        integrations = {
-            number: row.integration
-            for number in numbers
-            for row in read_events(connection, Filter(after=number - 1, limit=1))
-        }
+        with reading(address) as connection:
+            integrations = {
+                number: row.integration
+                for number in numbers
+                for row in read_events(connection, Filter(after=number - 1, limit=1))
+            }
     wanted = [[number, action, arguments.by, arguments.reason, integrations.get(number)] for number in numbers]
     said: list[str] = []
     for at in range(0, len(wanted), MOVES_AT_ONCE):
