@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test check bench lock format clean
+.PHONY: help demo test check bench bench-peers lock format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -31,7 +31,10 @@ check: $(INSTALLED) ## lint, types, import contracts, and the reference workspac
 	$(BIN)/waybill check .
 
 bench: $(INSTALLED) ## speed, as ratios within one run
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-disable-gc --benchmark-max-time=0.2 --benchmark-quiet -q -s
+	$(BIN)/python -m pytest benchmarks --ignore=benchmarks/peers --benchmark-enable --benchmark-disable-gc --benchmark-max-time=0.2 --benchmark-quiet -q -s
+
+bench-peers: $(INSTALLED) ## the same beside Node-RED, which npm installs into .benchmarks
+	$(BIN)/python -m pytest benchmarks/peers --benchmark-enable -q -s
 
 lock: $(INSTALLED) ## renew requirements/dev.lock
 	$(BIN)/python -m pip install --quiet uv

@@ -17,14 +17,15 @@ from typing import Any, cast
 
 
 def blast(
-    port: int,
+    port: int | Sequence[int],
     path: str,
     payloads_and_headers: Sequence[tuple[bytes, Mapping[str, str]]],
     connections: int = 64,
     seconds: float = 3.0,
     meter: Callable[[], float] = time.process_time,
 ) -> dict[str, Any]:
-    """POSTs the payloads in turn to 127.0.0.1 for `seconds` (after a quarter second of warm-up, not counted).
+    """POSTs the payloads in turn to 127.0.0.1 for `seconds` (after a quarter second of warm-up, not counted); of several
+    ports each gets its share of the connections.
 
     Gives `count` (answers counted), `per_second`, `statuses` ({status: answers}), `failed` (connections lost),
     `p50_ms`, `p99_ms` (of one request's round trip) and `metered` (what `meter` grew by meanwhile, such as a server's
@@ -35,7 +36,7 @@ def blast(
     gc.disable()  # a look through all the payloads would be a pause of ours in their percentiles
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(_blast(port, requests, connections, seconds, meter))
+            return runner.run(_blast([port] if isinstance(port, int) else port, requests, connections, seconds, meter))
     finally:
         if collecting:
             gc.enable()
@@ -57,13 +58,14 @@ def _request(path: str, payload: bytes, headers: Mapping[str, str]) -> bytes:
 
 
 async def _blast(
-    port: int, requests: Sequence[bytes], connections: int, seconds: float, meter: Callable[[], float]
+    ports: Sequence[int], requests: Sequence[bytes], connections: int, seconds: float, meter: Callable[[], float]
 ) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     tally = _Tally()
     turns = itertools.cycle(requests)
     peers = [
-        (await loop.create_connection(lambda: _Peer(turns, tally), "127.0.0.1", port))[1] for _ in range(connections)
+        (await loop.create_connection(lambda: _Peer(turns, tally), "127.0.0.1", ports[number % len(ports)]))[1]
+        for number in range(connections)
     ]
     for peer in peers:
         peer.send()
@@ -77,7 +79,7 @@ async def _blast(
     for peer in peers:
         peer.leave()
     if not trips:
-        raise SystemExit(f"no answers from port {port} in {seconds} s")
+        raise SystemExit(f"no answers from {list(ports)} in {seconds} s")
     return {
         "count": len(trips),
         "per_second": round(len(trips) / took_s),
@@ -122,8 +124,7 @@ class _Peer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         got = self._got + data if self._got else data
-        head_end = got.find(b"\r\n\r\n")
-        if head_end < 0 or len(got) < head_end + 4 + _content_length(got, head_end):
+        if not answered(got):
             self._got = got
             return
         self._got = b""
@@ -137,10 +138,15 @@ class _Peer(asyncio.Protocol):
             self._tally.failed += 1
 
 
-def _content_length(got: bytes, head_end: int) -> int:
+def answered(got: bytes) -> bool:
+    """Whether an answer with a Content-Length has come whole."""
+    head_end = got.find(b"\r\n\r\n")
+    if head_end < 0:
+        return False
     head = got[:head_end].lower()
     at = head.find(b"\r\ncontent-length:")
-    return int(head[at + 17 :].partition(b"\r\n")[0]) if at >= 0 else 0
+    length = int(head[at + 17 :].partition(b"\r\n")[0]) if at >= 0 else 0
+    return len(got) >= head_end + 4 + length
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """The bare pair: what completing an event costs where nobody checks, maps, claims or remembers anything.
 
 Each event is five rows like the engine's (event, identity, delivery, effect, line; same schema, same settings of the
-connection), inserted in groups with one fsync each, and one POST of a prepared body by a plain aiohttp client. There is
-no intake, no signature, no look-up before an insert, no update after it. It shares no code of the engine but the schema
+connection), inserted in groups with one fsync each, and one POST of a prepared body: by a plain aiohttp client, or by the barest
+one there can be (`raw`), a socket on which a prepared request is written and an answer waited for. There is no intake, no signature, no look-up before an insert, no update after it. It shares no code of the engine but the schema
 and the settings, so that a faster engine does not make a faster baseline.
 
-Run as a process: `python -m benchmarks.pair PORT BODY HEADERS PAYLOAD FOLDER EVENTS` with the paths of three files (the
-body to post, the headers and the body of a webhook to store) and of a folder for the store. It prints one line of JSON:
-`events`, `seconds`, `cpu_s` (of this process).
+Run as a process: `python -m benchmarks.pair CLIENT PORT BODY HEADERS PAYLOAD FOLDER EVENTS` with the paths of three
+files (the body to post, the headers and the body of a webhook to store) and of a folder for the store. It prints one
+line of JSON: `events`, `seconds`, `cpu_s` (of this process), `rows`, `commits`.
 """
 
 import asyncio
@@ -15,14 +15,17 @@ import json
 import os
 import sys
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import apsw
 import uvloop
 
+from benchmarks.blast import answered
 from engine.store.files import configure, migrate
 
 AT_ONCE = 64
@@ -52,6 +55,7 @@ class Writer:
         self.thread = ThreadPoolExecutor(1)
         self.waiting: list[tuple[tuple[Any, ...], asyncio.Future[None]]] = []
         self.busy = False
+        self.commits = 0
 
     def insert(self, rows: tuple[Any, ...]) -> "asyncio.Future[None]":
         future = asyncio.get_running_loop().create_future()
@@ -67,6 +71,7 @@ class Writer:
         done.add_done_callback(lambda done: self.end(done, [future for _, future in group]))
 
     def write(self, group: list[tuple[Any, ...]]) -> None:
+        self.commits += 1
         with self.connection:
             for statement, rows in zip(INSERTS, zip(*group, strict=True), strict=True):
                 self.connection.executemany(statement, rows)
@@ -94,34 +99,92 @@ def rows_of(event: int, headers: bytes, payload: bytes) -> tuple[Any, ...]:
     )
 
 
-async def run(port: int, body: bytes, headers: bytes, payload: bytes, folder: Path, events: int) -> None:
+Post = Callable[[bytes], Awaitable[None]]
+
+
+@asynccontextmanager
+async def aiohttp_client(port: int) -> AsyncIterator[Callable[[], Awaitable[Post]]]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
+
+        async def post(body: bytes) -> None:
+            async with session.post(
+                f"http://127.0.0.1:{port}/sales-orders", data=body, headers={"Content-Type": "application/json"}
+            ) as answer:
+                assert answer.status == 201
+                await answer.read()
+
+        async def make() -> Post:
+            return post
+
+        yield make
+
+
+class Wire(asyncio.Protocol):
+    """One connection, one request at a time."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.got = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.got += data
+        if answered(self.got):
+            assert self.got.startswith(b"HTTP/1.1 201 ")
+            self.got = b""
+            self.answer.set_result(None)
+
+    async def post(self, body: bytes) -> None:
+        self.answer = asyncio.get_running_loop().create_future()
+        head = b"POST /sales-orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        self.transport.write(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
+        await self.answer
+
+
+@asynccontextmanager
+async def raw_client(port: int) -> AsyncIterator[Callable[[], Awaitable[Post]]]:
+    wires: list[Wire] = []
+
+    async def make() -> Post:
+        _, wire = await asyncio.get_running_loop().create_connection(Wire, "127.0.0.1", port)
+        wires.append(wire)
+        return wire.post
+
+    yield make
+    for wire in wires:
+        wire.transport.close()
+
+
+CLIENTS = {"aiohttp": aiohttp_client, "raw": raw_client}
+
+
+async def run(client: str, port: int, body: bytes, headers: bytes, payload: bytes, folder: Path, events: int) -> None:
     connection = apsw.Connection(str(folder / "pair.db"))
     configure(connection)
     migrate(connection)
     connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+    rows_before = connection.total_changes()
     writer = Writer(connection)
     numbers = iter(range(1, events + 1))
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
+    async with CLIENTS[client](port) as make:
 
-        async def complete() -> None:
+        async def complete(post: Post) -> None:
             for event in numbers:
                 await writer.insert(rows_of(event, headers, payload))
-                async with session.post(
-                    f"http://127.0.0.1:{port}/sales-orders", data=body, headers={"Content-Type": "application/json"}
-                ) as answer:
-                    assert answer.status == 201
-                    await answer.read()
+                await post(body)
 
+        posts = [await make() for _ in range(AT_ONCE)]
         started, cpu_s = time.perf_counter(), time.process_time()
-        await asyncio.gather(*(complete() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(complete(post) for post in posts))
         took_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu_s
     stored = connection.execute("SELECT count(*) FROM line").get
+    rows = connection.total_changes() - rows_before
     writer.thread.shutdown()
     connection.close()
-    print(json.dumps({"events": stored, "seconds": took_s, "cpu_s": cpu_s}))
+    found = {"events": stored, "seconds": took_s, "cpu_s": cpu_s, "rows": rows, "commits": writer.commits}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    port, body, headers, payload, folder, events = sys.argv[1:]
+    client, port, body, headers, payload, folder, events = sys.argv[1:]
     given = [Path(path).read_bytes() for path in (body, headers, payload)]
-    uvloop.run(run(int(port), given[0], given[1], given[2], Path(folder), int(events)))
+    uvloop.run(run(client, int(port), given[0], given[1], given[2], Path(folder), int(events)))

@@ -11,11 +11,8 @@ import json
 import math
 import os
 import re
-import subprocess
 import sys
 import tempfile
-import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +20,13 @@ from typing import NamedTuple
 
 from engine.cli.workspace import reference_files
 from engine.store.files import store_address
+from harness import processes
+from harness.processes import Process, python
 
 SECRET = b"a-shop-secret-of-decent-length"
 LIFE_S = 90.0
 """No server of a benchmark lives longer."""
+GRACE_S = 10.0
 ROOT = Path(__file__).resolve().parent.parent
 HOOK = "/hooks/shopify/orders"
 DROPPED = ("client_details", "discount_applications", "shipping_lines", "note_attributes", "payment_terms")
@@ -114,55 +114,43 @@ def folder_on_disk() -> Iterator[Path]:
 
 
 @contextmanager
-def process(*command: str, environment: dict[str, str] | None = None) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """A server process and the first line it prints. It is told to end with the block, and made to after LIFE_S."""
-    running = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **(environment or {})},
-        cwd=ROOT,
-    )
-    assert running.stdout is not None
-    assert running.stderr is not None
-    said: deque[str] = deque(maxlen=20)
-    listening = threading.Thread(target=said.extend, args=(running.stderr,), daemon=True)
-    listening.start()
-    end = threading.Timer(LIFE_S, running.kill)
-    end.start()
+def running(process: Process) -> Iterator[Process]:
+    """Ends a process with the block; its last words are printed where the block fails."""
     try:
-        line = running.stdout.readline()
-        assert line, f"{command[:4]} did not start: {''.join(said)}"
-        yield running, line
+        yield process
     except BaseException:
-        print("".join(said), file=sys.stderr)
+        print(process.failed(), file=sys.stderr)
         raise
     finally:
-        running.terminate()
-        running.wait()
-        end.cancel()
-        listening.join()
-        running.stdout.close()
-        running.stderr.close()
+        process.end(GRACE_S)
 
 
 @contextmanager
-def bare_server() -> Iterator[tuple["subprocess.Popen[str]", int]]:
-    with process(sys.executable, "-c", BARE) as (running, line):
-        yield running, int(line)
+def server(*words: str) -> Iterator[tuple[Process, int]]:
+    """A server process of Python and the port it prints. It is told to end with the block, and made to after LIFE_S."""
+    with folder_on_disk() as folder:
+        started = Process("a server", python(*words), folder / "log", {}, folder=ROOT, life_s=LIFE_S)
+        started.start(piped=True)
+        with running(started):
+            yield started, int(started.read_line())
+
+
+@contextmanager
+def bare_server() -> Iterator[tuple[Process, int]]:
+    with server("-c", BARE) as started:
+        yield started
 
 
 @contextmanager
 def partner(delay_s: float = 0.0) -> Iterator[int]:
-    with process(sys.executable, "-c", PARTNER, str(delay_s)) as (_, line):
-        yield int(line)
+    with server("-c", PARTNER, str(delay_s)) as (_, port):
+        yield port
 
 
 class Engine(NamedTuple):
     """A running engine: its process, the port of its intake, and the file of its store."""
 
-    process: "subprocess.Popen[str]"
+    process: Process
     port: int
     store: Path
 
@@ -185,8 +173,9 @@ def one_call_files() -> dict[str, bytes]:
 
 
 @contextmanager
-def engine(partner_port: int, workers: int = 64) -> Iterator[Engine]:
-    """The engine on the first integration of the reference workspace."""
+def engine(partner_port: int, workers: int = 64, store: str | None = None) -> Iterator[Engine]:
+    """The engine on the first integration of the reference workspace; `store` as on the command line, None for a file
+    of its own."""
     with folder_on_disk() as root:
         for name, raw in one_call_files().items():
             path = root / name
@@ -197,23 +186,12 @@ def engine(partner_port: int, workers: int = 64) -> Iterator[Engine]:
             "WAYBILL_SECRET_ERP_TOKEN": "erp-token-for-bench",
             "ERP_URL": f"http://127.0.0.1:{partner_port}",
         }
-        command = [
-            sys.executable,
-            "-m",
-            "engine",
-            "run",
-            str(root),
-            "--port",
-            "0",
-            "--admin-port",
-            "0",
-            "--workers",
-            str(workers),
-        ]
-        with process(*command, environment=environment) as (running, line):
-            found = re.search(r":(\d+), admin on", line)
-            assert found, "the engine did not start"
-            yield Engine(running, int(found[1]), store_address(root, None).path)
+        options = ("--workers", str(workers), *(("--store", store) if store else ()))
+        started = processes.Engine(root, root / "engine.log", environment, options=options, folder=ROOT, life_s=LIFE_S)
+        started.start(piped=True)
+        with running(started):
+            started.read_ports()
+            yield Engine(started, started.port, store_address(root, store).path)
 
 
 def cpu_s(pid: int) -> float:

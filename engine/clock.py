@@ -6,6 +6,14 @@ seconds and repeat a failure from its seed. This file refuses to format, compare
 
 import random
 import time
+from collections.abc import Callable
+
+from engine.ports import Clock
+
+JUMP_US = 2_000_000
+"""Less is the drift and the small steps that every clock is kept right by; they are followed at once."""
+READ_US_MAX = 100_000
+"""Two readings further apart say nothing of one another: the process was stopped between them."""
 
 
 class SystemClock:
@@ -20,6 +28,54 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds since an arbitrary moment; never goes back."""
         return time.monotonic()
+
+
+class SteadyClock:
+    """A wall clock that never jumps by itself. `set` is told once by how many microseconds it was set (negative: back),
+    and until `follow` the time goes on as if it had not been.
+
+    Between the two its owner moves along whatever was to happen at a time: a lease must not end under a call because a
+    clock was set forward, nor a retry wait an hour longer because it was set back.
+    """
+
+    __slots__ = ("_clock", "_offset", "_set", "_told")
+
+    def __init__(self, clock: Clock, set_: Callable[[int], None]) -> None:
+        self._clock = clock
+        self._set = set_
+        self._told = False
+        self._offset = self._read()
+
+    def now(self) -> int:
+        """As `Clock.now`, without its jumps."""
+        wall = self._clock.now()
+        steady = self._offset + int(self._clock.monotonic() * 1_000_000)
+        if abs(wall - steady) < JUMP_US:
+            self._offset += wall - steady
+            return wall
+        if not self._told:
+            jump = self._read() - self._offset
+            if abs(jump) >= JUMP_US:
+                self._told = True
+                self._set(jump)
+        return steady
+
+    def monotonic(self) -> float:
+        """As `Clock.monotonic`."""
+        return self._clock.monotonic()
+
+    def follow(self, jump: int) -> None:
+        """From now on the time is that which the clock was set to."""
+        self._offset += jump
+        self._told = False
+
+    def _read(self) -> int:
+        """Wall time less monotonic time, of one moment."""
+        while True:
+            before = int(self._clock.monotonic() * 1_000_000)
+            wall = self._clock.now()
+            if int(self._clock.monotonic() * 1_000_000) - before < READ_US_MAX:
+                return wall - before
 
 
 class SystemChance:

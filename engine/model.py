@@ -8,6 +8,7 @@ JSON values inside are plain Python: dict, list, str, bool, None, int of any siz
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
 
@@ -59,6 +60,7 @@ class EffectState(StrEnum):
     UNDONE = "undone"
 
 
+@lru_cache(1024)
 def effect_digest(system: str, operation: str, once: str) -> bytes:
     """The identity of an effect: SHA-256 of (system, operation, once), NUL between. In hex it is the partner's key."""
     return sha256(f"{system}\0{operation}\0{once}".encode()).digest()

@@ -48,9 +48,9 @@ def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "demo",
         help="play the brand's story live, on this machine",
         description=(
-            "A simulated shop sends signed webhooks to a running engine, an ERP and a ledger answer badly, and the "
-            "engine is killed half-way. The verdict comes from the partners' own books: 0 if every acknowledged order "
-            "and payment is in them exactly once, else 1 with the list."
+            "A simulated shop sends signed webhooks to a running engine; ERP, ledger, warehouse and two carriers "
+            "answer badly, and the engine is killed half-way. The verdict comes from the partners' own books: 0 if "
+            "every acknowledged order and payment is in them exactly once, and no label twice, else 1 with the list."
         ),
     )
     added.add_argument("--seconds", type=seconds, default=30, metavar="N", help="length of the story (default: 30)")

@@ -14,6 +14,7 @@ from engine.clock import SystemClock
 from engine.contract.body import BodyError, decode_body, encode_json
 from engine.errors import UserError
 from engine.language.trace import TracedField, trace_mapping
+from engine.model import Status
 from engine.run.load import Loaded, load
 from engine.spec import shape
 from engine.spec.plan import MapStep, Plan
@@ -209,6 +210,8 @@ async def play(root: Path, loaded: Loaded, plan: Plan, example: shape.Example) -
     for file in example.events:
         received = await world.receive_all(plan, read_event(root / file, raw=False))
         events += [(file, event) for event in received]
+    if any(expects_an_end(world.ended(event), each) for (_, event), each in zip(events, example.expect, strict=False)):
+        await world.wait_out()
     found: list[str] = []
     for (file, event), expected in zip(events, example.expect, strict=False):
         ended = world.ended(event)
@@ -216,6 +219,12 @@ async def play(root: Path, loaded: Loaded, plan: Plan, example: shape.Example) -
     if len(events) != len(example.expect):
         found.append(f"{len(events)} events came, and {len(example.expect)} are expected")
     return found
+
+
+def expects_an_end(ended: Ended, expected: shape.Expected) -> bool:
+    """Does an example tell of what becomes of a wait, and not of the wait itself?"""
+    waits = (Status.HELD, Status.WAITING)
+    return ended.status in waits and expected.status not in waits
 
 
 def compare(ended: Ended, expected: shape.Expected) -> Iterator[str]:

@@ -18,18 +18,19 @@ from engine.errors import WaybillError
 from engine.model import Fact, Outcome, Request, Sent, Status
 from engine.rules.opening import open_event
 from engine.rules.steps import Course, advance
+from engine.rules.undo import step_at
 from engine.run.claim import Ports
 from engine.run.intake import name, split
 from engine.run.live import Live
 from engine.run.load import Loaded
 from engine.run.walk import Walk
 from engine.spec import shape
-from engine.spec.plan import Plan
+from engine.spec.plan import HoldStep, Plan
 from engine.store import ClaimRequest, EventRow, Filter
 from engine.store.committer import InlineCommitter
 from engine.store.deliveries import load
 from engine.store.files import open_memory
-from engine.store.readers import read_events, read_lines
+from engine.store.readers import read_events
 from engine.store.verbs import SqlStore
 from engine.wire.answers import Inbound
 from harness.partner import Partner, Received
@@ -145,8 +146,13 @@ class World:
         await self.settle()
         return [receipt.event for receipt in receipts]
 
-    async def settle(self) -> None:
-        """Runs deliveries, jumping to the next time one is due, until nothing moves any more."""
+    async def wait_out(self) -> None:
+        """Lets time pass until what waits for people, or for events of topics, has waited long enough."""
+        await self.settle(holds=True)
+
+    async def settle(self, *, holds: bool = False) -> None:
+        """Runs deliveries, jumping to the next time one is due, until nothing moves any more. What waits for a person
+        or for an event of a topic is left there, unless `holds`: how long that takes is not the engine's doing."""
         for _ in range(CLAIMS_MAX):
             now = self.clock.now()
             claimed = await self.committer.submit(self.store.claim, ClaimRequest(now, 1, now + 3_600_000_000))
@@ -155,10 +161,21 @@ class World:
                 await Walk(self.ports, delivery).run()
                 self.calls.setdefault(delivery.event, []).extend(self.http.calls[before:])
             if not claimed.deliveries:
-                if claimed.next_due_at is None:
+                due_at = claimed.next_due_at if holds else self.next_due_at()
+                if due_at is None:
                     return
-                self.clock.at = max(claimed.next_due_at, now)
+                self.clock.at = max(due_at, now)
         raise WaybillError(f"an event still moves after {CLAIMS_MAX} claims")
+
+    def next_due_at(self) -> int | None:
+        """When the next event falls due that waits for the engine alone."""
+        now = self.clock.now()
+        times = [
+            row.due_at
+            for row in read_events(self.connection, Filter(status=(Status.ACCEPTED, Status.WAITING)))
+            if row.due_at > now and not isinstance(step_at(self.loaded.plans[row.integration], row.step), HoldStep)
+        ]
+        return min(times, default=None)
 
     def ended(self, event: int) -> Ended:
         """Where an event stands now."""
@@ -171,12 +188,13 @@ class World:
         (delivery,) = load(self.connection, [event])
         delivery = replace(delivery, done_revision=None)  # what a newer one did since does not change what this one saw
         plan = self.loaded.plans[delivery.integration]
-        results = {line.step: line.result for line in read_lines(self.connection, event) if line.ended}
         scope: Any = open_event(plan, delivery)
         if not isinstance(scope, dict):
             return {}, {}
         known = set(scope)
-        advance(Course(plan, scope, results), self.clock.now())
+        course = Course(plan, scope, renewed=delivery.renewed, surveys=True)
+        course.remember(delivery.steps)
+        advance(course, self.clock.now())
         return scope, {step: result for step, result in scope.items() if step not in known}
 
 

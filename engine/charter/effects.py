@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from engine.charter.ladders import begins_us, first_send_after, span
 from engine.charter.look import Path, calls, effecting, effects, finding, integrations, reads, systems, undoing
 from engine.errors import Fault
-from engine.language import LanguageError, compile_expression, names_used, variables_used
+from engine.language import LanguageError, compile_expression
+from engine.language.data import is_false
 from engine.spec import shape
 from engine.spec.steps import every_step
 from engine.spec.workspace import Workspace
@@ -66,6 +67,12 @@ def once_constant(workspace: Workspace) -> Iterator[Fault]:
             message = "`once` is the same for every event: only the first would take effect, all others get its result"
             hint = "name what the effect is about, such as `once: order.id`"
             yield finding("once-constant", call.document, f"{call.at}.once", message, hint)
+    for document, spec in integrations(workspace):
+        for at, step in every_step(spec.steps):
+            if step.emit and step.once is not None and not differs(step.once):
+                message = "`once` is the same for every event: only the first is ever told, all others count as repeats"
+                hint = "name what is told, such as the order and its state; or leave `once` out: each event tells once"
+                yield finding("once-constant", document, f"{at}.once", message, hint)
 
 
 def once_of_all_items(workspace: Workspace) -> Iterator[Fault]:
@@ -130,12 +137,11 @@ def verdict_of_lost(rules: Iterable[shape.OutcomeRule]) -> str:
 
 
 def holds_of(text: str, failure: str) -> bool:
-    """Whether a condition holds of a call that ended so, whatever was called."""
+    """Whether a condition holds of a call that ended so, whatever was called, and holds because of that."""
+    scope = dict.fromkeys(("input", "once", "status", "headers", "body", "failure"))
     try:
-        if "failure" not in names_used(text) | variables_used(text):
-            return False
-        scope = dict.fromkeys(("input", "once", "status", "headers", "body")) | {"failure": failure}
-        return compile_expression(text).evaluate(scope, {}) not in (None, False, "", [], {})
+        evaluate = compile_expression(text).evaluate
+        return not is_false(evaluate({**scope, "failure": failure}, {})) and is_false(evaluate(scope, {}))
     except LanguageError:
         return False
 

@@ -73,8 +73,8 @@ def compensation_leaves(workspace: Workspace) -> Iterator[Fault]:
     """What a compensation cannot take back stands when the event ends."""
     for document, spec in integrations(workspace):
         for at in compensating(spec):
-            undone, standing = before(workspace, document, spec, place_of(at))
-            if undone and standing:
+            undone, standing, known = before(workspace, document, spec, place_of(at))
+            if known and undone and standing:
                 message = f"after a failure here this would stand: {', '.join(standing)}; the event then ends `dead`"
                 hint = "declare `undo` in the operation, or put the step behind all that may fail"
                 yield finding("compensation-leaves", document, f"{at}.on_failure", message, hint)
@@ -84,8 +84,8 @@ def compensation_empty(workspace: Workspace) -> Iterator[Fault]:
     """Compensating where nothing can be taken back does nothing."""
     for document, spec in integrations(workspace):
         for at in compensating(spec):
-            undone, standing = before(workspace, document, spec, place_of(at))
-            if not undone:
+            undone, standing, known = before(workspace, document, spec, place_of(at))
+            if known and not undone:
                 what = (
                     f"what was done before has no `undo`: {', '.join(standing)}"
                     if standing
@@ -98,22 +98,24 @@ def compensation_empty(workspace: Workspace) -> Iterator[Fault]:
 
 def before(
     workspace: Workspace, document: Document, spec: shape.Integration, place: int
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[str], list[str], bool]:
     """(what can be undone, what would stand) of all that may have been done when the step at a place at the top
-    fails, in words and in order."""
+    fails, in words and in order; and whether every operation among it could be read."""
     undone: list[str] = []
     standing: list[str] = []
+    known = True
     operations = {(call.at, call.name): call.operation for call in calls_of(workspace, document, spec)}
     for at, step in every_step(spec.steps):
         if not stands_before(at, place):
             continue
         for name in step.providers:
             operation = operations.get((at, name))
+            known = known and operation is not None
             if operation is not None and operation.effect != "none":
                 (undone if operation.undo else standing).append(f"`{name}` of step {step.id}")
         if step.emit:
             standing.append(f"the event of topic `{step.emit.topic}` of step {step.id}")
-    return undone, standing
+    return undone, standing, known
 
 
 def emissions(workspace: Workspace) -> Iterator[tuple[Document, shape.Integration, str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from engine.charter.effects import differs
 from engine.charter.look import charters, finding, integrations, reads, systems
 from engine.errors import Fault
-from engine.spec.workspace import Workspace
+from engine.spec.workspace import Document, Workspace
 
 
 def id_constant(workspace: Workspace) -> Iterator[Fault]:
@@ -15,6 +15,29 @@ def id_constant(workspace: Workspace) -> Iterator[Fault]:
             message = "`id` is the same for every event: all but the first would be duplicates of it"
             hint = 'name what the sender numbers its events by, such as `headers."x-shopify-webhook-id"`'
             yield finding("id-constant", document, "receive.id", message, hint)
+
+
+def id_of_all_items(workspace: Workspace) -> Iterator[Fault]:
+    """Of a delivery that is split each item has an id of its own, or all but the first are conflicts."""
+    for document, spec in integrations(workspace):
+        found = reads(spec.receive.id) if spec.receive.split is not None and spec.receive.id is not None else None
+        if found and not any(path[0] in ("body", "index", "root", "@") for path in found):
+            message = "`id` is the same for every item of a delivery: all but the first would be conflicts with it"
+            hint = "name the item: a field of its `body`, or the delivery's id with to_string($index)"
+            yield finding("id-of-all-items", document, "receive.id", message, hint)
+
+
+def key_space_alone(workspace: Workspace) -> Iterator[Fault]:
+    """A key space is for integrations that must not run at once for one key; alone it does nothing."""
+    sharing: dict[str, list[Document]] = {}
+    for document, spec in integrations(workspace):
+        if spec.receive.key_space is not None:
+            sharing.setdefault(spec.receive.key_space, []).append(document)
+    for name, documents in sharing.items():
+        if len(documents) == 1:
+            message = f"no other integration has key space `{name}`, so that nothing is shared"
+            hint = "write it in the other one too, spelled the same; or remove it"
+            yield finding("key-space-alone", documents[0], "receive.key_space", message, hint, "note")
 
 
 def key_constant(workspace: Workspace) -> Iterator[Fault]:

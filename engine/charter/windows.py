@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from engine.charter.ladders import HOUR_US, REDELIVERIES, ladder_us, span
 from engine.charter.look import Call, calls, finding, integrations, system_of, undoing
 from engine.errors import Fault
+from engine.spec import shape
+from engine.spec.steps import every_step
 from engine.spec.workspace import Workspace
 
 
@@ -28,15 +30,23 @@ def dedupe_too_short(workspace: Workspace) -> Iterator[Fault]:
 
 
 def dedupe_outlived(workspace: Workspace) -> Iterator[Fault]:
-    """An id is remembered at least as long as its own event may still be on its way through the calls."""
+    """An id is remembered at least as long as its own event may still be on its way, through calls and waits."""
     by_file: dict[str, list[Call]] = {}
     for call in (*calls(workspace), *undoing(workspace)):
         by_file.setdefault(call.document.file, []).append(call)
     for document, spec in integrations(workspace):
         made = by_file.get(document.file, [])
-        total = sum(ladder_us(call.system) for call in made)
+        waits = sum(longest_wait_us(step) for _, step in every_step(spec.steps))
+        total = waits + sum(ladder_us(call.system) for call in made)
         window = spec.receive.dedupe_for.microseconds
-        if made and window < total:
+        if waits and window < total:
+            message = (
+                f"an event may wait for {span(waits)} and be retried for {span(total - waits)}, and its id is forgotten"
+                f" after {span(window)}"
+            )
+            hint = "remember ids for longer (`dedupe_for`), or let what it waits for expire sooner"
+            yield finding("dedupe-outlived", document, "receive.dedupe_for", message, hint)
+        elif made and window < total:
             slowest = max(made, key=lambda call: ladder_us(call.system))
             message = (
                 f"an event may be retried for {span(total)}, and its id is forgotten after {span(window)};"
@@ -44,6 +54,12 @@ def dedupe_outlived(workspace: Workspace) -> Iterator[Fault]:
             )
             hint = "remember ids for longer (`dedupe_for`), or let the system's `retry` give up sooner"
             yield finding("dedupe-outlived", document, "receive.dedupe_for", message, hint)
+
+
+def longest_wait_us(step: shape.Step) -> int:
+    """How long a step waits for people or for a topic at most, as far as it says."""
+    expires = step.hold.expires if step.hold else None
+    return expires.microseconds if isinstance(expires, shape.Duration) else 0
 
 
 def algebra(call: Call) -> str:

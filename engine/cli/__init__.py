@@ -150,8 +150,7 @@ def add_events(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     added.add_argument(
         "--status", action="append", default=[], metavar="STATUS", help="only these (may be given again)"
     )
-    added.add_argument("--integration", metavar="NAME", help="only of this integration")
-    added.add_argument("--queue", metavar="NAME", help="only what waits in this queue")
+    add_filters(added)
     added.add_argument("--id", metavar="ID", help="only with this id of the sender")
     added.add_argument("--key", metavar="KEY", help="only of this key")
     instead = added.add_mutually_exclusive_group()
@@ -167,6 +166,19 @@ def add_events(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add_format(added, "text", "json")
 
 
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """The options that choose events, but for their status."""
+    parser.add_argument("--integration", metavar="NAME", help="only of this integration")
+    parser.add_argument("--queue", metavar="NAME", help="only what waits in this queue")
+    parser.add_argument("--step", metavar="ID", help="only what stands at this step")
+    parser.add_argument("--lane", choices=("urgent", "normal", "bulk"), help="only of this lane")
+    parser.add_argument("--match", metavar="TEXT", help="only with this text in the reason")
+    parser.add_argument(
+        "--since", metavar="TIME", help="only received since: 2026-11-27T18:00Z, or 2h for two hours ago"
+    )
+    parser.add_argument("--until", metavar="TIME", help="only received before")
+
+
 def add_event(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     added = command(commands, "event", "tell the story of one event", "events:event")
     added.add_argument("event", metavar="EVENT", help="as `waybill events` prints it, such as evt-17")
@@ -176,11 +188,11 @@ def add_event(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def add_release(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    added = command(commands, "release", "let held or quarantined events go on, or reject them", "events:release")
+    added = command(commands, "release", "let held or quarantined events go on, or reject them", "decisions:release")
     added.add_argument("event", nargs="+", metavar="EVENT")
     added.add_argument("--by", required=True, metavar="NAME", help="who decides")
     added.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the event")
-    added.add_argument("--reject", action="store_true", help="end it as `discarded` instead")
+    added.add_argument("--reject", action="store_true", help="say no: the step fails, or the event is discarded")
     add_workspace(added, positional=False)
     add_store(added)
 
@@ -190,8 +202,9 @@ def add_redrive(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         commands,
         "redrive",
         "try dead, quarantined, held or discarded events again",
-        "events:redrive",
-        "What was done at a partner stays done: the effect ledger answers it.",
+        "decisions:redrive",
+        "What was done at a partner stays done: the effect ledger answers it. Events that a filter chooses fall due one"
+        " after the other, at --rate.",
     )
     added.add_argument("event", nargs="*", metavar="EVENT")
     added.add_argument("--status", choices=("dead", "quarantined", "held", "discarded"), help="all of this status")
@@ -200,7 +213,15 @@ def add_redrive(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         action="store_true",
         help="all that wait for rows of tables which are there now",
     )
-    added.add_argument("--integration", metavar="NAME", help="with these: only of this integration")
+    add_filters(added)
+    added.add_argument("--limit", type=workers, metavar="N", help="at most so many, the oldest")
+    added.add_argument("--rate", metavar="N/s", help="how many at most (default: 10/s where a filter chose them)")
+    added.add_argument("--dry-run", action="store_true", help="only say which")
+    added.add_argument(
+        "--new-effect",
+        action="store_true",
+        help="at the step it stands at, make another effect than the one in doubt: the partner gets `ONCE/2`",
+    )
     added.add_argument(
         "--latest", action="store_true", help="under the newest version instead of the one it was accepted under"
     )

@@ -5,8 +5,9 @@ look-up's answer means, and what it means that the effect was taken back. The ro
 `tests/rules/decide.yaml`.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.model import Effect, EffectState, Verdict
 from engine.rules.retry import next_try_at
@@ -29,8 +30,7 @@ class Action(StrEnum):
     DIE = "die"  # a dead letter
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What happens next. `effect` is the ledger's new state (None: leave it), `at` a time for WAIT and PARK,
     `on_release` what a person's release will do to a HOLD: `send` once more, or `end` the step with null; `queue` is
     where it is held, `gate` where it is parked."""
@@ -44,8 +44,7 @@ class Decision:
     gate: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What is known of a call when a decision is due. Times in microseconds; `chance` is in [0, 1).
 
     `attempts` counts sends and look-ups of this step so far; `first_sent_at` is when the effect's first intent was

@@ -5,14 +5,14 @@ what stands before the last dot. Nothing here thinks or does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.model import Request, Revision, Sighting, Status
 from engine.spec.plan import CallStep, EachStep, EmitStep, HoldStep, OperationPlan
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A call must be made. `once` is None where the operation has no effect; `digest` stands for the request.
 
     `providers` are all that an `any_of` may call, in the order they are tried; `operation` is the one that `request` is
@@ -32,8 +32,7 @@ class Call:
     kind: str = "call"
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A person must decide, or with `until` an event of a topic must come. `expires_at` is a time that an expression
     gave (0: none did), `scope` is what the step sees."""
 
@@ -44,8 +43,7 @@ class Ask:
     scope: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(Struct, frozen=True):
     """An event of a topic must be written."""
 
     step: EmitStep
@@ -56,8 +54,7 @@ class Emit:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """All items of an `each` have ended, and some failed."""
 
     step: EachStep
@@ -65,15 +62,13 @@ class Failed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(Struct, frozen=True):
     """No item of an `each` can move now: each that has not ended waits or is held."""
 
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """The event ends here, or stands still for a person: done, ignored, quarantined, held, dead; inside an `each` its
     item does. `sightings` are what is to be counted with it, `unknown` the fields that its contract does not know."""
 

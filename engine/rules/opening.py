@@ -4,7 +4,7 @@ In this order: is it stale, can it be read, does it pass `receive.when`, does it
 waits or writes, and no error of an expression leaves this file: it becomes an end that a person can read.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from engine.contract.body import BodyError, decode_body
@@ -17,13 +17,13 @@ from engine.rules.order import older, revision_value
 from engine.rules.truth import truth
 from engine.spec.plan import Plan, ReceivePlan
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 — of UTC, and told so by the Z behind it
 PROBLEMS_SHOWN = 5
 
 
 def time_text(at: int) -> str:
     """Microseconds since 1970 as `YYYY-MM-DDTHH:MM:SS.ffffffZ`."""
-    return (EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds") + "Z"
 
 
 def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
@@ -44,8 +44,13 @@ def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
         "integration": delivery.integration,
         "served": {},
     }
-    headers = dict(delivery.headers)
-    scope = {"environment": plan.environment, "event": event, "headers": headers, "body": body, "envelope": envelope}
+    scope: dict[str, object] = {
+        "environment": plan.environment,
+        "event": event,
+        "headers": delivery.headers,
+        "body": body,
+        "envelope": envelope,
+    }
     return refused(plan.receive, scope, delivery) or scope
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.clock import SystemChance, SystemClock
+from engine.clock import SteadyClock, SystemChance, SystemClock
 from engine.errors import FaultyWorkspace, StoreAway, StoreFull, UserError, WaybillError
 from engine.model import Fact, Outcome, Request, Sighted
 from engine.rules.signature import SECRET_BYTES_STRONG
@@ -44,6 +44,7 @@ from engine.wire.http_server import IntakeServer, ServerLimits, admin_server
 
 DRAIN_S = 30.0
 SIGHTINGS_EVERY_S = 5.0
+CLOCK_WAIT_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.clock = SystemClock()
+        self.clock = SteadyClock(SystemClock(), self.clock_set)
         self.log = Log()
         self.metrics = Metrics()
         self.store_metrics = StoreMetrics(self.metrics.registry)
@@ -158,11 +159,18 @@ class Engine:
             finally:
                 await self.http.retire(self.http.client)
         finally:
-            await self.opened.close()
+            await self.close_store()
         if self.failure is not None:
             raise self.failure
         if self.interrupted:
             raise KeyboardInterrupt
+
+    async def close_store(self) -> None:
+        """A store that has failed may fail again as it is closed: what was first is told."""
+        try:
+            await self.opened.close()
+        except Exception as error:  # noqa: BLE001
+            self.failure = self.failure or error
 
     async def serve(self) -> None:
         """From the first claim to the last answer."""
@@ -293,8 +301,8 @@ class Engine:
     # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, request: Any) -> Any:
-        """Carries out people's decisions: {store, moves: [[event, action, by, reason, latest]]} or {store, gates:
-        [[gate, forced]]} → {answers}.
+        """Carries out people's decisions: {store, moves: [{event, action, …}]} or {store, gates: [[gate, forced]]} →
+        {answers}.
 
         A command that means another store than ours is told so, and opens that one itself.
         """
@@ -304,17 +312,19 @@ class Engine:
             for gate, forced in request["gates"]:
                 await self.gate_watch.force(gate, forced)
             return {"answers": [""] * len(request["gates"])}
-        if any(action != "reject" for _, action, *_ in request["moves"]):
+        if any(move["action"] != "reject" for move in request["moves"]):
             await self.tables.settle()  # whoever has just added a row means the table with it
-        answers = await asyncio.gather(*(self.move(*move) for move in request["moves"]))
+        answers = await asyncio.gather(*(self.move(move) for move in request["moves"]))
         self.deliverer.wake()
         return {"answers": answers}
 
-    async def move(self, event: int, action: str, by: str, reason: str, latest: "str | None") -> str:
+    async def move(self, wish: Any) -> str:
+        latest = wish.pop("latest")
         plan = self.live.plans[latest].hash if latest in self.live.plans else None
-        said = await self.committer.submit(self.store.move, Move(event, self.clock.now(), action, by, reason, plan))
+        decided = Move(at=self.clock.now(), plan=plan, **wish)
+        said = await self.committer.submit(self.store.move, decided)
         if not said:
-            self.fact("released", event=event, action=action, by=by)
+            self.fact("released", event=decided.event, action=decided.action, by=decided.by)
         return said
 
     async def beside(self, ask: Callable[..., Any], *what: Any) -> Any:
@@ -373,6 +383,35 @@ class Engine:
         task = asyncio.ensure_future(work)
         self.background.add(task)
         task.add_done_callback(self.background.discard)
+
+    def clock_set(self, jump: int) -> None:
+        """The machine's clock was set: what was to happen at a time moves along, then the time is followed."""
+        if self.ready:
+            self.spawn(self.follow_clock(jump))
+        else:
+            self.clock.follow(jump)
+
+    async def follow_clock(self, jump: int) -> None:
+        """Nothing is under way and nothing comes in for the moment in which the times of rows and the clock move."""
+        self.deliverer.paused = True
+        try:
+            while self.deliverer.tasks:
+                await asyncio.sleep(CLOCK_WAIT_S)
+            self.intake.open = False
+            # Answered when all that was handed in before is on disk. What several nodes share goes by the time of them
+            # all: there nothing is moved for the one whose clock was set.
+            await self.committer.submit(self.store.shift, 0)
+            if not self.opened.node:
+                await self.committer.submit(self.store.shift, jump)
+            self.clock.follow(jump)
+            self.gates.clock_set(self.clock.now())
+            self.fact("clock_set", seconds=jump / 1_000_000)
+        except WaybillError:
+            self.clock.follow(0)  # no room to write it down: the time goes on as before, and this is tried again
+        finally:
+            self.intake.open = not self.stopping.is_set()
+            self.deliverer.paused = False
+            self.deliverer.wake()
 
     def fail(self, error: BaseException) -> None:
         """The store cannot be written any more: stop, loudly."""

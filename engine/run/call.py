@@ -5,8 +5,9 @@ the lease left than the call may take: whoever claims the event next must not me
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Unpack
+
+from msgspec.structs import replace
 
 from engine.errors import LeaseLost
 from engine.language import LanguageError
@@ -19,7 +20,7 @@ from engine.rules.needs import Call
 from engine.rules.undo import SHARED, UNDO
 from engine.run.claim import LEASE_MARGIN_US, Claim, Said
 from engine.run.gates import Admitted, Denied
-from engine.spec.plan import OperationPlan
+from engine.spec.plan import DEFAULT_ON_UNKNOWN, OperationPlan
 from engine.store import Answered, Intent, Leave, Quota, Settled
 
 BEGINS_MAX = 3
@@ -197,7 +198,7 @@ class CallOut:
             lease_until=now + timeout_us + LEASE_MARGIN_US,
             again=again,
             record=claim.pending(place),
-            tables=tuple(claim.course.tables),
+            tables=tuple(claim.tables),
             quotas=quotas,
             lane=claim.plan.lane,
             passes=claim.passes,
@@ -272,7 +273,7 @@ class CallOut:
         within_us = None if claim.phase else claim.plan.within_us
         return Known(
             effect=operation.effect,
-            on_unknown=call.step.on_unknown_of(operation),
+            on_unknown=call.step.on_unknown or DEFAULT_ON_UNKNOWN[operation.effect],
             on_failure=call.step.on_failure,
             has_lookup=operation.lookup is not None,
             retry=self.ports.live.system(operation.system).retry,

@@ -100,13 +100,14 @@ class Claim:
         self.learnt: list[Learnt] = []
         self.items_changed = False
         self.passes = delivery.passes
+        self.tables: dict[str, None] = {}
         self.ended_lines: list[Line] = []
 
     def open(self, plan: Plan, scope: dict[str, object]) -> None:
         """Begins at what is stored."""
         delivery = self.delivery
         self.plan = plan
-        self.course = Course(plan, scope, renewed=delivery.renewed)
+        self.course = Course(plan, scope, renewed=delivery.renewed, tables=self.tables)
         if delivery.steps:
             self.course.remember(delivery.steps)
         for state in delivery.items:
@@ -122,7 +123,7 @@ class Claim:
     def item(self, place: str) -> str:
         """The item whose state a place is part of; empty where the event's own is. What is undone, is undone one after
         the other: then no item has a state of its own."""
-        return "" if self.phase else item_of(place)
+        return "" if "." not in place or self.phase else item_of(place)
 
     def state_of(self, item: str, place: str) -> ItemState:
         """An item's state at a place, a new one where it has none or has come from another step."""
@@ -184,10 +185,7 @@ class Claim:
     def tell(self, place: str, kind: str, **more: Unpack[More]) -> None:
         """Adds a line to the event's story, with the tables that were looked up in."""
         now = self.ports.clock.now()
-        self.lines.append(Line(step=place, kind=kind, at=now, tables=tuple(self.tables()), **more))
-
-    def tables(self) -> dict[str, None]:
-        return self.course.tables if hasattr(self, "course") else {}
+        self.lines.append(Line(step=place, kind=kind, at=now, tables=tuple(self.tables), **more))
 
     def fact(self, name: str, **data: str | float | None) -> None:
         delivery = self.delivery
@@ -215,7 +213,7 @@ class Claim:
             again=self.again if status.active else Allowed.NOTHING,
             lines=tuple(self.lines),
             settled=self.settled,
-            tables=tuple(self.tables()),
+            tables=tuple(self.tables),
             phase=self.phase,
             cause=self.cause,
             items=tuple(self.course.items.values()) if self.items_changed else None,

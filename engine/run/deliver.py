@@ -19,7 +19,8 @@ CLAIM_MAX = 64
 
 
 class Deliverer:
-    """Keeps up to `workers` deliveries running; `wake` tells it that something may be due. `node` is who claims."""
+    """Keeps up to `workers` deliveries running; `wake` tells it that something may be due. `node` is who claims, and
+    nothing is claimed while it is `paused`."""
 
     def __init__(self, ports: Ports, workers: int, node: int = 0) -> None:
         self.ports = replace(ports, wake=self.wake)
@@ -29,6 +30,7 @@ class Deliverer:
         self.tasks: set[asyncio.Task[None]] = set()
         self.due = asyncio.Event()
         self.draining = False
+        self.paused = False
 
     def wake(self) -> None:
         self.due.set()
@@ -54,7 +56,7 @@ class Deliverer:
     async def claim(self, group: asyncio.TaskGroup) -> float:
         """Starts what is due; the seconds until something else may be."""
         free = self.workers - len(self.tasks)
-        if free <= 0:
+        if free <= 0 or self.paused:
             return IDLE_WAIT_S
         now = self.ports.clock.now()
         request = self.request(now, min(free, CLAIM_MAX))

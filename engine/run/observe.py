@@ -24,6 +24,8 @@ LOGGED = frozenset(
         "stopped",
         "reloaded",
         "reload_refused",
+        "clock_set",
+        "log_pinned",
         "recovered",
         "rejected",
         "refused_full",

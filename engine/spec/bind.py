@@ -13,9 +13,7 @@ from engine.language import (
     TemplateError,
     compile_expression,
     compile_template,
-    names_used,
     paths_used,
-    variables_used,
 )
 from engine.language.errors import place_text
 from engine.model import Verdict
@@ -101,16 +99,8 @@ def listed(values: list[Bound]) -> Bound | None:
 
 
 def rules(given: Iterable[shape.OutcomeRule]) -> Rules:
-    """What comes of a call means this. A rule that does not ask for `failure` was written for answers: a call that
-    ended without one must not make it true by what is missing."""
-
-    def bound(rule: shape.OutcomeRule) -> Bound:
-        holds = expression(rule.when)
-        if "failure" in names_used(rule.when.text) | variables_used(rule.when.text):
-            return holds
-        return lambda scope: scope.get("failure") is None and holds(scope)
-
-    return tuple((bound(rule), Verdict(rule.is_)) for rule in given)
+    """What comes of a call means this, the first that holds."""
+    return tuple((expression(rule.when), Verdict(rule.is_)) for rule in given)
 
 
 def tables_named(values: Iterable[shape.Value | None]) -> tuple[str, ...]:

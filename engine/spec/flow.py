@@ -52,6 +52,8 @@ class Seen:
         """What stands under a name already, in words; empty where nothing does."""
         if name in STEPS:
             return "is a name every step sees"
+        if name == "index":
+            return "is the place of an item"
         if name and name == self.each:
             return "is the id of the step around it"
         return "is the name of an earlier step, or of the item" if name in self.names else ""
@@ -109,6 +111,9 @@ class FlowChecker(Checker):
     def flow(self, document: Document, steps: tuple[shape.Step, ...], path: str, seen: Seen) -> None:
         """Steps one after another; `seen` grows by each one's id."""
         for place, step in enumerate(steps):
+            if step is INVALID:
+                seen.add(step.id)  # which may be any
+                continue
             at = f"{path}[{place}]"
             if what := seen.taken(step.id):
                 self.fault("duplicate-name", document, f"{at}.id", f"`{step.id}` {what}", "choose another id")
@@ -210,7 +215,7 @@ class FlowChecker(Checker):
                     self.fault("row-never-reached", document, at, message, hint)
                 self.text(row.when, within)
                 self.value(document, row.then, f"{at}.then", within)
-                ended = ended or (word == "first" and row.when is None)
+                ended = ended or (word == "first" and row.when is None and row.then is not INVALID)
 
     def each(self, document: Document, step: shape.Step, path: str, seen: Seen) -> None:
         """Inner steps see the item and `$index`, and what came before; after it only the list is seen."""
@@ -289,15 +294,15 @@ class FlowChecker(Checker):
             if not isinstance(value, shape.Constant) or value.value is INVALID:
                 continue
             given = value.value.value
-            if not isinstance(given, list):
-                message = "`pick` takes a list of operations"
-                self.fault("pick-not-among", document, at, message, f"write {{value: [{call.any_of[0]}]}}")
+            if not isinstance(given, list) or not given:
+                message = "`pick` takes a list of at least one operation"
+                self.fault("pick-not-among", document, f"{at}.value", message, f"write {{value: [{call.any_of[0]}]}}")
                 continue
-            for name in given:
+            for place, name in enumerate(given):
                 if name not in call.any_of:
                     message = f"`{str(name)[:80]}` is picked, and is none of `any_of`"
                     hint = f"one of {', '.join(f'`{known}`' for known in call.any_of)}"
-                    self.fault("pick-not-among", document, at, message, hint)
+                    self.fault("pick-not-among", document, f"{at}.value[{place}]", message, hint)
 
     @staticmethod
     def picked(pick: shape.Value | None, path: str, seen: Seen) -> Iterator[tuple[str, shape.Value]]:

@@ -12,10 +12,6 @@ from engine.contract.schema import Contract
 from engine.language.tables import Table
 from engine.model import Effect, Request, Verdict
 
-Bound = Callable[[Mapping[str, object]], object]
-"""A value or expression bound to its scope: names in scope → value. Raises engine.language.LanguageError."""
-
-
 DEFAULT_ON_UNKNOWN = {
     Effect.NONE: "retry",
     Effect.IDEMPOTENT: "retry",
@@ -23,7 +19,9 @@ DEFAULT_ON_UNKNOWN = {
     Effect.VERIFIABLE: "lookup",
     Effect.AT_MOST_ONCE: "hold",
 }
-"""What is done when nobody knows whether a call took effect, where its step does not say."""
+
+Bound = Callable[[Mapping[str, object]], object]
+"""A value or expression bound to its scope: names in scope → value. Raises engine.language.LanguageError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +99,6 @@ class CallStep:
     """Gives the names of the providers to try, in order; None: as declared."""
     outcomes: tuple[tuple[Bound, Verdict], ...] = ()
     """What answers mean to this call, before the operation's own."""
-
-    def on_unknown_of(self, provider: OperationPlan) -> str:
-        """What is done when nobody knows whether a call to this provider took effect."""
-        return self.on_unknown or DEFAULT_ON_UNKNOWN[provider.effect]
 
     def provider(self, full_name: str) -> OperationPlan | None:
         """The operation of that name among those that the step may call."""

@@ -87,10 +87,13 @@ class _Writer:
             schema["required"] = required
         one_of = getattr(kind, "ONE_OF", ())
         if one_of:
-            unless = [(name, field.metadata.get("unless")) for name, (field, _) in known.items()]
-            schema["oneOf"] = [
-                {"required": [name, *(needed for needed, others in unless if others and name not in others)]}
-                for name in one_of
+            schema["oneOf"] = [{"required": [name]} for name in one_of]
+        stands_for = {
+            name: field.metadata["unless"] for name, (field, _) in known.items() if "unless" in field.metadata
+        }
+        if stands_for:
+            schema["allOf"] = [
+                {"anyOf": [{"required": [other]} for other in (name, *others)]} for name, others in stands_for.items()
             ]
         # A key without a value reads as a mapping without keys: `local:` is `local: {}`.
         return schema if required or one_of else {**schema, "type": ["object", "null"]}

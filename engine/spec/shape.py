@@ -384,8 +384,8 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeRule:
-    """What comes of a call means this; the first rule that holds counts, else the HTTP default. A rule that does not
-    read `failure` is of answers only."""
+    """What comes of a call means this; the first rule that holds counts, else the HTTP default. Where there was no
+    answer, only rules count that hold because of `failure`."""
 
     when: Expression = entry("JMESPath over input, once, status, headers, body and failure, which is null for answers")
     is_: Literal["done", "refused", "retry", "reauthenticate", "unknown"] = entry("what it means")
@@ -594,7 +594,8 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnyOf:
-    """Providers of one thing. The next is tried only where the one before surely had no effect."""
+    """Providers of one thing. The next is tried only where the one before surely had no effect. Later steps read which
+    one served as `event.served.STEP`."""
 
     any_of: tuple[OperationName, ...] = entry("the operations, in the order they are tried", filled=True)
     pick: Value | None = entry("gives the names of those to try, in order (default: all, as declared)", None)

@@ -151,26 +151,35 @@ def _mapping_reads(mapping: shape.Mapping) -> Iterator[Use]:
 def _spec_reads(workspace: Workspace, document: Document, contract: str) -> Iterator[Use]:
     """What a spec reads of documents of a contract, wherever a name stands for one."""
     spec: shape.Integration = document.content
-    topic = workspace.topics.get(spec.receive.topic or "")
-    received = topic.contract if topic else spec.receive.contract
-    # What was split holds items of the contract, and is none itself.
-    names = {"body"} | ({"envelope"} if spec.receive.split is None else set()) if received == contract else set()
-    if names:
-        key = "topic" if topic else "contract"
-        yield Use(document.mark(f"receive.{key}"), "checks", (), whole=True)
-    steps = [step for _, step in every_step(spec.steps)]
+    received = _contract_of(workspace, spec.receive.topic) if spec.receive.topic else spec.receive.contract
+    names: set[str] = set()
+    if received == contract:
+        yield Use(document.mark(f"receive.{'topic' if spec.receive.topic else 'contract'}"), "checks", (), whole=True)
+        # What was split holds documents of the contract, and is none itself.
+        names = {"body", "envelope"} if spec.receive.split is None else {"body"}
     for at, step in every_step(spec.steps):
-        emitted = workspace.topics.get(step.emit.topic) if step.emit else None
-        if emitted is not None and emitted.contract == contract:
-            yield Use(document.mark(f"{at}.emit.body"), "checks", (), whole=True)
-    for step in steps:
         mapping = workspace.mappings.get(step.map) if step.map else None
+        until = step.hold.until if step.hold else None
         if mapping is not None and mapping.content is not None and mapping.content.to == contract:
             names.add(step.id)
+        if until is not None and _contract_of(workspace, until.topic) == contract:
+            names.add(step.id)
+            yield from _reads_below(until.when, {"body"}) if until.when else ()
+        if step.emit is not None and _contract_of(workspace, step.emit.topic) == contract:
+            yield Use(document.mark(f"{at}.emit.body"), "checks", (), whole=True)
     for text in _texts_of(spec):
-        for use in _uses(_value(text, ROOT, {"root": ROOT})[0]):
-            if use.steps and use.steps[0] in names:
-                yield Use(use.mark, use.kind, use.steps[1:], use.whole)
+        yield from _reads_below(text, names)
+
+
+def _reads_below(value: shape.Value, names: set[str]) -> Iterator[Use]:
+    """What a value reads of the documents that stand under some names of its scope."""
+    for use in _uses(_value(value, ROOT, {"root": ROOT})[0]):
+        if use.steps and use.steps[0] in names:
+            yield Use(use.mark, use.kind, use.steps[1:], use.whole)
+
+
+def _contract_of(workspace: Workspace, topic: str) -> str:
+    return workspace.topics[topic].contract if topic in workspace.topics else ""
 
 
 def _topic_reads(workspace: Workspace, charter: Document, contract: str) -> Iterator[Use]:
@@ -183,9 +192,9 @@ def _topic_reads(workspace: Workspace, charter: Document, contract: str) -> Iter
 
 
 def _texts_of(spec: shape.Integration) -> Iterator[shape.Value]:
-    """Every value of a spec that reads its scope."""
+    """Every value of a spec that reads its scope. What `split` reads is the delivery, which no contract describes."""
     receive = spec.receive
-    named = (receive.when, receive.split, receive.id, receive.key, *receive.revision)
+    named = (receive.when, receive.id, receive.key, *receive.revision)
     yield from (value for value in named if value is not None)
     for _, step in every_step(spec.steps):
         yield from texts_of(step)

@@ -379,3 +379,6 @@ class Store(Protocol):
 
     def retain(self, database: Any, requests: Sequence[Any]) -> Sequence[Any]:
         """Forgets a batch of what is over (`engine.store.retention`). What is active, or waits for a person, stays."""
+
+    def shift(self, database: Any, jumps: Sequence[int]) -> Sequence[None]:
+        """Moves the dues of what is to run by so many microseconds: the machine's clock was set. Nothing runs meanwhile."""

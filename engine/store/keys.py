@@ -57,6 +57,26 @@ def promote(database: Database, keys: Iterable[bytes]) -> None:
         )
 
 
+def give_way(database: Database, keys: Iterable[bytes]) -> None:
+    """Who has a key and only waits gives it up to an older event behind it, one that a person has let go on: it may be
+    waiting for just that one, whose effect is its own, and both would wait for ever. Who calls it holds the keys."""
+    found = list(dict.fromkeys(keys))
+    if not found:
+        return
+    given, values = database.each(found)
+    later = database.rows(
+        f"SELECT has.event FROM {given} AS wanted JOIN delivery has ON has.key_digest = wanted.value AND has.in_way > 0"
+        " AND has.in_way = 2 WHERE has.status = 'waiting' AND has.ready IN (1, 2) AND EXISTS (SELECT 1 FROM delivery"
+        " older WHERE older.key_digest = has.key_digest AND older.in_way > 0 AND older.in_way = 1"
+        " AND older.event < has.event)",
+        values,
+    )
+    if later:
+        inside, values = database.among("event", sorted({event for (event,) in later}))
+        database.run(f"UPDATE delivery SET ready = 0, in_way = 1, gate = '' WHERE {inside}", values)
+        promote(database, found)
+
+
 def wake(database: Database, events: Sequence[int], now: int) -> None:
     """What slept goes on: at once where it has its key, else in its turn."""
     rows = hold_deliveries(database, events, "event, key_digest, status, in_way, ready, awaits")

@@ -13,7 +13,7 @@ from engine.model import Allowed, ItemState, Status
 from engine.store import Line, Move
 from engine.store.database import Database, Row
 from engine.store.items import load_items, write_items
-from engine.store.keys import promote
+from engine.store.keys import give_way, promote
 from engine.store.rows import hold_deliveries, rounds, write_lines
 
 MOVES = {
@@ -115,7 +115,9 @@ def carry_out(database: Database, moves: Sequence[tuple[Move, Standing]]) -> Non
     write_lines(database, stories)
     database.update("delivery", "event", WRITTEN, rows)
     write_items(database, items)
-    promote(database, [standing.key for _, standing in moves])
+    keys = [standing.key for _, standing in moves]
+    promote(database, keys)
+    give_way(database, keys)
 
 
 def said(one: Move) -> str:

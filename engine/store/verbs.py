@@ -94,3 +94,11 @@ class SqlStore:
     def retain(self, database: Database, requests: Sequence[Retention]) -> Sequence[Forgotten]:
         """See `Store.retain`."""
         return retain(database, requests)
+
+    @turn(Turn.KEEP)
+    def shift(self, database: Database, jumps: Sequence[int]) -> Sequence[None]:
+        """See `Store.shift`."""
+        jump = sum(jumps)
+        for table, moved in (("delivery", "ready > 0"), ("item", "state = 'waiting'")):
+            database.run(f"UPDATE {table} SET due_at = due_at + ? WHERE {moved} AND due_at > 0", (jump,))
+        return [None] * len(jumps)

@@ -1,9 +1,9 @@
 """Where a call may go: judged on the address that is connected to, not on the name that led there.
 
-A name can resolve to anything, so can a redirect or a literal; only the socket knows. `guarded_socket` is what aiohttp
-calls to make one, after resolution and before the connection. The networks are written out here since the tables of
-Python's `ipaddress` change between patch releases and call 64:ff9b::/96 and 2002::/16 global, both of which reach IPv4
-addresses inside. This file refuses to resolve names and to connect.
+A name can resolve to anything, so can a redirect or a literal; only the socket knows. `guarded_socket` is what makes
+one, after resolution and before the connection. The networks are written out here since the tables of Python's
+`ipaddress` change between patch releases and call 64:ff9b::/96 and 2002::/16 global, both of which reach IPv4 addresses
+inside. This file refuses to resolve names and to connect.
 """
 
 import errno
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from aiohttp.connector import AddrInfoType
+from aiohappyeyeballs import AddrInfoType
 
 
 class Reach(Enum):
@@ -24,7 +24,7 @@ class Reach(Enum):
 
 
 class Blocked(OSError):
-    """The address may not be called; an OSError, since that is what aiohttp takes for a failed connection."""
+    """The address may not be called; an OSError, since that is what the race of addresses takes for a failed one."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(errno.EACCES, reason)
@@ -51,7 +51,7 @@ def reach(address: IPv4Address | IPv6Address) -> Reach:
 
 
 def guarded_socket(*, private_networks: bool, encrypted: bool) -> Callable[[AddrInfoType], socket.socket]:
-    """A socket factory for aiohttp that raises `Blocked` for an address that may not be called.
+    """A factory of sockets that raises `Blocked` for an address that may not be called.
 
     Private addresses need `private_networks`; without TLS nothing but they may be called at all.
     """

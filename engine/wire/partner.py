@@ -26,8 +26,6 @@ INTERIM_MAX = 16
 PARSED_BYTES_MAX = 64 * 1024
 """The most that is parsed at once: thousands of answers in one read would be thousands of objects."""
 
-BODILESS = frozenset((204, 304))
-
 
 class Heard(Struct):
     """An answer as read: its body still encoded, None where it is larger than allowed."""
@@ -207,10 +205,9 @@ class PartnerConnection(asyncio.Protocol):
         self._parts.append(part)
         if self._content.is_eof():
             # The parser has begun another message where bytes came behind this one.
-            alone = len(messages) < 2 and not upgraded and self._parser.feed_eof() is None
+            last = not messages or messages[-1][0] is self._head
+            alone = last and not upgraded and self._parser.feed_eof() is None
             self._answer(self._head, b"".join(self._parts), keep=alone)
-        elif self._head.code in BODILESS or upgraded:
-            self._answer(self._head, b"", keep=False)
 
     def _break(self, *, clean: bool) -> None:
         """The partner has ended the connection; `clean`: by an orderly close."""
@@ -233,8 +230,8 @@ class PartnerConnection(asyncio.Protocol):
         return self._content.is_eof()
 
     def _answer(self, head: RawResponseMessage, body: bytes | None, *, keep: bool) -> None:
-        waiter = self._settle()
         headers = lowered(head.headers.items())
+        waiter = self._settle()
         if waiter is not None and not waiter.done():
             waiter.set_result(Heard(head.code, headers, body))
         assert self._transport is not None

@@ -28,12 +28,13 @@ from engine.run.load import check
 from engine.spec import shape
 from engine.wire.files import read_files
 from harness.demo.meter import Meter
-from harness.demo.processes import HOST, Engine, PartnerProcess, Process, python
+from harness.demo.processes import ask, begin, metrics
 from harness.demo.script import BURST_ORDERS, BURSTS_AT, Script
 from harness.demo.shop import Shop
 from harness.demo.verdict import Verdict, judge
 from harness.demo.view import Picture, View, tell_verdict
 from harness.faults import seeded
+from harness.processes import HOST, Engine, PartnerProcess, Process, free_ports, python
 
 PROMISED = {"erp": "create_order", "ledger": "post_payment"}
 """Where the shop's promises are kept: system → the operation whose book has them."""
@@ -41,9 +42,10 @@ PARTNERS = ("erp", "ledger", "parcelpost", "overland", "wms")
 NOBODY = "http://127.0.0.1:9"
 """The address of partners that have no part in this story."""
 FAULTS = (
-    "slow=0.25,slow_least_s=0.05,slow_most_s=0.6,throttle=0.05,error_before=0.04,error_after=0.03,cut_before=0.02,"
-    "cut_after=0.05,times_max=3"
+    "slow=0.25,slow_least_s=0.05,slow_most_s=0.6,throttle=0.03,error_before=0.02,error_after=0.02,cut_before=0.01,"
+    "cut_after=0.04,times_max=3"
 )
+"""An eighth of all requests fail: below the fifth of what is sent that may be retries."""
 SENDING_SHARE = 0.8
 """The shop sends for this part of the story; the rest is for what still has to be tried again."""
 KILL_AT, DEAD_S, RELEASE_AT = 0.52, 1.5, 0.85
@@ -115,7 +117,7 @@ class Story:
             f" for about {self.seconds} s; story {self.seed}"
         )
         timeout = aiohttp.ClientTimeout(total=REQUEST_S)
-        async with aiohttp.ClientSession(timeout=timeout) as session, self.started(session) as (engine, partners):
+        async with aiohttp.ClientSession(timeout=timeout) as session, self.started() as (engine, partners):
             url = f"http://{HOST}:{engine.port}"
             shop = Shop(session, url, signing, self.clock, self.chance)
             with self.view:
@@ -148,7 +150,7 @@ class Story:
         }
 
     @asynccontextmanager
-    async def started(self, session: aiohttp.ClientSession) -> AsyncIterator[tuple[Engine, dict[str, PartnerProcess]]]:
+    async def started(self) -> AsyncIterator[tuple[Engine, dict[str, PartnerProcess]]]:
         """The partners and the engine, running; ended whatever happens inside."""
         partners = {
             system: PartnerProcess(system, self.workspace, self.folder / f"{system}.log", self.seed, FAULTS)
@@ -158,19 +160,19 @@ class Story:
         try:
             async with asyncio.TaskGroup() as group:
                 for partner in partners.values():
-                    group.create_task(partner.start_ready())
+                    group.create_task(begin(partner))
             urls = {f"{system.upper()}_URL": partner.url for system, partner in partners.items()}
             variables = {**self.addresses, **urls}
             variables["WAYBILL_SECRETS"] = str(self.folder / "secrets")
-            engine = Engine(self.workspace, self.folder / "engine.log", variables, self.chance)
+            engine = Engine(self.workspace, self.folder / "engine.log", variables, free_ports(self.chance))
             processes.append(engine)
-            await engine.start_ready(session)
+            await begin(engine)
             self.alive.set()
             yield engine, partners
         except* UserError as errors:
             raise first_of(errors) from None
         finally:
-            await asyncio.gather(*(process.kill() for process in processes))
+            await asyncio.gather(*(asyncio.to_thread(process.kill) for process in processes))
 
     def recordings(self) -> dict[str, Any]:
         """The bodies of the reference recordings: `shopify/order-paid` → the order."""
@@ -197,19 +199,19 @@ class Story:
             drawing = seeing.create_task(self.show())
             async with asyncio.TaskGroup() as group:
                 group.create_task(shop.play(script.chains(), self.began_s))
-                group.create_task(self.kill_and_start(session, engine))
+                group.create_task(self.kill_and_start(engine))
                 group.create_task(self.release(shop))
                 group.create_task(self.tell_bursts())
             await self.settled(session, engine)
             watching.cancel()
             drawing.cancel()
-        await engine.end(GRACE_S)
+        await asyncio.to_thread(engine.end, GRACE_S)
         await self.look(session, partners, shop)
         self.view.draw(self.picture)
         promised: dict[str, list[str]] = {}
         others: dict[str, list[str]] = {}
         for system, partner in partners.items():
-            for row in (await partner.ask(session, "_book"))["rows"]:
+            for row in (await ask(partner, session, "_book"))["rows"]:
                 name = row["operation"]
                 book, at = (promised, system) if PROMISED.get(system) == name else (others, f"{system}.{name}")
                 book.setdefault(at, []).append(str(row["identity"]))
@@ -224,18 +226,18 @@ class Story:
             await self.until(part)
             self.view.happened(self.elapsed_s, f"burst: {BURST_ORDERS} orders in one second")
 
-    async def kill_and_start(self, session: aiohttp.ClientSession, engine: Engine) -> None:
+    async def kill_and_start(self, engine: Engine) -> None:
         await self.until(KILL_AT)
         open_ = self.picture.backlog
         self.alive.clear()
-        await engine.kill()
+        await asyncio.to_thread(engine.kill)
         self.kills += 1
         self.meter.restarted()
         self.picture.up = False
         self.view.happened(self.elapsed_s, f"SIGKILL: the engine dies with about {open_} events unfinished")
         await asyncio.sleep(DEAD_S)
         began_s = self.clock.monotonic()
-        await engine.start_ready(session)
+        await begin(engine)
         self.alive.set()
         took_s = self.clock.monotonic() - began_s
         self.view.happened(
@@ -257,12 +259,12 @@ class Story:
                 log,
                 {},
             )  # fmt: skip
-            process = await releasing.start()
+            releasing.start()
             try:
-                await process.wait()
+                code = await asyncio.to_thread(releasing.wait)
             finally:
-                await releasing.kill()
-            if process.returncode != 0:
+                releasing.kill()
+            if code != 0:
                 raise releasing.failed()
             self.view.happened(self.elapsed_s, f"{PERSON} looks at {event}, held for its total, and releases it")
 
@@ -271,7 +273,7 @@ class Story:
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 while True:
-                    page = await engine.metrics(session)
+                    page = await metrics(engine, session)
                     if page is not None:
                         self.meter.read(page)
                         if self.meter.backlog == 0:
@@ -284,7 +286,7 @@ class Story:
         self, session: aiohttp.ClientSession, engine: Engine, partners: dict[str, PartnerProcess], shop: Shop
     ) -> None:
         while True:
-            page = await engine.metrics(session)
+            page = await metrics(engine, session)
             self.picture.up = page is not None
             if self.alive.is_set() and engine.ended:
                 raise engine.failed()
@@ -296,7 +298,7 @@ class Story:
     async def look(self, session: aiohttp.ClientSession, partners: dict[str, PartnerProcess], shop: Shop) -> None:
         """Brings the picture up to date with the shop, the partners, and what the engine said last."""
         picture, meter = self.picture, self.meter
-        picture.partners = {system: await partner.ask(session, "_counts") for system, partner in partners.items()}
+        picture.partners = {system: await ask(partner, session, "_counts") for system, partner in partners.items()}
         picture.accepted = len(shop.acknowledged)
         picture.waiting = meter.standing["waiting"]
         picture.backlog = meter.backlog

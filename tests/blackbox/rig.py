@@ -5,11 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
-import os
-import re
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from real import ROOT
+
+from engine.clock import SystemChance
+from harness.processes import ENGINE, HOST, Engine, Process, environment, free_ports, python
 
 SECRET = b"a-shop-secret-of-decent-length"
 HERE = Path(__file__).parent
 DEADLINE_S = 120
+GRACE_S = 10
 
 FILES = {
     "charter/charter.yaml": """
@@ -122,10 +121,11 @@ class Rig:
     more_environment: dict[str, str] = field(default_factory=dict)
     faults: float = 0.0
     store: str | None = None
+    options: tuple[str, ...] = ()
     port: int = 0
     admin_port: int = 0
-    engine: subprocess.Popen[str] | None = None
-    partner: subprocess.Popen[str] | None = None
+    engine: Engine | None = None
+    partner: Process | None = None
     partner_port: int = 0
 
     @property
@@ -133,16 +133,22 @@ class Rig:
         return self.root.parent / "book.jsonl"
 
     @property
-    def environment(self) -> dict[str, str]:
+    def log(self) -> Path:
+        return self.root.parent / "engine.log"
+
+    @property
+    def variables(self) -> dict[str, str]:
         return {
-            **os.environ,
-            "PYTHONPATH": f"{ROOT}",
             "WAYBILL_SECRET_SHOP_SECRET": SECRET.decode(),
             "WAYBILL_SECRET_STRIPE_SECRET": "whsec-of-decent-length",
             "WAYBILL_SECRET_ERP_TOKEN": "an-erp-token",
-            "ERP_URL": f"http://127.0.0.1:{self.partner_port}",
+            "ERP_URL": f"http://{HOST}:{self.partner_port}",
             **self.more_environment,
         }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return environment(self.variables)
 
     def write(self) -> None:
         for name, text in self.files.items():
@@ -151,61 +157,50 @@ class Rig:
             path.write_text(text.lstrip())
 
     def start_partner(self, seed: int = 1) -> None:
-        command = [sys.executable, str(HERE / "partner_server.py"), str(self.book), str(seed), str(self.faults)]
-        self.partner = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self.environment)
-        assert self.partner.stdout is not None
-        self.partner_port = int(self.partner.stdout.readline())
+        words = python(str(HERE / "partner_server.py"), str(self.book), str(seed), str(self.faults))
+        self.partner = Process("the partner", words, self.root.parent / "partner.log", {})
+        self.partner.start(piped=True)
+        self.partner_port = int(self.partner.read_line())
 
-    def start_engine(self, *die_at: str, log: str = "engine.log") -> None:
-        """Starts the engine and waits until it takes events; `die_at`: (point, count)."""
-        program = [str(HERE / "dying_engine.py"), *die_at] if die_at else ["-m", "engine"]
-        options = ["--port", str(self.port), "--admin-port", str(self.admin_port)] + (
-            ["--store", self.store] if self.store else []
+    def make_engine(self, *mischief: str) -> Engine:
+        """The engine, not yet started; with `mischief` (see `spoilt_engine.py`) something happens to it."""
+        if self.port == 0:
+            self.port, self.admin_port = free_ports(SystemChance())
+        return Engine(
+            self.root,
+            self.log,
+            self.variables,
+            (self.port, self.admin_port),
+            program=[str(HERE / "spoilt_engine.py"), *mischief] if mischief else ENGINE,
+            options=[*(["--store", self.store] if self.store else []), *self.options],
+            folder=self.root.parent,
         )
-        with (self.root.parent / log).open("a") as errors:
-            self.engine = subprocess.Popen(
-                [sys.executable, *program, "run", str(self.root), *options],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=self.environment,
-                cwd=self.root.parent,
-            )
-        assert self.engine.stdout is not None
-        found = re.search(r"http://127.0.0.1:(\d+), admin on http://127.0.0.1:(\d+)", self.engine.stdout.readline())
-        assert found, (self.root.parent / log).read_text()
-        self.port, self.admin_port = int(found[1]), int(found[2])
+
+    def start_engine(self, *mischief: str) -> None:
+        """Starts the engine and waits until it takes events."""
+        self.engine = self.make_engine(*mischief)
+        self.engine.start_ready()
 
     def is_alive(self) -> bool:
-        return self.engine is not None and self.engine.poll() is None
+        return self.engine is not None and self.engine.is_alive
 
     def kill_engine(self) -> None:
-        if self.engine is not None and self.engine.poll() is None:
-            self.engine.send_signal(signal.SIGKILL)
-        self.wait_for_death()
+        assert self.engine is not None
+        self.engine.kill()
 
     def wait_for_death(self) -> None:
         assert self.engine is not None
-        self.engine.wait(timeout=DEADLINE_S)
-        assert self.engine.stdout is not None
-        self.engine.stdout.close()
+        self.engine.wait(DEADLINE_S)
 
     def stop(self) -> int | None:
-        code = None
-        for process in (self.engine, self.partner):
-            if process is None:
-                continue
-            if process.poll() is None:
-                process.terminate()
-            code = process.wait(timeout=DEADLINE_S) if process is self.engine else code
-            process.wait(timeout=DEADLINE_S)
-            assert process.stdout is not None
-            process.stdout.close()
+        code = None if self.engine is None else self.engine.end(DEADLINE_S)
+        if self.partner is not None:
+            self.partner.end(GRACE_S)
         return code
 
     def waybill(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "engine", *words],
+            python(*ENGINE, *words),
             capture_output=True,
             text=True,
             env=self.environment,
@@ -251,7 +246,7 @@ async def post(session: aiohttp.ClientSession, rig: Rig, event: str, body: bytes
     """The status of one delivery, None where there was no answer."""
     try:
         async with session.post(
-            f"http://127.0.0.1:{rig.port}/hooks/orders",
+            f"http://{HOST}:{rig.port}/hooks/orders",
             data=body,
             headers=signed(event, body),
             timeout=aiohttp.ClientTimeout(total=5),
@@ -265,7 +260,7 @@ async def post(session: aiohttp.ClientSession, rig: Rig, event: str, body: bytes
 async def tell_partner(rig: Rig, **told: Any) -> None:
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"http://127.0.0.1:{rig.partner_port}/_tell", json=told) as answer,
+        session.post(f"http://{HOST}:{rig.partner_port}/_tell", json=told) as answer,
     ):
         assert answer.status == 200
 

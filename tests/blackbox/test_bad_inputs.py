@@ -349,7 +349,7 @@ def test_after_all_of_it_the_engine_takes_orders_and_its_log_holds_no_body(rig: 
     assert exchange(rig.port, from_shop("alive", order_body("alive", "alive", 1))) == 202
     asyncio.run(settle(rig))
     assert "shop-alive" in {effect["order"] for effect in rig.effects()}
-    log = (rig.root.parent / "engine.log").read_text()
+    log = rig.log.read_text()
     assert "19.99" not in log
     assert SECRET.decode() not in log
     assert all(json.loads(line) for line in log.splitlines())

@@ -74,15 +74,15 @@ async def kill_and_restart(rig: Rig, sale: Sale) -> list[str]:
         while sale.sent < WEBHOOKS * share:
             await asyncio.sleep(0.01)
 
-    async def restart(*die_at: str) -> None:
+    async def restart(*mischief: str) -> None:
         await asyncio.to_thread(rig.wait_for_death)
-        await asyncio.to_thread(rig.start_engine, *die_at)
+        await asyncio.to_thread(rig.start_engine, *mischief)
 
     await until_sent(0.10)
     rig.kill_engine()
-    await restart("after-append", "20")
+    await restart("die=after-accept:200")
     story.append("random")
-    await restart("before-record", "20")
+    await restart("die=before-record:200")
     story.append("after the append")
     await restart()
     story.append("before the record")

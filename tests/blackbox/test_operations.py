@@ -41,7 +41,7 @@ def wait_until(holds: Callable[[], bool], what: str, deadline_s: float = 30) -> 
 
 
 def log_of(rig: Rig) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (rig.root.parent / "engine.log").read_text().splitlines()]
+    return [json.loads(line) for line in rig.log.read_text().splitlines()]
 
 
 def large(order: str) -> bytes:
@@ -88,15 +88,13 @@ def test_a_dead_letter_is_redriven_and_its_effect_happens_once(tmp_path: Path) -
         "charter/systems/erp.yaml": FILES["charter/systems/erp.yaml"].replace("attempts_max: 60", "attempts_max: 2"),
     }
     with rig_at(tmp_path, files=files) as rig:
-        rig.partner.terminate()  # type: ignore[union-attr]
-        rig.partner.wait()  # type: ignore[union-attr]
+        rig.partner.kill()  # type: ignore[union-attr]
         rig.start_engine()
         assert send(rig, "a", order_body("a", "a", 1)) == 202
         asyncio.run(settle(rig))
         dead = event_of(rig, "a")
         assert (dead["status"], dead["attempts"]) == ("dead", 2)
         assert "2 attempts spent" in dead["reason"]
-        rig.partner.stdout.close()  # type: ignore[union-attr]
         rig.kill_engine()
         rig.start_partner()
         rig.start_engine()
@@ -172,8 +170,8 @@ def test_sigterm_ends_what_is_under_way_and_exits_with_0(tmp_path: Path) -> None
         asyncio.run(tell_partner(rig, delay_s=1.0))
         assert send(rig, "a", order_body("a", "a", 1)) == 202
         wait_until(lambda: event_of(rig, "a")["status"] == "running", "the order is on its way")
-        rig.engine.terminate()  # type: ignore[union-attr]
-        assert rig.engine.wait(timeout=30) == 0  # type: ignore[union-attr]
+        rig.engine.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
+        assert rig.engine.wait() == 0  # type: ignore[union-attr]
         assert event_of(rig, "a")["status"] == "done"
         assert len(rig.effects()) == 1
 

@@ -33,6 +33,31 @@ VOID = """\
 
 FOUND = [
     finds_in(
+        "one id for all items of a delivery",
+        "id-of-all-items",
+        "headers",
+        (SPEC, "id: join('-', [headers.\"x-event-id\", to_string($index)])", 'id: headers."x-event-id"'),
+    ),
+    finds_in(
+        "a key space spelled in two ways",
+        "key-space-alone",
+        "order",
+        (PUBLISHED, "  key_space: orders\n", ""),
+        severity="note",
+    ),
+    finds_in(
+        "news that are told once and never again",
+        "once-constant",
+        "\"'news'\"",
+        (PAID, "once: join('-', [body.order_id, to_string(body.number)])", "once: \"'news'\""),
+    ),
+    finds_in(
+        "a payment waited for longer than ids are kept",
+        "dedupe-outlived",
+        "webhook:",
+        (SPEC, "expires: 7d", "expires: 14d"),
+    ),
+    finds_in(
         "a provider with an effect, and no identity",
         "once-missing",
         "id: label",
@@ -167,6 +192,17 @@ FOUND = [
 ]
 
 LEFT_ALONE = [
+    leaves("the item's place", "id-of-all-items"),
+    leaves(
+        "the item's own id",
+        "id-of-all-items",
+        (SPEC, "join('-', [headers.\"x-event-id\", to_string($index)])", "body.id"),
+    ),
+    passes("a delivery that is one event", "id-of-all-items"),
+    leaves("a key space of two", "key-space-alone"),
+    passes("no key space", "key-space-alone"),
+    leaves("news of a state", "once-constant"),
+    leaves("a wait that ends before ids are forgotten", "dedupe-outlived"),
     leaves("the item's place", "once-of-all-items"),
     leaves(
         "the item's own id", "once-of-all-items", (SPEC, LABEL_ONCE, "        input: parcel\n        once: parcel.id\n")
@@ -209,6 +245,13 @@ LEFT_ALONE = [
         (SPEC, LAST_EMIT, LAST_EMIT + "  - {id: more, call: erp.cancel_order, input: erp, once: order.id}\n"),
     ),
     leaves("something to undo", "compensation-empty"),
+    leaves("while a system before it cannot be read", "compensation-empty", (ERP, "timeout: 5s", "timeout: 5")),
+    leaves(
+        "while a system before it cannot be read",
+        "compensation-leaves",
+        (ERP, ERP_UNDO, ""),
+        (CARRIER, "kind: carrier", "kind: odd"),
+    ),
     leaves(
         "an undo that is not needed",
         "exactly-once-impossible",

@@ -107,8 +107,8 @@ def stored(shop: Path) -> tuple[str, ...]:
 def test_events_are_listed_for_people_with_a_count(stored: tuple[str, ...], capsys: Captured) -> None:
     assert main(["events", *stored]) == 0
     assert capsys.readouterr().out == (
-        "evt-1       accepted    2024-11-22T09:15:31Z  shopify-orders-to-erp@1  id hook-1  key 6104455127301\n"
-        "evt-2       quarantined 2024-11-22T09:15:31Z  shopify-orders-to-erp@1  id \\u001b[2J\\u009b\\u202e  key -"
+        "evt-1       accepted    2024-11-22T09:15:31Z  shopify-orders-to-erp@2  id hook-1  key 6104455127301\n"
+        "evt-2       quarantined 2024-11-22T09:15:31Z  shopify-orders-to-erp@2  id \\u001b[2J\\u009b\\u202e  key -"
         "  receive.key gave no text or number\n"
         "2 events\n"
     )

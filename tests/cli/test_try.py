@@ -26,7 +26,7 @@ def test_try_prints_the_pinned_shape_as_json(shop: Path, capsys: Captured) -> No
     told = json.loads(out)
     assert [*told] == ["status", "id", "key", "steps", "calls"]
     assert (told["status"], told["id"], told["key"]) == ("done", "evt_NWexample0001", "pi_NWexamplePay2041")
-    assert [*told["steps"]] == ["payment", "review", "ledger"]
+    assert [*told["steps"]] == ["payment", "review", "ledger", "publish"]
     assert (told["steps"]["review"], told["steps"]["ledger"]) == (None, "posting-1")
     (call,) = told["calls"]
     assert [*call] == ["operation", "method", "url", "headers", "body"]
@@ -52,7 +52,26 @@ def test_try_tells_people_how_it_ended_with_steps_and_calls(shop: Path, capsys: 
     assert lines[1] == "  id a1818e9d-dce6-567a-97d2-71f16ea06a65   key 6104455127301"
     assert lines[2].startswith('  step order: {"id":"shopify-6104455127301",')
     assert lines[3:6] == ["  step lines: null", "  step review: null", '  step erp: "so-1"']
-    assert lines[6] == "  call erp.create_order: POST {ERP_URL}/sales-orders"
+    assert lines[6] == '  step publish: "a1818e9d-dce6-567a-97d2-71f16ea06a65:publish"'
+    assert lines[7] == "  call erp.create_order: POST {ERP_URL}/sales-orders"
+
+
+def test_try_tells_each_event_of_a_delivery_that_is_split_in_order(shop: Path, capsys: Captured) -> None:
+    command = ["try", "stock-counts", f"{shop}/recordings/wms/counts.json", "--workspace", str(shop)]
+    assert main([*command, "--format", "json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["status"], one["id"], one["key"]) for one in told] == [
+        ("done", "100231:4101", "100231"),
+        ("done", "100701:977", "100701"),
+    ]
+    assert main(command) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")] == ["done", "done"]
+
+
+def test_a_delivery_without_events_is_said_to_be_one(shop: Path, capsys: Captured) -> None:
+    file = event_file(shop, {"body": {"counts": []}})
+    assert main(["try", "stock-counts", file, "--workspace", str(shop)]) == 0
+    assert capsys.readouterr() == ("", "nothing: the delivery holds no events\n")
 
 
 @pytest.mark.parametrize(

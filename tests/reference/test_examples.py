@@ -17,7 +17,7 @@ ENDS = ("done", "ignored", "held", "quarantined")
 SHOWN: Mapping[str, tuple[int, Sequence[str]]] = {
     "amazon-orders-to-erp": (5, ENDS),
     "amazon-v0-orders-to-erp": (4, ENDS),
-    "checkouts-to-payments": (10, ("done", "ignored", "compensated", "quarantined")),
+    "checkouts-to-payments": (11, ("done", "ignored", "held", "compensated", "quarantined")),
     "mollie-payments-to-ledger": (5, ENDS),
     "orders-to-parcels": (11, ("done", "held", "compensated")),
     "payment-states-to-erp": (7, ("done", "held", "superseded")),
@@ -32,7 +32,7 @@ SHOWN: Mapping[str, tuple[int, Sequence[str]]] = {
     "stripe-payments-to-ledger": (8, ENDS),
 }
 """Integration → how many examples it has, and the ends they show: every one that its events can come to."""
-EXAMPLES_COUNT = 91
+EXAMPLES_COUNT = 92
 
 
 @pytest.mark.parametrize("told", [pytest.param(told, id=f"{told.integration}: {told.example}") for told in EXAMPLES])
@@ -109,6 +109,16 @@ PLANTED: Mapping[str, tuple[str, str, str, str, tuple[str, ...]]] = {
                 "recordings/stripe/dispute-prevented.json: status is quarantined, not done (step payment: let.state: "
                 "'charge.dispute.closed:prevented' is not in table stripe-payment-state (column event))"
             ),
+        ),
+    ),
+    "one delivery that is more events than are told of": (
+        "specs/stock-counts.yaml",
+        "    expect: [{status: done, calls: [], steps: {stock: {sellable: 37}}}, {status: done, steps: {stock: {sellable: 6}}}]\n",
+        "    expect: [{status: held}]\n",
+        "two articles in one delivery",
+        (
+            "recordings/wms/counts.json: status is done, not held",
+            "2 events came, and 1 are expected",
         ),
     ),
     "a mapping that changed under it": (

@@ -12,8 +12,9 @@ import pytest
 from real import ROOT
 
 from engine.contract.body import decode_body, encode_json
+from engine.model import Status
 from engine.run.load import Loaded, load
-from engine.store import Filter
+from engine.store import Filter, Move
 from engine.store.readers import read_events
 from engine.wire.answers import Inbound
 from harness.trial import read_event
@@ -41,6 +42,7 @@ def receive(world: World, integration: str, *files: str) -> list[str]:
 
 def send(world: World, integration: str, inbound: Inbound) -> list[str]:
     events: list[int] = run(world.receive_all(world.loaded.plans[integration], inbound))
+    run(world.wait_out())  # nobody looks at anything in these stories
     return [world.ended(event).status.value for event in events]
 
 
@@ -255,6 +257,29 @@ def test_an_order_announced_twice_is_packed_once(world: World) -> None:
     assert [len(book(world, *at)) for at in (("erp", "create_order"), ("wms", "pack"))] == [1, 1]
     assert states(world, "orders-to-parcels") == ["done", "done"]
     assert len(book(world, "parcelpost", "buy_label")) == 1
+
+
+@pytest.mark.parametrize(("action", "end", "changes"), [("release", "done", 1), ("reject", "discarded", 0)])
+def test_an_illegal_step_is_made_only_where_a_person_says_so_and_then_the_order_goes_on(
+    world: World, action: str, end: str, changes: int
+) -> None:
+    order = body_of("topics/orders/paid")
+    refund = {**body_of("topics/order-payments/refunded"), "order": order["id"]}
+    assert told(world, "payment-states-to-erp", refund) == ["held"]
+    assert told(world, "orders-to-parcels", order) == ["accepted"]
+    (held,) = [row for row in read_events(world.connection, Filter(limit=10)) if row.status is Status.HELD]
+    assert held.reason == (
+        "order shopify-610445512101 cannot go from open to refunded (stripe pi_NWexamplePay2041: refunded)"
+    )
+    run(decided(world, Move(held.event, world.clock.now(), action, "mira", "asked the customer")))
+    assert world.ended(held.event).status.value == end
+    assert len(book(world, "erp", "change_payment_state")) == changes
+    assert states(world, "orders-to-parcels") == ["done"]
+
+
+async def decided(world: World, move: Move) -> None:
+    await world.committer.submit(world.store.move, move)
+    await world.settle()
 
 
 def test_each_part_of_a_payment_that_goes_back_is_told_to_the_erp(world: World) -> None:

@@ -22,8 +22,8 @@ PATH = "/hooks/orders"
 class Desk:
     """An intake over a stage's store; replies, facts and wakings are kept in order."""
 
-    def __init__(self, **route: Any) -> None:
-        self.stage = Stage()
+    def __init__(self, files: dict[str, str] | None = None, **route: Any) -> None:
+        self.stage = Stage(files=files)
         (plan,) = self.stage.plans.values()
         verification = Verification("hmac-sha256", "X-Shop-Signature", "base64", (SECRET,))
         self.facts: list[Fact] = []

@@ -5,6 +5,8 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 from real import ROOT
+from spec.everything import CARRIER, PAID, PUBLISHED
+from spec.everything import EVERYTHING as ALL_FORMS
 from spec.minimal import CHARTER, ERP, MAPPING, MINIMAL, SHOP, SPEC, edited
 
 from engine.spec import shape, yaml
@@ -125,3 +127,35 @@ def test_every_key_has_a_description_and_no_later_key_is_offered(kind: Kind) -> 
 def test_shape_by_shape_the_schema_knows_what_the_reader_knows() -> None:
     # The reader takes {env: NAME} apart inside `Setting`; for a schema it is a leaf like {secret: NAME}.
     assert {*_LEAVES} == {*LEAVES, shape.EnvironmentName}
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [("charter", CHARTER), ("system", ERP), ("system", CARRIER), *(("spec", file) for file in (SPEC, PUBLISHED, PAID))],
+)
+def test_every_form_of_step_topic_and_wait_holds_its_schema(kind: Kind, file: str) -> None:
+    errors = [error.message for error in validator(kind).iter_errors(data(ALL_FORMS[file]))]
+    assert not errors
+
+
+FORMS = [
+    pytest.param("spec", PUBLISHED, "  topic: orders\n", "", id="no way in"),
+    pytest.param(
+        "spec", PUBLISHED, "topic: orders\n", "topic: orders\n  webhook: {path: /x, system: shop}\n", id="two"
+    ),
+    pytest.param("spec", PAID, '  id: headers."x-event-id"\n', "", id="a webhook without an id"),
+    pytest.param("spec", SPEC, "any_of: [carrier.buy_label, other-carrier.buy_label]", "any_of: []", id="no provider"),
+    pytest.param("spec", SPEC, "    default: []\n", "    defaults: []\n", id="an unknown key of a step"),
+    pytest.param("spec", SPEC, "queue: labels, reason:", "queue: labels, raeson:", id="an unknown key inside each"),
+    pytest.param("spec", SPEC, "queue: labels, reason:", "queue: labels, warn:", id="a queue without a reason"),
+    pytest.param("spec", SPEC, "warn: 3d", "warn: 3", id="a span without a unit"),
+    pytest.param("spec", SPEC, "{topic: payments, when", "{topics: payments, when", id="a wait for nothing"),
+    pytest.param("spec", SPEC, "{then: {value: [carrier.", "{than: {value: [carrier.", id="a row without a decision"),
+    pytest.param("system", ERP, "undo: {call: cancel_order, input:", "undo: {call: cancel_order, inpt:", id="an undo"),
+    pytest.param("charter", CHARTER, "key: id}", "kee: id}", id="a topic without a key"),
+]
+
+
+@pytest.mark.parametrize(("kind", "file", "old", "new"), FORMS)
+def test_the_schema_underlines_a_mistake_in_a_form(kind: Kind, file: str, old: str, new: str) -> None:
+    assert not validator(kind).is_valid(data(edited((file, old, new), of=ALL_FORMS)[file]))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from spec.everything import CHARTER, EVERYTHING, PAID, PUBLISHED
 from spec.minimal import MAPPING, MINIMAL, SPEC, edited, read
 
 from engine.contract.versions.compatibility import compare, written
@@ -45,6 +46,40 @@ def test_who_uses_a_contract() -> None:
     ]
     assert [(document.file, key) for document, key in users(found, "canonical/order@1")] == [(MAPPING, "to")]
     assert list(users(found, "canonical/order@2")) == []
+
+
+def test_topics_use_the_contract_of_their_bodies_wherever_they_are_emitted_received_and_waited_for() -> None:
+    found, faults = read(EVERYTHING)
+    assert not faults
+    assert [(document.file, key) for document, key in users(found, "canonical/payment@1")] == [
+        (PAID, "receive.contract"),
+        (CHARTER, "topics.payments.contract"),
+    ]
+    lines = [(use.mark.file, use.kind, written(use.steps)) for use in uses(found, "canonical/payment@1")]
+    assert sorted(set(lines)) == [
+        (CHARTER, "checks", ""),
+        (CHARTER, "reads", "at"),
+        (CHARTER, "reads", "number"),
+        (CHARTER, "reads", "order_id"),
+        (SPEC, "reads", "number"),
+        (SPEC, "reads", "state"),
+        (PAID, "checks", ""),
+        (PAID, "reads", ""),
+        (PAID, "reads", "at"),
+        (PAID, "reads", "number"),
+        (PAID, "reads", "order_id"),
+    ]
+    assert [line for line in lines if line == (SPEC, "reads", "state")] == [(SPEC, "reads", "state")] * 2
+    assert (PUBLISHED, "checks", "") in {
+        (use.mark.file, use.kind, written(use.steps)) for use in uses(found, "canonical/order@1")
+    }
+
+
+def test_what_was_split_is_a_document_of_the_contract_and_the_delivery_is_not() -> None:
+    found, _ = read(EVERYTHING)
+    lines = {written(use.steps) for use in uses(found, "shop/order@1") if use.mark.file == SPEC}
+    assert {"status", "id", "updated_at", "parcels", "weight"} <= lines
+    assert not {"shop", "orders"} & lines
 
 
 def test_what_is_read_of_what_comes_in() -> None:

@@ -233,6 +233,15 @@ class Conformance:
         (claimed,) = driver.commit(driver.store.claim, ClaimRequest(T0, 1, T0 + HOUR))
         assert claimed.next_due_at == T0 + 77
 
+    @pytest.mark.parametrize("jump", [HOUR, -HOUR])
+    def test_a_clock_that_is_set_moves_what_is_due(self, driver: Driver, jump: int) -> None:
+        waits = one_claimed(driver)
+        driver.commit(driver.store.record, record(waits, Status.WAITING, due_at=T0 + 50))
+        driver.commit(driver.store.accept, arrival("b", "b", at=T0 + 40))
+        driver.commit(driver.store.shift, jump)
+        assert [delivery.id for delivery in claim(driver, at=T0 + jump + 49)] == ["b"]
+        assert [delivery.id for delivery in claim(driver, at=T0 + jump + 50)] == ["a"]
+
     def test_recover_gives_back_every_lease_at_once(self, driver: Driver) -> None:
         first = one_claimed(driver)
         assert driver.commit(driver.store.recover, (0, T0 + 5)) == [1]
@@ -411,6 +420,21 @@ class Conformance:
         driver.commit(driver.store.record, record(second, Status.DONE))
         (released,) = claim(driver, at=T0 + 9)
         assert released.event == delivery.event
+
+    @pytest.mark.parametrize("runs", [False, True], ids=["waits", "runs"])
+    def test_a_released_event_goes_before_a_later_one_of_its_key_that_waits_for_it(
+        self, driver: Driver, runs: bool
+    ) -> None:
+        delivery = self.held(driver)
+        driver.commit(driver.store.accept, arrival("b"))
+        (second,) = claim(driver)
+        waits, release = record(second, Status.WAITING, due_at=T0 + 2), Move(delivery.event, T0 + 1, "release", "ada")
+        for verb, item in [(driver.store.record, waits), (driver.store.move, release)][:: -1 if runs else 1]:
+            driver.commit(verb, item)
+        (released,) = claim(driver, at=T0 + 9)
+        assert released.event == delivery.event
+        driver.commit(driver.store.record, record(released, Status.DONE, at=T0 + 10))
+        assert [one.event for one in claim(driver, at=T0 + 10)] == [second.event]
 
     def test_a_dead_event_is_redriven_with_fresh_attempts(self, driver: Driver) -> None:
         delivery = one_claimed(driver)

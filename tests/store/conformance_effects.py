@@ -123,6 +123,16 @@ class EffectsConformance:
         (answered,) = begin(driver, replace(self.at(delivery, 1), again=True))
         assert (answered.leave, answered.place) == (Leave.UNKNOWN, 1)
 
+    def test_the_doubt_of_a_dead_event_at_another_provider_is_inherited(self, driver: Driver) -> None:
+        first, second = several(driver, 2)
+        begin(driver, self.at(first, 0))
+        driver.commit(driver.store.record, record(first, Status.DEAD))
+        (answered,) = begin(driver, self.at(second, 1))
+        assert (answered.leave, answered.event, answered.place) == (Leave.UNKNOWN, second.event, 1)
+        line = Line("label", "call", T0, "carrier-a.buy", "order-1")
+        driver.commit(driver.store.record, record(second, Status.HELD, lines=(line,)))
+        assert [effect.event for effect in driver.effects(second.event)] == [second.event]
+
     def test_what_surely_did_not_happen_elsewhere_lets_this_one_send(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
         begin(driver, self.at(delivery, 0))

@@ -133,6 +133,11 @@ class KeysConformance:
         assert seen == 30
         assert claimed.next_due_at == T0 + 9
 
+    def test_a_claim_says_that_more_is_due_than_it_had_places_for(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, *(keyed(f"{n}", f"{n}", integration=f"i{n % 2}") for n in range(6)))
+        (claimed,) = driver.commit(driver.store.claim, ClaimRequest(T0, 5, T0 + HOUR))
+        assert (len(claimed.deliveries), claimed.next_due_at) == (5, T0)
+
     # ── revisions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def test_a_claim_knows_the_newest_revision_of_its_key_that_is_done(self, driver: Driver) -> None:
@@ -201,6 +206,13 @@ class KeysConformance:
         driver.commit(driver.store.record, record(again, Status.DONE))
         assert ids(driver) == ["c"]
 
+    def test_what_an_engine_died_of_is_not_superseded_either(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, self.newest("a"))
+        claim(driver)
+        driver.commit(driver.store.recover, (0, T0))
+        driver.commit(driver.store.accept, self.newest("b"))
+        assert ids(driver) == ["a"]
+
     def test_another_integration_of_the_key_space_is_not_superseded(self, driver: Driver) -> None:
         driver.commit(
             driver.store.accept,
@@ -261,6 +273,14 @@ class KeysConformance:
         driver.commit(driver.store.record, *(record(delivery, Status.DONE) for delivery in claimed))
         assert ids(driver) == ["1"]
 
+    def test_one_that_an_engine_died_of_runs_on_each_node(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, *(keyed(f"{n}", f"{n}") for n in range(3)))
+        claim(driver)
+        driver.commit(driver.store.recover, (0, T0))
+        for node, id_ in ((7, "0"), (8, "1")):
+            (claimed,) = driver.commit(driver.store.claim, ClaimRequest(T0, 9, T0 + HOUR, node=node))
+            assert [one.id for one in claimed.deliveries] == [id_]
+
     def test_the_third_death_quarantines_and_lets_the_key_go_on(self, driver: Driver) -> None:
         driver.commit(driver.store.accept, keyed("poison"), keyed("next"))
         for _ in range(3):
@@ -307,7 +327,22 @@ class KeysConformance:
         assert driver.commit(driver.store.recover, (7, T0)) == [1]
         assert ids(driver) == ["a"]
 
-    def test_a_lease_is_not_shortened_by_an_intent(self, driver: Driver) -> None:
+    def test_a_lease_is_not_shortened_by_an_intent_or_a_record(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
         driver.commit(driver.store.begin, replace(intent(delivery), lease_until=T0 + 5))
+        driver.commit(driver.store.record, record(delivery, Status.RUNNING, lease_until=T0 + 5))
         assert claim(driver, at=T0 + 10) == ()
+
+    def test_a_lease_is_made_longer_by_an_intent_and_by_a_record(self, driver: Driver) -> None:
+        delivery = one_claimed(driver)
+        driver.commit(driver.store.begin, replace(intent(delivery), lease_until=T0 + 2 * HOUR))
+        assert claim(driver, at=T0 + 2 * HOUR) == ()
+        driver.commit(driver.store.record, record(delivery, Status.RUNNING, lease_until=T0 + 3 * HOUR))
+        assert claim(driver, at=T0 + 3 * HOUR) == ()
+
+    def test_a_lease_that_was_given_up_takes_no_second_record(self, driver: Driver) -> None:
+        delivery = one_claimed(driver)
+        ends = [record(delivery, status) for status in (Status.DONE, Status.DEAD)]
+        assert driver.commit(driver.store.record, *ends) == [True, False]
+        assert driver.commit(driver.store.record, ends[1]) == [False]
+        assert driver.rows()[0].status is Status.DONE

@@ -179,6 +179,7 @@ class StoriesConformance:
         self.emit(driver, one_claimed(driver), *emissions, message("other", "other"))
         assert self.messages(driver) == [b"%d" % n for n in range(30, 130)]
         assert len(self.messages(driver, "other")) == 1
+        assert driver.database.rows("SELECT count(*) FROM message") == [(101,)]
 
     def waiting(self, driver: Driver, due_at: int = 0, blocks: bool = False, seen: int = 0) -> Delivery:
         driver.commit(driver.store.accept, replace(arrival("waits"), blocks=blocks))

@@ -1,8 +1,8 @@
-"""What the intake leans on in aiohttp, by name: an upgrade that changes it fails here first, and says what.
+"""What the wire leans on in aiohttp, by name: an upgrade that changes it fails here first, and says what.
 
-`HttpRequestParser` and `StreamReader` are aiohttp's, used as its own server uses them, but no documented interface.
-When one of these fails, read `engine/wire/connection.py` against the new version before the bound in pyproject.toml is
-moved.
+`HttpRequestParser`, `HttpResponseParser` and `StreamReader` are aiohttp's, used as its own server and client use them,
+but no documented interface. When one of these fails, read `engine/wire/connection.py` (the way in) or `partner.py` (the
+way out) against the new version before the bound in pyproject.toml is moved.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import EMPTY_PAYLOAD
-from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpVersion10, HttpVersion11
+from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpResponseParser, HttpVersion10, HttpVersion11
 from aiohttp.http_exceptions import LineTooLong
 
 from engine.wire.connection import AHEAD_MAX, TOO_MANY_FIELDS
@@ -150,3 +150,61 @@ def test_what_is_wrong_is_raised_as(raw: bytes, kind: type[Exception], words: st
 
     message = with_parser(play)
     assert message == words or not words
+
+
+# ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ANSWER = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def with_answer(play: Callable[[HttpResponseParser], None], **settings: object) -> None:
+    async def run() -> None:
+        owner: Any = Owner()
+        more: Any = {"read_until_eof": True, "auto_decompress": False, **settings}
+        play(HttpResponseParser(owner, asyncio.get_running_loop(), 1024, **more))
+
+    asyncio.run(run())
+
+
+def test_an_answer_comes_with_its_head_and_a_body_that_can_be_read_at_once() -> None:
+    def play(parser: HttpResponseParser) -> None:
+        ((message, body),), upgraded, _ = parser.feed_data(ANSWER)
+        assert (message.code, message.should_close, upgraded) == (200, False, False)
+        assert [*message.headers.items()] == [("X-A", "1"), ("Content-Length", "2")]
+        assert (body.is_eof(), body.read_nowait(), body.is_eof()) == (True, b"{}", True)
+
+    with_answer(play)
+
+
+@pytest.mark.parametrize(("behind", "begun"), [(b"", False), (b"H", True), (ANSWER[:40], True)])
+def test_the_end_tells_whether_another_answer_has_begun(behind: bytes, begun: bool) -> None:
+    def play(parser: HttpResponseParser) -> None:
+        parser.feed_data(ANSWER + behind)
+        assert (parser.feed_eof() is not None) == begun
+
+    with_answer(play)
+
+
+def test_the_end_makes_a_body_without_a_length_whole_and_no_other() -> None:
+    def play(parser: HttpResponseParser) -> None:
+        ((_, body),), _, _ = parser.feed_data(b"HTTP/1.1 200 OK\r\n\r\n{}")
+        assert (body.read_nowait(), body.is_eof()) == (b"{}", False)
+        parser.feed_eof()
+        assert body.is_eof()
+
+    def play_short(parser: HttpResponseParser) -> None:
+        parser.feed_data(ANSWER[:-1])
+        with pytest.raises(HttpProcessingError):
+            parser.feed_eof()
+
+    with_answer(play)
+    with_answer(play_short)
+
+
+def test_an_answer_to_head_ends_with_its_head() -> None:
+    def play(parser: HttpResponseParser) -> None:
+        ((_, body),), _, _ = parser.feed_data(ANSWER[:-2])
+        assert body.is_eof()
+        assert parser.feed_eof() is None
+
+    with_answer(play, response_with_body=False)

@@ -222,7 +222,8 @@ DIALECT = (
     Explanation(
         "example-count",
         "An example has another number of expectations than of events.",
-        "Each event ends somewhere of its own; with a number missing nobody knows which.",
+        "Each event ends somewhere of its own; with a number missing nobody knows which. Only of a delivery that is"
+        " split the number is not known before it runs.",
         "Give one entry of `expect` for each of `events`, in the same order.",
         "events: [recordings/a.json, recordings/b.json]\nexpect: [{status: done}]",
         "events: [recordings/a.json, recordings/b.json]\nexpect: [{status: done}, {status: done}]",

@@ -89,6 +89,21 @@ FINDINGS = (
         'id: headers."x-shopify-webhook-id"',
     ),
     Explanation(
+        "id-of-all-items",
+        "`receive.split` makes several events of a delivery, and `receive.id` is the same for all of them.",
+        "The same id is the same event: the first item runs, every other one is quarantined as a conflict with it.",
+        "Name the item: a field of its body, or the delivery's id and its place, `$index`.",
+        'id: headers."x-event-id"',
+        "id: join('-', [headers.\"x-event-id\", to_string($index)])",
+    ),
+    Explanation(
+        "key-space-alone",
+        "Only one integration has this key space.",
+        "Integrations of one key space take turns for each key; one alone takes turns with nobody. Perhaps it is"
+        " spelled otherwise in the other one.",
+        "Write the same `key_space` where the same things are changed, or remove it.",
+    ),
+    Explanation(
         "key-constant",
         "`receive.key` is the same for every event.",
         "Events of one key run one after another: everything would stand in one line, and wait whenever one waits.",
@@ -268,8 +283,8 @@ FINDINGS = (
         "dedupe-outlived",
         "An event may still be on its way when its id is forgotten.",
         "A repeat by the sender, or by hand, would then start a second one beside it. The message shows the sum: sends,"
-        " their timeouts, and the waits between them.",
-        "Raise `dedupe_for`, or let the systems' `retry` give up sooner.",
+        " their timeouts, the waits between them, and how long holds and waits for topics may last.",
+        "Raise `dedupe_for`, let the systems' `retry` give up sooner, or let a hold expire sooner.",
     ),
     Explanation(
         "examples-missing",

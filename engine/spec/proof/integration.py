@@ -31,7 +31,7 @@ from engine.spec.proof.fit import misfit
 from engine.spec.proof.functions import ANY_TEXT, NOTHING, an_object
 from engine.spec.proof.mapping import Values
 from engine.spec.proof.prover import Prover, Within, scope
-from engine.spec.proof.words import describe
+from engine.spec.proof.words import describe, listed
 from engine.spec.workspace import Document
 
 Seen = dict[str, Kind]
@@ -63,8 +63,7 @@ def prove_integration(prover: Prover, document: Document) -> None:
     for word in ("id", "key"):
         identity(values, getattr(receive, word), f"receive.{word}", within)
     revisions(values, receive.revision, "receive.revision", within)
-    names = {name: known(kind) for name, kind in EVENT.items()}
-    event = Kind(OBJECT, members=Declared(names, frozenset(names), Later(lambda: NEVER), UNKNOWN, "event"))
+    event = declared("event", {**EVENT, "served": declared("event.served", {})})
     seen = {"environment": ANY_TEXT, "event": event, "headers": UNTOLD, "body": body, "envelope": whole}
     prove_steps(values, spec.steps, "steps", seen, inside=False)
 
@@ -94,7 +93,24 @@ def prove_steps(
         result = prove_step(values, step, f"{path}[{place}]", {**seen, **made}, inside=inside)
         if step.id:
             made[step.id] = join((result, NOTHING)) if step.when is not None else result
+            if isinstance(step.call, shape.AnyOf):
+                seen = {**seen, "event": served_by(seen["event"], step.id, step.call)}
     return made
+
+
+def served_by(event: Kind, step: str, call: shape.AnyOf) -> Kind:
+    """The event, with the provider that served a step: one of its own, or null where it was skipped or failed."""
+    before = event.members.find("served").kind.members
+    members = {name: before.find(name).kind for name in before.names()}
+    providers = join(tuple(kind_of_value(str(name)) for name in call.any_of or ())) if call.any_of else ANY_TEXT
+    served = declared("event.served", {**members, step: join((providers, NOTHING))})
+    return declared("event", {**EVENT, "served": served})
+
+
+def declared(place: str, members: dict[str, Kind]) -> Kind:
+    """An object of these members and no others."""
+    names = {name: known(kind) for name, kind in members.items()}
+    return Kind(OBJECT, members=Declared(names, frozenset(names), Later(lambda: NEVER), UNKNOWN, place))
 
 
 def prove_step(values: Values, step: shape.Step, path: str, seen: Seen, *, inside: bool) -> Kind:
@@ -104,19 +120,30 @@ def prove_step(values: Values, step: shape.Step, path: str, seen: Seen, *, insid
     values.value(step.input, f"{path}.input", within, nullable=True)
     identity(values, step.once, f"{path}.once", within)
     if isinstance(step.call, shape.AnyOf) and step.call.pick:
-        picked = values.value(step.call.pick, f"{path}.call.pick", within, nullable=True)
-        needs_list(values, picked, step.call.pick, f"{path}.call.pick")
+        prove_pick(values, step.call, step.call.pick, f"{path}.call.pick", within)
     if step.hold:
-        return prove_hold(values, step, seen, within)
+        return prove_hold(values, step, path, seen, within)
     if step.decide:
         return prove_decide(values, step.decide, f"{path}.decide", within)
     if step.emit:
         topic = values.prover.topic(step.emit.topic)
         values.value(step.emit.body, f"{path}.emit.body", within, topic, nullable=True)
-        return UNTOLD
+        return ANY_TEXT  # the new event's id
     if step.each:
         return prove_each(values, step, step.each, path, seen, within)
     return prove_map(values, step, path, within, seen["body"])
+
+
+def prove_pick(values: Values, call: shape.AnyOf, pick: shape.Value, path: str, within: Within) -> None:
+    """What is picked is a list of providers. A decision's literals were held against them row by row (`flow.py`)."""
+    picked = values.value(pick, path, within, nullable=True)
+    needs_list(values, picked, pick, path)
+    texts = item_of(picked).texts
+    is_of_a_decision = not isinstance(pick, shape.Expression) or pick.text.strip().isidentifier()
+    if texts and call.any_of and texts.isdisjoint(call.any_of) and not is_of_a_decision:
+        message = f"{listed(texts)} may be picked, and none of `any_of`"
+        hint = "a `decide` table makes of who served one step who serves another"
+        values.fault("pick-not-among", pick if isinstance(pick, shape.Expression) else None, path, message, hint)
 
 
 def prove_map(values: Values, step: shape.Step, path: str, within: Within, body: Kind) -> Kind:
@@ -134,13 +161,17 @@ def prove_map(values: Values, step: shape.Step, path: str, within: Within, body:
     return meet(prover.contract(mapping.partial.to), prover.made.get(mapping.file, UNTOLD))
 
 
-def prove_hold(values: Values, step: shape.Step, seen: Seen, within: Within) -> Kind:
+def prove_hold(values: Values, step: shape.Step, path: str, seen: Seen, within: Within) -> Kind:
     """What people decided can be anything; what was waited for is a body of the topic, or what stands for none."""
     hold, prover = step.hold, values.prover
     assert hold is not None
     prover.template(hold.reason, within)
     if isinstance(hold.expires, shape.Expression):
-        prover.expression(hold.expires, within)
+        kind = prover.expression(hold.expires, within)
+        if kind.types and not kind.types & TEXT:
+            message = f"`expires` is a span, or a time as text, and this is {describe(kind)}"
+            hint = "name a field that holds a time such as 2026-01-31T12:00:00Z"
+            values.fault("type-cannot-fit", hold.expires, f"{path}.hold.expires", message, hint)
     if not hold.until:
         return UNTOLD
     body = prover.topic(hold.until.topic)
@@ -168,9 +199,14 @@ def prove_each(values: Values, step: shape.Step, text: shape.Expression, path: s
     item = list_in(values, text, f"{path}.each", within)
     inner = {**seen, step.as_: item} if step.as_ else seen
     made = prove_steps(values, step.steps or (), f"{path}.steps", inner, inside=True)
-    if step.on_failure == "continue" or not step.as_:
+    if step.on_failure == "continue" or not step.as_ or not named_all(step.steps):
         return UNTOLD
     return list_of(an_object({step.as_: item, **made}, frozenset()))
+
+
+def named_all(steps: tuple[shape.Step, ...] | None) -> bool:
+    """Whether it is known what every one of inner steps is called."""
+    return bool(steps) and all(step.id for step in steps or ())
 
 
 # ── what is asked of values ──────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,146 @@
+"""`waybill`, spoilt from outside: `spoilt_engine.py MISCHIEF… run DIR …`. The engine itself knows of no such thing.
+
+    die=POINT:N       SIGKILL by its own hand, the N-th time it comes to a named point (`crash_points` lists them)
+    lease=SECONDS     leases, and the margin of a call's, are so short
+    clock=FILE        its wall clock is off by as many seconds as FILE says at the moment
+    sync=FILE         while FILE exists, no fsync of a file whose name ends with its content succeeds
+
+Points lie at the ports: before a verb of the store is handed in and after its commit (nobody has heard of it yet),
+before a request goes out, while it is out, and after its outcome is known.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from engine import clock
+from engine.cli import main
+from engine.run import app  # noqa: F401 — with it every module of the loops is there to be spoilt
+from engine.store.committer import ThreadCommitter
+from engine.wire.http_client import HttpClient
+
+VERBS = ("keep_plans", "recover", "accept", "claim", "begin", "record", "move")
+WHILE_OUT_S = 0.02
+
+
+def crash_points() -> tuple[str, ...]:
+    """Every point at which an engine can be made to die."""
+    return (*(f"{when}-{verb}" for verb in VERBS for when in ("before", "after")), *SENDS)
+
+
+SENDS = ("before-send", "while-sent", "after-send")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Countdown:
+    """Counts how often the point was come to, and is due at the N-th time."""
+
+    def __init__(self, words: str) -> None:
+        self.point, _, times = words.partition(":")
+        assert self.point in crash_points(), self.point
+        self.left = int(times)
+
+    def is_due(self, point: str) -> bool:
+        self.left -= point == self.point
+        return point == self.point and self.left == 0
+
+
+def die_at(words: str) -> None:
+    count = Countdown(words)
+    committer = next(one for one in ThreadCommitter.__mro__ if "hand_in" in vars(one))  # what all committers share
+    hand_in, send = committer.hand_in, HttpClient.send
+
+    def handed_in(self: Any, verb: Any, item: Any, done: Callable[[Any], None]) -> None:
+        def told(result: Any) -> None:
+            if count.is_due(f"after-{verb.__name__}"):
+                die()
+            done(result)
+
+        if count.is_due(f"before-{verb.__name__}"):
+            die()
+        hand_in(self, verb, item, told)
+
+    async def sent(client: HttpClient, request: Any, timeout_s: float) -> Any:
+        if count.is_due("before-send"):
+            die()
+        if count.is_due("while-sent"):
+            asyncio.get_running_loop().call_later(WHILE_OUT_S, die)
+        outcome = await send(client, request, timeout_s)
+        if count.is_due("after-send"):
+            die()
+        return outcome
+
+    committer.hand_in, HttpClient.send = handed_in, sent  # type: ignore[method-assign]
+
+
+def shorten_leases(seconds: str) -> None:
+    found = 0
+    for module in [module for name, module in sys.modules.items() if name.startswith("engine.run.")]:
+        for name in ("LEASE_US", "LEASE_MARGIN_US"):
+            if hasattr(module, name):  # also where it was imported by name
+                setattr(module, name, int(float(seconds) * 1_000_000))
+                found += 1
+    assert found >= 2
+
+
+def shift_clock(file: str) -> None:
+    def now(self: clock.SystemClock) -> int:
+        return true(self) + int(float(path.read_text()) * 1_000_000)
+
+    path, true = Path(file), clock.SystemClock.now
+    clock.SystemClock.now = now  # type: ignore[method-assign]
+
+
+def fail_sync(file: str) -> None:
+    path = Path(file)
+
+    class Disk(apsw.VFS):
+        def __init__(self) -> None:
+            super().__init__("spoilt", "unix", makedefault=True)
+
+        def xOpen(self, name: Any, flags: list[int]) -> "File":  # noqa: N802 — the library's name
+            return File(name, flags)
+
+    class File(apsw.VFSFile):
+        def __init__(self, name: Any, flags: list[int]) -> None:
+            super().__init__("unix", name, flags)
+            self.name = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
+
+        def xSync(self, flags: int) -> None:  # noqa: N802
+            if path.exists() and self.name.endswith(path.read_text()):
+                raise apsw.IOError("disk I/O error")
+            super().xSync(flags)
+
+    kept.append(Disk())
+
+
+kept: list[apsw.VFS] = []
+"""The library holds on to a disk by name only."""
+
+MISCHIEF: dict[str, Callable[[str], None]] = {
+    "die": die_at,
+    "lease": shorten_leases,
+    "clock": shift_clock,
+    "sync": fail_sync,
+}
+
+
+def run(words: Sequence[str]) -> int:
+    start = list(words).index("run")
+    for word in words[:start]:
+        name, _, value = word.partition("=")
+        MISCHIEF[name](value)
+    return main(list(words[start:]))
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
