@@ -262,8 +262,8 @@ class Gates:
         return opens
 
     def clock_set(self, now: int) -> None:
-        """The machine's clock was set: what was counted and heard goes by another one and is forgotten, so that no breaker
-        stays open for as long as it was set back. What people want stays."""
+        """The machine's clock was set: what was counted and heard goes by another one and is forgotten, so that no
+        breaker stays open for as long as it was set back. What people want stays."""
         for gate, breaker in self.breakers.items():
             if breaker.state is not State.CLOSED:
                 self.unwritten[gate] = GateRow(gate, State.CLOSED, reason="the clock was set", at=now)
