@@ -19,7 +19,7 @@ from engine.errors import UserError
 from engine.rules.opening import time_text
 from engine.spec.plan import Plan
 from engine.store import EventRow, Filter, Move
-from engine.store.open import Address, commit_here, open_reader, store_address
+from engine.store.open import Address, commit_here, reading, store_address
 from engine.store.readers import read_events
 from engine.wire.control import ask, socket_path
 
@@ -71,7 +71,8 @@ def chosen_rows(arguments: argparse.Namespace) -> tuple[list[EventRow], int]:
     root = Path(arguments.workspace)
     statuses = (arguments.status,) if arguments.status else STUCK
     wanted = chosen(arguments, SystemClock().now, status=statuses, missing=arguments.missing)
-    rows = list(find_events(open_reader(store_address(root, arguments.store)), wanted, arguments.limit))
+    with reading(store_address(root, arguments.store)) as reader:
+        rows = list(find_events(reader, wanted, arguments.limit))
     if not arguments.missing:
         return rows, 0
     from engine.cli.tallies import rows_of
@@ -98,8 +99,8 @@ def wish(arguments: argparse.Namespace, event: int, action: str, integration: st
 
 
 def integration_of(arguments: argparse.Namespace, event: int) -> str | None:
-    reader = open_reader(store_address(Path(arguments.workspace), arguments.store))
-    return next((row.integration for row in read_events(reader, Filter(after=event - 1, limit=1))), None)
+    with reading(store_address(Path(arguments.workspace), arguments.store)) as reader:
+        return next((row.integration for row in read_events(reader, Filter(after=event - 1, limit=1))), None)
 
 
 def spread(wanted: list[dict[str, Any]], pace_us: int) -> list[dict[str, Any]]:

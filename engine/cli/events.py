@@ -16,7 +16,8 @@ from engine.errors import UserError
 from engine.model import Status
 from engine.rules.opening import time_text
 from engine.store import Effect, EventRow, Filter, Line
-from engine.store.open import open_reader, store_address
+from engine.store.database import Database
+from engine.store.open import reading, store_address
 from engine.store.readers import read_effects, read_events, read_lines
 
 SHOWN = 100
@@ -52,7 +53,11 @@ def events(arguments: argparse.Namespace) -> int:
         return tell(arguments)
     statuses = check_statuses(arguments.status)
     wanted = chosen(arguments, SystemClock().now, status=statuses, id=arguments.id, key=arguments.key)
-    connection = open_reader(store_address(Path(arguments.workspace), arguments.store))
+    with reading(store_address(Path(arguments.workspace), arguments.store)) as connection:
+        return list_events(arguments, connection, wanted)
+
+
+def list_events(arguments: argparse.Namespace, connection: Database, wanted: Filter) -> int:
     most = arguments.limit or (None if arguments.format == "json" else SHOWN)
     count = 0
     for row in find_events(connection, wanted, most):
@@ -77,13 +82,13 @@ def events(arguments: argparse.Namespace) -> int:
 def event(arguments: argparse.Namespace) -> int:
     """Tells one event's story: arrival, calls, look-ups, decisions of people, effects."""
     number = event_number(arguments.event)
-    connection = open_reader(store_address(Path(arguments.workspace), arguments.store))
-    found = list(read_events(connection, Filter(after=number - 1, limit=1)))
-    if not found or found[0].event != number:
-        raise UserError(f"there is no event evt-{number}")
-    row = found[0]
-    lines = read_lines(connection, number)
-    effects = read_effects(connection, lines)
+    with reading(store_address(Path(arguments.workspace), arguments.store)) as connection:
+        found = list(read_events(connection, Filter(after=number - 1, limit=1)))
+        if not found or found[0].event != number:
+            raise UserError(f"there is no event evt-{number}")
+        row = found[0]
+        lines = read_lines(connection, number)
+        effects = read_effects(connection, lines)
     if arguments.format == "json":
         missing = [{"table": table, "column": column, "text": text} for table, column, text in row.missing]
         waits = {"tables": row.tables, "missing": missing}

@@ -21,7 +21,7 @@ from engine.spec import shape
 from engine.spec.read import almost
 from engine.spec.workspace import read_workspace
 from engine.store import GateRow
-from engine.store.open import commit_here, open_reader, store_address
+from engine.store.open import commit_here, reading, store_address
 from engine.store.readers import read_gates
 from engine.wire.control import ask, socket_path
 from engine.wire.files import read_files
@@ -42,9 +42,9 @@ def system(arguments: argparse.Namespace) -> int:
         force(Path(arguments.workspace), arguments.store, gate, arguments.forced)
         say(f"{gate}: {DONE[arguments.forced]}")
         return HELD
-    connection = open_reader(store_address(Path(arguments.workspace), arguments.store))
     now = SystemClock().now()
-    seen = view(read_gates(connection), {name: live for name, (_, live) in systems.items()}, now)
+    with reading(store_address(Path(arguments.workspace), arguments.store)) as connection:
+        seen = view(read_gates(connection), {name: live for name, (_, live) in systems.items()}, now)
     for one in seen:
         if gate and one.gate != gate and (arguments.operation or not one.gate.startswith(f"{gate}.")):
             continue

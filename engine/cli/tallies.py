@@ -21,7 +21,7 @@ from engine.model import Sighted
 from engine.rules.opening import time_text
 from engine.run.tables import read_tables
 from engine.store import Tally
-from engine.store.open import open_reader, store_address
+from engine.store.open import reading, store_address
 from engine.store.readers import read_tallies
 
 SHOWN = 100
@@ -71,7 +71,8 @@ def tell(arguments: argparse.Namespace) -> int:
     """What was counted, most frequent first; drift newest first."""
     kinds = (Sighted.MISSING_ROW,) if arguments.missing else tuple(DRIFT)
     root = Path(arguments.workspace)
-    tallies = read_tallies(open_reader(store_address(root, arguments.store)), *kinds)
+    with reading(store_address(root, arguments.store)) as connection:
+        tallies = read_tallies(connection, *kinds)
     if arguments.drift:
         tallies.sort(key=lambda tally: -tally.first_at)
     most = arguments.limit or (len(tallies) if arguments.format == "json" else SHOWN)

@@ -93,12 +93,12 @@ class CallOut:
 
     # ── the gates ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def admit(self, operation: OperationPlan, *, again: bool) -> Decision | None:
-        """Takes a place at the gates of an operation. A decision: there is none now."""
+    def admit(self, operation: OperationPlan, *, retry: bool) -> Decision | None:
+        """Takes a place at the gates of an operation. A decision: there is none now. A look-up is no retry: it spares
+        one, and who waits for the budget with an effect in doubt would only keep others waiting."""
         gates = self.ports.gates
         if gates is None:
             return None
-        retry = again or self.claim.attempts_at(self.call.place) > 0
         found = gates.admit(operation.system, operation.name, retry=retry, now=self.ports.clock.now())
         if isinstance(found, Denied):
             return Decision(Action.PARK, found.reason, at=found.until, gate=found.gate)
@@ -149,7 +149,7 @@ class CallOut:
         """Passes the gates and writes the intent, of the call or (`asks`) of a look-up. A decision: it must wait."""
         claim, place, clock = self.claim, self.call.place, self.ports.clock
         for _ in range(BEGINS_MAX):
-            denied = self.admit(operation, again=again)
+            denied = self.admit(operation, retry=not asks and (again or claim.attempts_at(place) > 0))
             if denied is not None:
                 return denied
             began_s = clock.monotonic()

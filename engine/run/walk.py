@@ -195,56 +195,66 @@ class Walk(Claim):
 
     async def ask(self, need: Ask) -> bool:
         """Asks a person, or waits for an event of a topic; goes on waiting where it did, unless its time is over."""
-        now, place, item = self.ports.clock.now(), need.place, self.item(need.place)
+        now, place, step = self.ports.clock.now(), need.place, need.step
+        item = self.item(place)
         state = self.course.items.get(item) if item else None
-        warned = self.attempts_at(place) > 0
         if self.is_rejected(need, state):
-            self.end_step(place, "default", need.step.default, reason=state.reason if state else self.cause)
+            self.end_step(place, "default", step.default, reason=state.reason if state else self.cause)
             self.cause = ""
             return True
-        if state is not None and state.step == need.step.id and state.state == "held":
-            began_at = began_of(need, state)
-        else:
-            began_at = self.delivery.held_at if not item and self.delivery.step == place else 0
-            if not began_at:
-                began_at = now
-                self.tell(place, "hold", reason=need.reason)
+        times = times_of(need, self.began_at(need, state, now))
         found, newest = await find_message(self, need)
         if found:
             self.end_step(place, "until", found[0])
             return True
-        times = times_of(need, began_at)
         if times.expired(now):
             self.tell(place, "expired", reason=need.reason)
-            late = "nobody decided in time" if need.step.until is None else "it did not come in time"
-            reason = f"{late}: {need.reason}"
-            return await self.fail(place, need.step.on_failure, need.step.default, reason)
+            late = "nobody decided in time" if step.until is None else "it did not come in time"
+            return await self.fail(place, step.on_failure, step.default, f"{late}: {need.reason}")
+        warned = self.attempts_at(place) > 0
         if times.due_to_warn(now) and not warned:
             warned = True
             self.tell(place, "warn", reason=need.reason)
-            self.fact("hold_overdue", step=place, queue=need.step.queue)
+            self.fact("hold_overdue", step=place, queue=step.queue)
         due_at = times.next_at(warned=warned)
         if item:
-            reason, queue = need.reason, need.step.queue
-            self.put_item(ItemState(item, "held", need.step.id, int(warned), due_at, reason, "end", queue=queue))
+            self.put_item(ItemState(item, "held", step.id, int(warned), due_at, need.reason, "end", queue=step.queue))
             return True
-        self.attempts = int(warned)
-        if need.step.until is not None:
-            awaits = (need.step.until.topic, self.delivery.key or "")
-            await self.record(
-                Status.WAITING, step=place, due_at=due_at, reason=need.reason, awaits=awaits, seen_message=newest
-            )
-        else:
-            await self.record(
-                Status.HELD,
-                step=place,
-                queue=need.step.queue,
-                reason=need.reason,
-                due_at=due_at,
-                on_release="end",
-                on_reject=ON_REJECT[need.step.on_failure],
-            )
+        self.attempts = int(warned)  # what waits sends nothing: so the count can say that it was told of
+        await self.stand(need, due_at, newest)
         return False
+
+    def began_at(self, need: Ask, state: ItemState | None, now: int) -> int:
+        """When it began to wait; now, where it has not."""
+        if state is not None and state.step == need.step.id and state.state == "held":
+            return began_of(need, state)
+        if not self.item(need.place) and self.delivery.step == need.place and self.delivery.held_at:
+            return self.delivery.held_at
+        self.tell(need.place, "hold", reason=need.reason)
+        return now
+
+    async def stand(self, need: Ask, due_at: int, newest: int) -> None:
+        """The event waits: for a person, or for an event of a topic newer than those it has looked at."""
+        step = need.step
+        if step.until is not None:
+            await self.record(
+                Status.WAITING,
+                step=need.place,
+                due_at=due_at,
+                reason=need.reason,
+                awaits=(step.until.topic, self.delivery.key or ""),
+                seen_message=newest,
+            )
+            return
+        await self.record(
+            Status.HELD,
+            step=need.place,
+            queue=step.queue,
+            reason=need.reason,
+            due_at=due_at,
+            on_release="end",
+            on_reject=ON_REJECT[step.on_failure],
+        )
 
     def is_rejected(self, need: Ask, state: ItemState | None) -> bool:
         """Did a person say no to what goes on all the same? An item that failed is not asked for otherwise."""

@@ -5,7 +5,8 @@ out a command's decisions where no engine does it. The driver of PostgreSQL is a
 is imported when such a URL is met.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +56,18 @@ def open_store(address: Address, surroundings: Surroundings) -> OpenStore:
     return opened
 
 
-def open_reader(address: Address) -> Database:
+@contextlib.contextmanager
+def reading(address: Address) -> Iterator[Database]:
     """A connection for people's commands that changes nothing; engines may be writing meanwhile."""
-    if isinstance(address, StoreAddress):
-        return files.open_reader(address.path)
-    reader: Database = postgres("reader").PostgresReader(address.url)
-    return reader
+    reader = files.open_reader(address.path) if isinstance(address, StoreAddress) else postgres_reader(address)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def postgres_reader(address: PostgresAddress) -> Any:
+    return postgres("reader").PostgresReader(address.url)
 
 
 def commit_here(address: Address, entries: Sequence[tuple[Any, Any]]) -> list[Any]:

@@ -9,7 +9,7 @@ from engine.cli import main
 from engine.model import Arrival, Status
 from engine.run.load import load
 from engine.store import Filter
-from engine.store.open import commit_here, open_reader, store_address
+from engine.store.open import commit_here, reading, store_address
 from engine.store.readers import read_events, read_lines
 from engine.store.verbs import SqlStore
 
@@ -37,8 +37,8 @@ def stuck(shop: Path) -> tuple[str, ...]:
 
 def waiting(stuck: tuple[str, ...]) -> dict[int, int]:
     """Event number → when it falls due, of those that were let go on."""
-    rows = read_events(open_reader(store_address(Path(stuck[1]), None)), Filter(status=("accepted", "waiting")))
-    return {row.event: row.due_at for row in rows}
+    with reading(store_address(Path(stuck[1]), None)) as database:
+        return {row.event: row.due_at for row in read_events(database, Filter(status=("accepted", "waiting")))}
 
 
 CHOSEN = {
@@ -81,12 +81,14 @@ def test_events_that_are_named_go_on_at_once(stuck: tuple[str, ...], capsys: Cap
 def test_a_new_effect_is_kept_in_the_story_with_who_asked_for_it(stuck: tuple[str, ...]) -> None:
     who = ("--by", "ada", "--reason", "cancelled at the ERP")
     assert main(["redrive", "evt-1", "--new-effect", *who, *stuck]) == 0
-    lines = read_lines(open_reader(store_address(Path(stuck[1]), None)), 1)
+    with reading(store_address(Path(stuck[1]), None)) as database:
+        lines = read_lines(database, 1)
+        first = next(iter(read_events(database, Filter())))
     assert [(line.kind, line.reason) for line in lines[-2:]] == [
         ("redrive", "ada: cancelled at the ERP"),
         ("new-effect", "ada: cancelled at the ERP"),
     ]
-    assert next(iter(read_events(open_reader(store_address(Path(stuck[1]), None)), Filter()))).status is Status.ACCEPTED
+    assert first.status is Status.ACCEPTED
 
 
 WRONG = {

@@ -130,6 +130,20 @@ def test_what_the_ledger_knows_gives_its_place_back() -> None:
     assert (stage.status(2), stage.gates.out["erp"], len(stage.sent)) == ("done", 0, 1)
 
 
+def test_a_look_up_is_not_counted_among_the_retries() -> None:
+    lost = [LOST] * 40
+    made = files("breaker: {calls_min: 1000}", CALL.replace("once: body.id", "once: body.id, on_unknown: lookup"))
+    stage = Stage(*lost, *[answered(200, {"items": [{"id": "so-1"}]})] * 40, files=made, gates=64)
+    for at in range(40):
+        stage.arrive(f"e{at}", str(at), customer=f"c{at}")
+    for _ in range(4):
+        stage.run()
+    stage.pass_time(1)
+    for _ in range(4):
+        stage.run()
+    assert [row.status.value for row in stage.rows()] == ["done"] * 40
+
+
 # ── leases ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -18,8 +18,7 @@ from engine.errors import StoreBroken
 from engine.model import EffectState, Emission, Status, effect_digest
 from engine.store import Line, Move, Settled
 from engine.store.files import StoreAddress, open_reader, open_writer
-from engine.store.open import open_reader as open_any_reader
-from engine.store.open import store_address
+from engine.store.open import reading, store_address
 from engine.store.postgres import partitions
 from engine.store.postgres.archive import check_archive
 from engine.store.postgres.connect import connect, migrate
@@ -43,7 +42,6 @@ def fill(driver: Any) -> None:
 
 def contents(url: str) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of a store, in order."""
-    reader: Any = open_any_reader(store_address(Path(), url))
     columns = {
         "event": "event, integration, id, key, received_at, headers, query, body",
         "delivery": "event, plan, key_digest, status, ready, in_way, due_at, token, number, queue, reason, finished_at",
@@ -53,10 +51,8 @@ def contents(url: str) -> dict[str, list[tuple[Any, ...]]]:
         "message": "message, topic, key, id, at, body",
         "plan": "hash, integration, version, content",
     }
-    try:
+    with reading(store_address(Path(), url)) as reader:
         return {table: reader.rows(f"SELECT {listed} FROM {table} ORDER BY 1, 2") for table, listed in columns.items()}
-    finally:
-        reader.close()
 
 
 @pytest.fixture

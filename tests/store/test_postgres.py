@@ -12,10 +12,11 @@ from conformance import HOUR, T0, arrival, claim, record
 from drivers import PostgresDriver
 from postgres_server import a_database
 
+from engine.cli import main
 from engine.errors import StoreAway, StoreBroken, UserError
 from engine.model import Status
 from engine.store import ClaimRequest
-from engine.store.open import commit_here, open_reader, store_address
+from engine.store.open import commit_here, reading, store_address
 from engine.store.options import Keep
 from engine.store.postgres import connect as connecting
 from engine.store.postgres import node, partitions
@@ -400,8 +401,8 @@ def test_a_password_is_shown_nowhere(url: str) -> None:
 
 
 def test_a_database_that_no_engine_has_prepared_is_told(postgres_url: str) -> None:
-    with pytest.raises(UserError, match="start the engine once to migrate it"):
-        open_reader(PostgresAddress(postgres_url))
+    with pytest.raises(UserError, match="start the engine once to migrate it"), reading(PostgresAddress(postgres_url)):
+        pass
     with pytest.raises(UserError, match="start the engine once to migrate it"):
         commit_here(PostgresAddress(postgres_url), [])
 
@@ -465,3 +466,18 @@ def test_a_command_carries_out_its_decision_and_tells_the_nodes(emptied: str, dr
         assert receipt.verdict == "accepted"
         assert len(list(listener.notifies(timeout=10, stop_after=1))) == 1
     assert len(driver.rows()) == 1
+
+
+def test_commands_read_and_leave_nothing_open(
+    emptied: str, driver: PostgresDriver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driver.commit(driver.store.accept, arrival())
+    (row,) = driver.rows()
+    assert main(["events", "--store", emptied]) == 0
+    assert main(["event", f"evt-{row.event}", "--store", emptied]) == 0
+    assert main(["events", "--missing", "--store", emptied]) == 0
+    assert main(["redrive", "--status", "dead", "--latest", "--store", emptied]) == 0
+    assert main(["release", f"evt-{row.event}", "--by", "ada", "--reason", "why", "--store", emptied]) == 1
+    assert "it is accepted; release is for held, quarantined" in capsys.readouterr().out
+    still = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid != pg_backend_pid()"
+    wait_until(lambda: driver.connection.execute(still).fetchone() == (0,))

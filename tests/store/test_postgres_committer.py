@@ -247,6 +247,31 @@ def test_a_deadlock_ends_with_both_groups_written(postgres_url: str) -> None:
     on_thread(postgres_url, play)
 
 
+@pytest.mark.parametrize(("races", "failed"), [(3, ()), (50, (psycopg.errors.UniqueViolation,))])
+def test_a_row_that_two_write_at_once_is_tried_again_but_not_for_ever(
+    postgres_url: str, races: int, failed: tuple[type[BaseException], ...]
+) -> None:
+    tries: list[int] = []
+
+    def racing(database: Any, names: Sequence[str]) -> Sequence[Any]:
+        tries.append(1)
+        if len(tries) <= races:
+            for _ in range(2):
+                database.insert("kept", "name, times", [(names[0], 1)])
+        return keep(database, names)
+
+    async def play(committer: PostgresCommitter) -> None:
+        if failed:
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                await committer.submit(racing, "a")
+        else:
+            assert await committer.submit(racing, "a") == "a"
+            assert stored(postgres_url) == {"a": 1}
+
+    on_thread(postgres_url, play, *failed)
+    assert len(tries) < 10
+
+
 @pytest.mark.slow
 def test_while_there_is_no_server_arrivals_are_refused_and_outcomes_wait(server: PostgresServer) -> None:
     async def play(committer: PostgresCommitter) -> None:

@@ -23,12 +23,13 @@ from engine.store.groups import GroupCommitter, run_verbs
 from engine.store.opened import TellFact
 from engine.store.postgres.connect import Connection, column_types, connect
 from engine.store.postgres.database import PostgresDatabase
-from engine.store.postgres.errors import Trouble, said, trouble_of
+from engine.store.postgres.errors import RACED, Trouble, said, trouble_of
 
 REFUSE_AFTER_S = 1.0
 """A fail-over that is quicker than this is a slow answer to senders, and no more."""
 PAUSE_FIRST_S = 0.02
 PAUSE_MAX_S = 2.0
+RACES_MAX = 5
 CLOSE_S = 5.0
 """How long a stopping engine still waits for a server that is away."""
 
@@ -107,13 +108,16 @@ class PostgresCommitter(GroupCommitter):
         results: list[Any] = [None] * len(entries)
         places = list(range(len(entries)))
         began, refusing, pause_s = self.clock.monotonic(), False, PAUSE_FIRST_S
-        self.sent = None
+        self.sent, races = None, 0
         while True:
             try:
                 written = self.attempt(entries, places)
                 break
             except psycopg.Error as error:
                 trouble, reason = self.trouble(error), said(error)
+                races += error.sqlstate == RACED
+                if races > RACES_MAX:
+                    raise
             waited_s = self.clock.monotonic() - began
             if trouble is Trouble.NO_ROOM:
                 arrivals = [place for place in places if turn_of(entries[place][0]) is Turn.ACCEPT]

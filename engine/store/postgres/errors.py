@@ -18,6 +18,8 @@ class Trouble(Enum):
 
 AGAIN = frozenset(("40001", "40P01", "55P03", "57014", "23514"))
 """Serialization failure, deadlock, a lock or a statement that took too long, a partition that is about to be made."""
+RACED = "23505"
+"""Two nodes wrote the same row at the same time: the next try finds it there. A few tries later it is a defect."""
 AWAY = frozenset(("25006", "25P03", "25P04", "57P01", "57P02", "57P03", "57P05", "53300"))
 """A standby, our transaction ended for us, the server going down or coming up, no connection left."""
 NO_ROOM = frozenset(("53100", "53200", "53000", "53400", "42501", "58030"))
@@ -31,7 +33,7 @@ def trouble_of(error: psycopg.Error, connection: "psycopg.Connection | None") ->
     state = error.sqlstate or ""
     if state in BROKEN:
         return Trouble.BROKEN
-    if state in AGAIN:
+    if state in AGAIN or state == RACED:
         return Trouble.AGAIN
     if state in NO_ROOM:
         return Trouble.NO_ROOM

@@ -1,0 +1,77 @@
+"""Effects over time: retries that end with the time an event has, look-ups that come late, new effects, declared outcomes."""
+
+from run.shop import shop
+from run.stage import LOST, Stage, answered
+
+from engine.model import Failure, Outcome, Sent
+
+CALL = "\n  - {id: erp, call: erp.create_order, input: body, once: body.id, on_unknown: lookup}\n"
+CREATED, TURNED_AWAY = answered(201, {"id": "so-1"}), answered(503)
+FOUND, NOT_FOUND = answered(200, {"items": [{"id": "so-1"}]}), answered(200, {"items": []})
+NO_TLS = Outcome(Sent.NOT_SENT, "the TLS handshake failed", failure=Failure.TLS)
+
+
+def play(*replies: object, steps: str = CALL, more: str = "", erp: str = "") -> Stage:
+    files = shop(steps, more=more)
+    path = "charter/systems/erp.yaml"
+    stage = Stage(*replies, files={**files, path: files[path] + erp})  # type: ignore[arg-type]
+    stage.arrive()
+    return stage
+
+
+def test_what_would_be_tried_after_its_time_is_not_tried() -> None:
+    stage = play(*[TURNED_AWAY] * 2, more="sla: {complete: {within: 1s}}\n")
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("dead", 2)
+    assert "the time it had to complete is over" in stage.row().reason
+
+
+def test_a_redriven_event_has_its_attempts_however_late() -> None:
+    stage = play(*[TURNED_AWAY] * 4, CREATED, more="sla: {complete: {within: 1s}}\n")
+    stage.run_all()
+    stage.pass_time(100)
+    stage.decide("redrive")
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("done", 5)
+
+
+def test_what_is_in_doubt_when_its_time_is_over_is_held() -> None:
+    stage = play(LOST, more="sla: {complete: {within: 100ms}}\n")
+    stage.run_all()
+    assert (stage.status(), stage.row().queue) == ("held", "unknown-effects")
+
+
+def test_a_look_up_that_is_not_signed_in_reads_the_credentials_again() -> None:
+    stage = play(LOST, answered(401), FOUND)
+    stage.run_all()
+    assert (stage.status(), stage.refreshed) == ("done", ["erp"])
+
+
+def test_a_new_effect_is_one_of_its_own_in_the_ledger_and_at_the_partner() -> None:
+    stage = play(answered(422), CREATED)
+    stage.run_all()
+    stage.decide("redrive", new_effect=True)
+    stage.run_all()
+    assert stage.status() == "done"
+    assert [request.body["external_id"] for request in stage.sent] == ["1", "1/2"]  # type: ignore[index,call-overload]
+    assert len({dict(request.headers)["Idempotency-Key"] for request in stage.sent}) == 2
+
+
+def test_a_system_says_what_failures_mean_and_a_step_says_otherwise() -> None:
+    rules = "outcomes: [{when: \"failure == 'tls'\", is: refused}]\n"
+    stage = play(NO_TLS, erp=rules)
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("dead", 1)
+    own = CALL.replace("}\n", ", outcomes: [{when: \"failure == 'tls'\", is: retry}]}\n")
+    stage = play(NO_TLS, CREATED, steps=own, erp=rules)
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("done", 2)
+
+
+def test_a_second_event_with_another_body_gets_what_the_first_did_and_the_difference_is_told() -> None:
+    stage = play(CREATED)
+    stage.run_all()
+    stage.arrive("e2", number=7)
+    stage.run_all()
+    assert (stage.status(2), len(stage.sent)) == ("done", 1)
+    assert stage.lines(2)[-1].reason == "the effect is there already: evt-1, with another request"
