@@ -93,6 +93,11 @@ class StoreBroken(WaybillError):
     """The store cannot be trusted (corrupt page, failed fsync, wrong version); the engine stops."""
 
 
+class StatementFailed(WaybillError):
+    """A statement of ours was refused by the database: a defect. The text is the database's own first line and code,
+    since what it says further may hold customers' data."""
+
+
 class Gone(WaybillError):
     """A plan or a system that an event needs is no longer there; the event is held, the engine runs on."""
 

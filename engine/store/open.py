@@ -56,18 +56,21 @@ def open_store(address: Address, surroundings: Surroundings) -> OpenStore:
     return opened
 
 
+def open_reader(address: Address) -> Any:
+    """A `Database` for people's commands that changes nothing, to be closed; engines may be writing meanwhile."""
+    if isinstance(address, StoreAddress):
+        return files.open_reader(address.path)
+    return postgres("reader").PostgresReader(address.url)
+
+
 @contextlib.contextmanager
 def reading(address: Address) -> Iterator[Database]:
-    """A connection for people's commands that changes nothing; engines may be writing meanwhile."""
-    reader = files.open_reader(address.path) if isinstance(address, StoreAddress) else postgres_reader(address)
+    """The same, closed with its block."""
+    reader = open_reader(address)
     try:
         yield reader
     finally:
         reader.close()
-
-
-def postgres_reader(address: PostgresAddress) -> Any:
-    return postgres("reader").PostgresReader(address.url)
 
 
 def commit_here(address: Address, entries: Sequence[tuple[Any, Any]]) -> list[Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 
 from engine.clock import SystemChance, SystemClock
-from engine.errors import StoreAway, StoreBroken, StoreFull
+from engine.errors import StatementFailed, StoreAway, StoreBroken, StoreFull
 from engine.ports import Item, Result, Verb
 from engine.store import Turn, turn_of
 from engine.store.groups import GroupCommitter, run_verbs
@@ -117,7 +117,7 @@ class PostgresCommitter(GroupCommitter):
                 trouble, reason = self.trouble(error), said(error)
                 races += error.sqlstate == RACED
                 if races > RACES_MAX:
-                    raise
+                    raise defect(error) from None
             waited_s = self.clock.monotonic() - began
             if trouble is Trouble.NO_ROOM:
                 arrivals = [place for place in places if turn_of(entries[place][0]) is Turn.ACCEPT]
@@ -186,13 +186,18 @@ class PostgresCommitter(GroupCommitter):
         connection = None if self.database is None else self.database.connection
         found = trouble_of(error, connection)
         if found is Trouble.DEFECT:
-            raise error
+            raise defect(error) from None
         if found is Trouble.BROKEN:
             raise StoreBroken(f"the database is damaged: {said(error)}; restore a backup") from error
         if connection is not None and (found is Trouble.AWAY or connection.closed):
             connection.close()
             self.database = None
         return found
+
+
+def defect(error: psycopg.Error) -> StatementFailed:
+    """Where it happened, without the values it happened with."""
+    return StatementFailed(f"PostgreSQL refused a statement: {said(error)}").with_traceback(error.__traceback__)
 
 
 MAKES_WORK = frozenset((Turn.ACCEPT, Turn.RECORD, Turn.MOVE))

@@ -43,11 +43,16 @@ def trouble_of(error: psycopg.Error, connection: "psycopg.Connection | None") ->
     return Trouble.DEFECT
 
 
+OF_VALUES = "22"
+"""Errors of this class quote the value they do not like."""
+
+
 def said(error: psycopg.Error) -> str:
     """An error for people: the server's own first line and its code. Details and statements may hold customers' data."""
     if error.sqlstate is None:
         return "the connection was lost" if not str(error) else first_line(str(error))
-    return f"{first_line(error.diag.message_primary or type(error).__name__)} ({error.sqlstate})"
+    words = "" if error.sqlstate.startswith(OF_VALUES) else error.diag.message_primary or ""
+    return f"{first_line(words) or type(error).__name__} ({error.sqlstate})"
 
 
 def first_line(text: str) -> str:
