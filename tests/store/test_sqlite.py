@@ -8,7 +8,8 @@ from typing import Any
 
 import apsw
 import pytest
-from conformance import BoundedConformance, arrival, claim, record
+from conformance import arrival, claim, record
+from conformance_bounded import BoundedConformance
 from conformance_counting import BoundedCountingConformance
 from conformance_stories import BoundedStoriesConformance
 from drivers import SqliteDriver
