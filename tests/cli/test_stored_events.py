@@ -121,7 +121,7 @@ def test_events_are_one_json_object_a_line_with_the_pinned_fields(stored: tuple[
     assert pinned <= set(first)
     assert {name: first[name] for name in pinned} == {
         "event": "evt-1", "integration": SHOPIFY, "id": "hook-1", "key": "6104455127301", "status": "accepted",
-        "attempts": 0, "received_at": "2024-11-22T09:15:31.000000Z", "spec": f"{SHOPIFY}@1", "queue": None, "reason": None,
+        "attempts": 0, "received_at": "2024-11-22T09:15:31.000000Z", "spec": f"{SHOPIFY}@2", "queue": None, "reason": None,
     }  # fmt: skip
     assert (second["id"], second["key"], second["status"]) == (HOSTILE, None, "quarantined")
 
@@ -163,7 +163,7 @@ def test_an_unknown_status_is_answered_with_the_known_ones(stored: tuple[str, ..
 def test_the_story_of_an_event_is_told_to_people_and_to_programs(stored: tuple[str, ...], capsys: Captured) -> None:
     assert main(["event", "evt-2", *stored]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"evt-2  {SHOPIFY}@1  quarantined"
+    assert lines[0] == f"evt-2  {SHOPIFY}@2  quarantined"
     assert lines[1] == "  id \\u001b[2J\\u009b\\u202e   key -"
     assert lines[2] == "  2024-11-22T09:15:31.000001Z  arrived"
     assert lines[3] == "  2024-11-22T09:15:31.000001Z  quarantined: receive.key gave no text or number"
