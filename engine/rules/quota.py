@@ -5,9 +5,11 @@ burst + rate x w. It is kept as the moment at which it will be full again (the g
 quota that changes while it is in use needs no conversion. All integers: a token costs its share of microseconds rounded
 down, less than one too few, which is far within the 5 % that a partner's count may differ from ours.
 
-Nodes' clocks differ, and a clock may be set back. So a bucket has a time of its own, which passes between two readings
-of one clock and never faster; a node that is new here brings none with it. To go by the newest reading of any clock is
-simpler, and lets two nodes that are 50 ms apart take too much: what flows in in 100 ms.
+A bucket goes by one clock, that of whoever keeps its row: of the database where several nodes share one, else of the
+only engine. Each node's own was tried: a bucket then needs a time of its own that passes between two readings of one
+clock, and a node that comes for the first time lags behind it and finds tokens that others have taken. One clock may
+still be set. Forward it fills a bucket once. Back it takes the bucket's times along, so that nothing is locked for as
+long as the clock was set back, and nothing is given back either.
 
 What a partner tells of its own limits only ever tightens what is declared: the file may leave room for other users of
 the account, which the partner cannot know. Where nothing is declared, what it tells is all there is. Its newest word
@@ -23,8 +25,9 @@ from msgspec.structs import replace
 from engine.rules.retry import WISH_MAX_US
 
 SECOND_US: Final = 1_000_000
-NODES_MAX: Final = 32
-"""Clocks remembered; of further ones those not read for longest are forgotten."""
+SET_BACK_US: Final = 1_000_000
+"""A reading so far behind the newest is a clock that was set; less are readings that came in another order than they
+were taken, and time stands still for them."""
 HEARD_FOR_US: Final = 3_600_000_000
 SAME_WINDOW_US: Final = 2_000_000
 """Partners tell the end of a window in whole seconds, in answers that were on their way: ends so near are one."""
@@ -65,14 +68,13 @@ class Heard(Struct, frozen=True, omit_defaults=True):
 
 
 class Bucket(Struct, frozen=True, omit_defaults=True):
-    """The state of a gate's quota; a new one is full. `clock` is its own time, `seen` are the clocks it goes by: (node,
-    its reading, the own time then). All other times are own ones: when it will be full (`full_at`), the last call,
-    until when there is a pause, `left` calls and until when, what was `heard` of limits and when; and a bound that the
-    partner told: no more than `tokens` at `tokens_at`. `rate` and `per_us` are what flowed in when `full_at` was last
-    written. `turn` is where the lanes are with this gate's places."""
+    """The state of a gate's quota; a new one is full. `at` is the newest reading of its clock, by which all is told:
+    when it will be full (`full_at`), the last call, until when there is a pause, `left` calls and until when, what was
+    `heard` of limits and when; and a bound that the partner told: no more than `tokens` at `tokens_at`. `rate` and
+    `per_us` are what flowed in when `full_at` was last written. `turn` is where the lanes are with this gate's places.
+    """
 
-    clock: int = 0
-    seen: tuple[tuple[int, int, int], ...] = ()
+    at: int = 0
     full_at: int = 0
     rate: int = 0
     per_us: int = 0
@@ -108,27 +110,22 @@ def decode_heard(stored: bytes) -> Heard:
 # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def own_time(bucket: Bucket, now: int, node: int) -> int:
-    """The bucket's own time when a node reads `now` on its clock."""
-    for other, reading, clock in bucket.seen:
-        if other == node:
-            return max(bucket.clock, clock + now - reading)
-    return bucket.clock if bucket.seen else now
-
-
-def tick(bucket: Bucket, now: int, node: int) -> Bucket:
-    """The bucket with this node's reading remembered."""
-    clock = own_time(bucket, now, node)
-    others = [entry for entry in bucket.seen if entry[0] != node][1 - NODES_MAX :]
-    return replace(bucket, clock=clock, seen=(*others, (node, now, clock)))
-
-
-def enter(bucket: Bucket, now: int, node: int = 0) -> Bucket:
-    """The bucket as a node finds it, before it asks anything. Where its clock is new here or was set back, that is
-    remembered, and the row must be written even if nothing is taken: time would not pass for this node otherwise. Else
-    it is the same object."""
-    known = any(other == node and reading <= now for other, reading, _ in bucket.seen)
-    return bucket if known else tick(bucket, now, node)
+def enter(bucket: Bucket, now: int) -> Bucket:
+    """The bucket as it is found, before anything is asked of it. Where its clock was set back, its times are set back
+    as far: the row must then be written even if nothing is taken. Else it is the same object."""
+    back = bucket.at - now
+    if back <= SET_BACK_US:
+        return bucket
+    return replace(
+        bucket,
+        at=now,
+        full_at=bucket.full_at - back,
+        last_at=None if bucket.last_at is None else bucket.last_at - back,
+        paused_until=bucket.paused_until - back,
+        left_until=bucket.left_until - back,
+        tokens_at=bucket.tokens_at - back,
+        heard_at=bucket.heard_at - back,
+    )
 
 
 # ── limits ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,9 +190,9 @@ def space_us(bucket: Bucket, limit: Quota, clock: int) -> int:
 # ── asking and taking ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def available(bucket: Bucket, policy: Quota, now: int, in_flight: int = 0, node: int = 0) -> int:
-    """How many calls may begin at `now` of this node's clock, `in_flight` others being under way."""
-    clock = own_time(bucket, now, node)
+def available(bucket: Bucket, policy: Quota, now: int, in_flight: int = 0) -> int:
+    """How many calls may begin at `now`, `in_flight` others being under way."""
+    clock = max(bucket.at, now)
     if silent_us(bucket, clock):
         return 0
     limit = limits(bucket, policy, clock)
@@ -209,10 +206,10 @@ def available(bucket: Bucket, policy: Quota, now: int, in_flight: int = 0, node:
     return max(0, most)
 
 
-def take(bucket: Bucket, policy: Quota, now: int, n: int = 1, node: int = 0) -> Bucket:
+def take(bucket: Bucket, policy: Quota, now: int, n: int = 1) -> Bucket:
     """The bucket after `n` calls began, no more than are available. The same object where none is counted here: then
     no row need be written."""
-    clock = own_time(bucket, now, node)
+    clock = max(bucket.at, now)
     limit = limits(bucket, policy, clock)
     in_window = clock < bucket.left_until
     if not (limit.rate or limit.spacing_us or in_window):
@@ -221,7 +218,8 @@ def take(bucket: Bucket, policy: Quota, now: int, n: int = 1, node: int = 0) -> 
     if limit.rate:
         full_at = clock + debt_us(bucket, limit, clock) + cost_us(limit, n)
     return replace(
-        tick(bucket, now, node),
+        bucket,
+        at=clock,
         full_at=full_at,
         rate=limit.rate,
         per_us=limit.per_us,
@@ -233,24 +231,24 @@ def take(bucket: Bucket, policy: Quota, now: int, n: int = 1, node: int = 0) -> 
     )
 
 
-def next_at(bucket: Bucket, policy: Quota, now: int, node: int = 0) -> int:
-    """When the next call may begin, by this node's clock; `now` where only calls under way stand against it."""
-    clock = own_time(bucket, now, node)
+def next_at(bucket: Bucket, policy: Quota, now: int) -> int:
+    """When the next call may begin; `now` where only calls under way stand against it."""
+    clock = max(bucket.at, now)
     limit = limits(bucket, policy, clock)
     # Tokens flow in while the partner wants silence: these waits run beside one another.
     wait = max(silent_us(bucket, clock), space_us(bucket, limit, clock))
     if limit.rate:
         wait = max(wait, debt_us(bucket, limit, clock) - cost_us(limit, limit.burst - 1))
-    return now + wait
+    return clock + wait if wait else now
 
 
 # ── learning ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def learn(bucket: Bucket, heard: Heard, now: int, node: int = 0) -> Bucket:
+def learn(bucket: Bucket, heard: Heard, now: int) -> Bucket:
     """The bucket after an answer told something of its partner's limits. Calls and tokens only get fewer by it."""
-    bucket = tick(bucket, now, node)
-    clock = bucket.clock
+    clock = max(bucket.at, now)
+    bucket = replace(bucket, at=clock)
     if heard.pause_us:
         bucket = replace(bucket, paused_until=max(bucket.paused_until, clock + min(heard.pause_us, WISH_MAX_US)))
     if heard.has_limits:

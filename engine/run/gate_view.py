@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.rules.breaker import State
-from engine.rules.quota import UNLIMITED, Bucket, Quota, available, decode, limits, own_time, silent_us
+from engine.rules.quota import UNLIMITED, Bucket, Quota, available, decode, enter, limits, silent_us
 from engine.run.live import LiveSystem
 from engine.store import GateRow
 
@@ -41,7 +41,7 @@ def view(rows: Iterable[GateRow], systems: Mapping[str, LiveSystem], now: int) -
 
 
 def view_one(row: GateRow, quota: Quota | None, now: int) -> GateView:
-    bucket = decode(row.quota)
+    bucket = enter(decode(row.quota), now)
     tokens, burst = tokens_of(bucket, quota or Quota(row.gate), now)
     # An engine says that it probes when it does; where none runs, time alone has brought it there.
     over = row.state == State.OPEN and row.until <= now
@@ -59,25 +59,15 @@ def view_one(row: GateRow, quota: Quota | None, now: int) -> GateView:
     )
 
 
-def reader(bucket: Bucket) -> int:
-    """The node whose clock is nearest to that of whoever looks: the one that was here last."""
-    return bucket.seen[-1][0] if bucket.seen else 0
-
-
 def tokens_of(bucket: Bucket, quota: Quota, now: int) -> tuple[int | None, int | None]:
     """(how many calls may begin at once, of how many); None where no rate says so. Only engines know what is under way,
     so concurrency is left out."""
-    node = reader(bucket)
     heard = bucket.heard and replace(bucket.heard, concurrency=0)
     bucket, quota = replace(bucket, heard=heard), replace(quota, concurrency=0)
-    tokens = available(bucket, quota, now, node=node)
-    return (
-        (None, None)
-        if tokens >= UNLIMITED
-        else (tokens, limits(bucket, quota, own_time(bucket, now, node)).burst or None)
-    )
+    tokens = available(bucket, quota, now)
+    return (None, None) if tokens >= UNLIMITED else (tokens, limits(bucket, quota, max(bucket.at, now)).burst or None)
 
 
 def paused_until(bucket: Bucket, now: int) -> int:
-    wait = silent_us(bucket, own_time(bucket, now, reader(bucket)))
+    wait = silent_us(bucket, now)
     return now + wait if wait else 0

@@ -44,7 +44,6 @@ class Running(Struct, gc=False):
     calls: int
     lease_until: int
     tables: str
-    node: int
     phase: str
 
 
@@ -66,7 +65,7 @@ def begin_round(database: Database, intents: Sequence[Intent], room: Room) -> li
     running = read_running(database, intents)
     ledger.read(running)
     gates = {policy.gate for intent in intents for policy in intent.quotas}
-    buckets = Buckets(database, gates)
+    buckets = Buckets(database, gates, max(intent.at for intent in intents))
     answers: dict[int, Answered] = {}
     sent: list[Intent] = []
     # The more urgent first: where tokens are few they get them.
@@ -77,7 +76,7 @@ def begin_round(database: Database, intents: Sequence[Intent], room: Room) -> li
             continue
         answered = ledger.ask(intent)
         if answered.leave is Leave.SEND:
-            answered = pass_gates(buckets, intent, delivery.node) or answered
+            answered = pass_gates(buckets, intent) or answered
         if answered.leave is Leave.SEND:
             ledger.send(intent, answered)
             sent.append(intent)
@@ -91,14 +90,14 @@ def begin_round(database: Database, intents: Sequence[Intent], room: Room) -> li
 def read_running(database: Database, intents: Sequence[Intent]) -> dict[int, Running]:
     inside, values = database.among("event", [intent.event for intent in intents])
     rows = database.rows(
-        "SELECT event, token, attempts, calls, lease_until, tables, node, phase FROM delivery"
+        "SELECT event, token, attempts, calls, lease_until, tables, phase FROM delivery"
         f" WHERE {inside} AND status = 'running' ORDER BY event{database.lock}",
         values,
     )
     return {row[0]: Running(*row) for row in rows}
 
 
-def pass_gates(buckets: Buckets, intent: Intent, node: int) -> Answered | None:
+def pass_gates(buckets: Buckets, intent: Intent) -> Answered | None:
     """Takes a token of every gate, or of none: then says where to wait, and that others there come first. That is the
     narrowest of its gates, whichever is short: who waits at the wide one with the narrow one's token, and at the narrow
     one with the wide one's, goes to and fro between them and wastes a token each time."""
@@ -106,12 +105,12 @@ def pass_gates(buckets: Buckets, intent: Intent, node: int) -> Answered | None:
     for policy in wanted:
         queue = buckets.parked.get(policy.gate)
         behind = queue is not None and queue <= intent.lane
-        if behind or not buckets.available(policy, intent.at, node):
+        if behind or not buckets.available(policy):
             narrowest = max((one.gate for one in intent.quotas), key=len)
             buckets.parked[narrowest] = min(buckets.parked.get(narrowest, intent.lane), intent.lane)
-            return Answered(Leave.GATED, gate=narrowest, at=buckets.next_at(policy, intent.at, node))
+            return Answered(Leave.GATED, gate=narrowest, at=buckets.next_at(policy))
     for policy in wanted:
-        buckets.take(policy, intent.at, node, calling=f"{intent.system}.{intent.operation}")
+        buckets.take(policy, calling=f"{intent.system}.{intent.operation}")
     return None
 
 

@@ -1,7 +1,8 @@
 """Gates as rows: the buckets of quotas that a batch takes from, what partners told of them, what became of breakers.
 
 How a bucket fills, and what it allows, is `rules.quota`'s; here it is read once for a batch, held until the commit, and
-written once.
+written once. Whoever shares it goes by one clock, the database's, read when the bucket is held: so no node finds in it
+what flowed in by a clock that is ahead, and none finds time running backwards.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,14 +16,16 @@ from engine.store.database import Database
 
 
 class Buckets:
-    """The buckets of some gates, theirs until the commit. `parked` is the most urgent lane that waits at a gate."""
+    """The buckets of some gates, theirs until the commit. `parked` is the most urgent lane that waits at a gate. `asked_at`
+    is the time of whoever asks, and what he is told of times is by his clock."""
 
-    def __init__(self, database: Database, gates: Iterable[str]) -> None:
+    def __init__(self, database: Database, gates: Iterable[str], asked_at: int) -> None:
         self.database = database
         self.found: dict[str, Bucket] = {}
         self.parked: dict[str, int] = {}
         self.written: dict[str, Bucket] = {}
         self.under_way: dict[str, int] | None = None
+        self.now = self.behind = 0
         wanted = sorted(set(gates))
         if wanted:
             self.read(wanted)
@@ -30,6 +33,9 @@ class Buckets:
             if missing:
                 database.insert("gate", "gate", [(gate,) for gate in missing], "ON CONFLICT (gate) DO NOTHING")
                 self.read(missing)
+            self.now = database.now(asked_at)
+            self.behind = asked_at - self.now
+            self.found = {gate: quota.enter(bucket, self.now) for gate, bucket in self.found.items()}
 
     def read(self, gates: Sequence[str]) -> None:
         inside, values = self.database.among("g.gate", gates)
@@ -42,22 +48,23 @@ class Buckets:
             if lane is not None:
                 self.parked[gate] = lane
 
-    def available(self, policy: Quota, now: int, node: int) -> int:
+    def available(self, policy: Quota) -> int:
         """How many calls may begin at this gate now."""
-        bucket = self.found[policy.gate] = quota.enter(self.found[policy.gate], now, node)
+        bucket = self.found[policy.gate]
         in_flight = 0
         if policy.concurrency or bucket.heard is not None:
             in_flight = self.in_flight(policy.gate)
-        return quota.available(bucket, policy, now, in_flight, node)
+        return quota.available(bucket, policy, self.now, in_flight)
 
-    def take(self, policy: Quota, now: int, node: int, count: int = 1, calling: str = "") -> None:
+    def take(self, policy: Quota, count: int = 1, calling: str = "") -> None:
         """Takes tokens for calls that begin now; `calling` counts them among those under way."""
-        self.found[policy.gate] = quota.take(self.found[policy.gate], policy, now, count, node)
+        self.found[policy.gate] = quota.take(self.found[policy.gate], policy, self.now, count)
         if calling and self.under_way is not None:
             self.under_way[calling] = self.under_way.get(calling, 0) + count
 
-    def next_at(self, policy: Quota, now: int, node: int) -> int:
-        return quota.next_at(self.found[policy.gate], policy, now, node)
+    def next_at(self, policy: Quota) -> int:
+        """When the next call may begin, by the clock of whoever asks."""
+        return quota.next_at(self.found[policy.gate], policy, self.now) + self.behind
 
     def turn(self, gate: str) -> int:
         return self.found[gate].turn
@@ -66,8 +73,8 @@ class Buckets:
         if turn != self.found[gate].turn:
             self.found[gate] = replace(self.found[gate], turn=turn)
 
-    def learn(self, learnt: Learnt, now: int, node: int) -> None:
-        self.found[learnt.gate] = quota.learn(self.found[learnt.gate], quota.decode_heard(learnt.quota), now, node)
+    def learn(self, learnt: Learnt) -> None:
+        self.found[learnt.gate] = quota.learn(self.found[learnt.gate], quota.decode_heard(learnt.quota), self.now)
 
     def in_flight(self, gate: str) -> int:
         """Calls under way through a gate: of an operation, or of all those of a system."""
@@ -107,10 +114,10 @@ def keep_gates(database: Database, rows: Sequence[GateRow]) -> Sequence[None]:
     return [None] * len(rows)
 
 
-def learn_all(database: Database, told: Sequence[tuple[Learnt, int, int]]) -> None:
-    """What answers told of gates, each with the time and the node it was told to."""
+def learn_all(database: Database, told: Sequence[Learnt], asked_at: int) -> None:
+    """What answers told of gates."""
     if told:
-        buckets = Buckets(database, [learnt.gate for learnt, _, _ in told])
-        for learnt, at, node in told:
-            buckets.learn(learnt, at, node)
+        buckets = Buckets(database, [learnt.gate for learnt in told], asked_at)
+        for learnt in told:
+            buckets.learn(learnt)
         buckets.store()

@@ -55,7 +55,7 @@ class Claims:
         ready = Ready([{} for _ in WEIGHTS], {}, {}, [], Counter(), [])
         tidy(database, request, ready)
         pairs, parked = read_queues(database)
-        buckets = Buckets(database, [quota.gate for gate in parked for quota in quotas_at(request, gate)])
+        buckets = Buckets(database, [quota.gate for gate in parked for quota in quotas_at(request, gate)], request.now)
         gates = sorted(parked)
         first = self.turn % max(1, len(gates))  # operations of one system share its tokens: each is first in turn
         for gate in (*gates[first:], *gates[:first]):
@@ -88,11 +88,11 @@ def take_tokens(request: ClaimRequest, buckets: Buckets, calls: Mapping[str, int
     """Takes the tokens of those that pass a gate, and says when more may."""
     for gate, count in calls.items():
         for policy in quotas_at(request, gate):
-            buckets.take(policy, request.now, request.node, count)
+            buckets.take(policy, count)
         if gate in request.quotas:
             buckets.set_turn(gate, ready.turns[gate])
     for gate in ready.left:
-        at = max(buckets.next_at(policy, request.now, request.node) for policy in quotas_at(request, gate))
+        at = max(buckets.next_at(policy) for policy in quotas_at(request, gate))
         ready.next_at.append(at if at > request.now else request.now + SLOT_WAIT_US)
     buckets.store()
 
@@ -265,9 +265,7 @@ def take_parked(
     names = (gate, gate.partition(".")[0])
     most = allowed = min(request.limit, *(request.allow.get(name, request.limit) for name in names))
     if policies and allowed:
-        free = (
-            buckets.available(policy, request.now, request.node) - ready.promised[policy.gate] for policy in policies
-        )
+        free = (buckets.available(policy) - ready.promised[policy.gate] for policy in policies)
         most = max(0, min(allowed, *free))
         if most < allowed:
             ready.left.append(gate)

@@ -58,6 +58,10 @@ class Database(Protocol):
         """The next numbers of `event` or `message`, ascending, higher than every one given before to who held the same
         key. Not all need be used."""
 
+    def now(self, asked_at: int, /) -> int:
+        """The time that all who share this database go by; `asked_at` is that of whoever asks. Only quotas are taken by
+        it: the rest stands to the clock of the node that runs it."""
+
     def silent_nodes(self) -> Sequence[int]:
         """Nodes that hold leases and were not heard of for too long, by the database's clock."""
 

@@ -18,7 +18,7 @@ from engine.store.rows import decode_revision, hold_deliveries, rounds, write_li
 from engine.store.tallies import add_tallies, rows_waited_for
 from engine.store.topics import emit, hold_awaited, look_again
 
-READ = "event, token, status, key_digest, number, tables, blocks, revision, in_way, has_items, node, lease_until"
+READ = "event, token, status, key_digest, number, tables, blocks, revision, in_way, has_items, lease_until"
 GOES_ON = (
     "lease_until, attempts, number, step, on_release, again, queue, reason, tables, missing, phase, cause, crashes,"
     " calling, has_items"
@@ -42,7 +42,6 @@ class Found:
             self.revision,
             self.in_way,
             self.has_items,
-            self.node,
             self.lease_until,
         ) = row
 
@@ -101,7 +100,7 @@ def write(database: Database, pairs: Sequence[Pair], room: Room) -> None:
     write_items(database, {event: states for event, states, row in items if states or row.has_items})
     keep_newest(database, pairs)
     add_tallies(database, [Tally(seen, 1, one.at, one.at, one.event) for one, _ in pairs for seen in one.sightings])
-    learn_all(database, [(learnt, one.at, row.node) for one, row in pairs for learnt in one.learnt])
+    learn_all(database, [learnt for one, _ in pairs for learnt in one.learnt], max(one.at for one, _ in pairs))
     promote(database, free)
     give_way(database, [row.key for one, row in pairs if one.status is Status.WAITING and row.in_way == 2])
     emit(database, [emission for one, _ in pairs for emission in one.emitted], room)

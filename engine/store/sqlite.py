@@ -108,6 +108,10 @@ class SqliteDatabase(apsw.Connection):
         newest: int = self.execute(f"SELECT coalesce(max({table}), 0) FROM {table}").get
         return range(newest + 1, newest + 1 + count)
 
+    def now(self, asked_at: int, /) -> int:
+        """See `Database.now`: there is one engine, and its clock is the one."""
+        return asked_at
+
     def silent_nodes(self) -> Sequence[int]:
         """See `Database.silent_nodes`: there is one engine, and it is asking."""
         return ()

@@ -1,6 +1,5 @@
-"""Buckets let through at most burst + rate x w in any window w, whatever nodes, clocks and quotas do meanwhile."""
+"""Buckets let through at most burst + rate x w in any window w, whatever its clock and quotas do meanwhile."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.rules.quota import (
     HEARD_FOR_US,
-    NODES_MAX,
+    SET_BACK_US,
     UNLIMITED,
     Bucket,
     Heard,
@@ -22,7 +21,6 @@ from engine.rules.quota import (
     learn,
     next_at,
     take,
-    tick,
 )
 
 S = 1_000_000
@@ -102,30 +100,25 @@ def test_a_quota_that_is_changed_neither_locks_a_bucket_nor_overfills_it() -> No
 
 
 def test_a_state_survives_its_row() -> None:
-    bucket = learn(taken(quota(rate=3), 2), Heard(rate=2, left=7, left_us=S, tokens=1, pause_us=S), NOW, 4)
+    bucket = learn(taken(quota(rate=3), 2), Heard(rate=2, left=7, left_us=S, tokens=1, pause_us=S), NOW)
     assert decode(encode(bucket)) == bucket
     assert decode(b"") == Bucket()
     heard = Heard(rate=3, tokens=0)
     assert decode_heard(encode(heard)) == heard
 
 
-# ── the bound, under bad clocks ──────────────────────────────────────────────────────────────────────────────────────
+# ── the bound, under a bad clock ─────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass
-class Node:
-    """A node and how far its clock is off."""
-
-    number: int
-    off_us: int
-
-
-def most_in_any_window(times: list[int], policy: Quota) -> None:
-    """Holds the partner's count to the bound, in every window that begins and ends with a call."""
-    for first, begin in enumerate(times):
-        for last in range(first, len(times)):
-            width = times[last] - begin
-            assert last - first + 1 <= policy.burst + 1.05 * policy.rate * width / policy.per_us
+def most_in_any_window(calls: list[tuple[int, int]], policy: Quota) -> None:
+    """Holds the partner's count to the bound, in every window that begins and ends with a call. Calls are (when, how
+    often the clock was set forward before): each time fills the bucket once."""
+    burst = 1 if policy.kind == "leaky_bucket" else policy.burst
+    for first, (begin, set_before) in enumerate(calls):
+        for last in range(first, len(calls)):
+            end, set_now = calls[last]
+            most = burst * (1 + set_now - set_before) + 1.05 * policy.rate * (end - begin) / policy.per_us
+            assert last - first + 1 <= most
 
 
 POLICIES = st.builds(
@@ -136,45 +129,56 @@ POLICIES = st.builds(
     spacing_us=st.sampled_from([0, 0, 70_000]),
     kind=st.sampled_from(["token_bucket", "token_bucket", "leaky_bucket"]),
 )
+SET = [0, 0, 0, 0, -10_000, -3 * S, -86_400 * S, 3 * S, 86_400 * S]
 STEPS = st.lists(
     st.tuples(
-        st.integers(0, 3),  # which node
         st.one_of(st.integers(0, 60_000), st.integers(0, 3 * S)),  # how much later
-        st.integers(1, 9),  # how many it wants
-        st.sampled_from([0, 0, 0, 0, 10_000, 3 * S, 86_400 * S]),  # how far its clock is set back before
+        st.integers(1, 9),  # how many whoever comes wants
+        st.sampled_from(SET),  # how the clock is set before
     ),
     max_size=60,
 )
 
 
-@given(POLICIES, STEPS, st.lists(st.integers(-50_000, 50_000), min_size=4, max_size=4))
-def test_no_window_has_more_than_burst_and_rate_whatever_the_clocks_do(
-    policy: Quota, steps: list[tuple[int, int, int, int]], offsets: list[int]
+@given(POLICIES, STEPS)
+def test_no_window_has_more_than_burst_and_rate_and_one_more_bucket_when_the_clock_is_set_forward(
+    policy: Quota, steps: list[tuple[int, int, int]]
 ) -> None:
-    nodes = [Node(number, off) for number, off in enumerate(offsets)]
-    bucket, time, calls = Bucket(), NOW, list[int]()
-    for which, later, wanted, back in steps:
+    bucket, time, off, forward, calls = Bucket(), NOW, 0, 0, list[tuple[int, int]]()
+    for later, wanted, set_by in steps:
         time += later
-        node = nodes[which]
-        node.off_us -= back
-        now = time + node.off_us
-        bucket = decode(encode(enter(bucket, now, node.number)))
-        got = min(wanted, available(bucket, policy, now, node=node.number))
+        off += set_by
+        forward += set_by > 0
+        now = time + off
+        bucket = decode(encode(enter(bucket, now)))
+        got = min(wanted, available(bucket, policy, now))
         if got:
-            bucket = take(bucket, policy, now, got, node.number)
-            calls += [time] * got
+            bucket = take(bucket, policy, now, got)
+            calls += [(time, forward)] * got
     most_in_any_window(calls, policy)
 
 
-@given(st.integers(1, 50), st.integers(1, 3), st.integers(-50_000, 50_000))
-def test_what_is_asked_for_all_the_time_is_used_up_by_however_many_nodes(rate: int, nodes: int, off: int) -> None:
+@given(POLICIES, STEPS)
+def test_however_the_clock_is_set_a_bucket_is_full_when_an_empty_one_would_be(
+    policy: Quota, steps: list[tuple[int, int, int]]
+) -> None:
+    bucket, now = Bucket(), NOW
+    for later, wanted, set_by in steps:
+        now += later + set_by
+        bucket = enter(bucket, now)
+        got = min(wanted, available(bucket, policy, now))
+        bucket = take(bucket, policy, now, got) if got else bucket
+    filled = now + SET_BACK_US + policy.burst * policy.per_us // policy.rate
+    assert available(bucket, policy, filled) == available(Bucket(), policy, NOW)
+
+
+@given(st.integers(1, 50))
+def test_what_is_asked_for_all_the_time_is_used_up(rate: int) -> None:
     policy, bucket, got = quota(rate=rate, burst=rate + 1), Bucket(), 0
     for tenth in range(200):
-        node = tenth % nodes
-        now = NOW + tenth * S // 10 + (off if node else 0)
-        bucket = enter(bucket, now, node)
-        n = available(bucket, policy, now, node=node)
-        bucket = take(bucket, policy, now, n, node) if n else bucket
+        now = NOW + tenth * S // 10
+        n = available(bucket, policy, now)
+        bucket = take(bucket, policy, now, n) if n else bucket
         got += n
     assert got >= policy.burst + int(rate * 19.7)
 
@@ -201,26 +205,26 @@ def test_a_clock_set_back_by_a_day_does_not_stop_a_bucket_for_a_day() -> None:
     assert available(bucket, policy, back + S // 2) == 5
 
 
-def test_entering_changes_nothing_for_a_node_whose_clock_is_known() -> None:
-    bucket = enter(Bucket(), NOW, 7)
-    assert enter(bucket, NOW + S, 7) is bucket
-    assert enter(bucket, NOW - 1, 7) is not bucket
-    assert enter(bucket, NOW, 8) is not bucket
+def test_all_that_a_bucket_remembers_goes_back_with_its_clock() -> None:
+    policy = quota(rate=10, burst=10, spacing_us=200_000)
+    told = Heard(rate=5, burst=5, left=3, left_us=9 * S, pause_us=2 * S, tokens=1)
+    bucket = learn(taken(policy, 1), told, NOW)
+    back = enter(bucket, NOW - 86_400 * S)
+    for later in (0, S, 2 * S, 2 * S + 200_000, 5 * S, 9 * S, HEARD_FOR_US - 1, HEARD_FOR_US):
+        assert available(back, policy, NOW - 86_400 * S + later) == available(bucket, policy, NOW + later)
+        assert next_at(back, policy, NOW - 86_400 * S + later) == next_at(bucket, policy, NOW + later) - 86_400 * S
 
 
-def test_a_new_node_brings_no_time_with_it() -> None:
+def test_readings_in_another_order_than_they_were_taken_change_nothing_and_give_nothing() -> None:
     policy = quota(rate=10, burst=10)
-    bucket = enter(taken(policy, 10), NOW + 8 * 3600 * S, 1)
-    assert available(bucket, policy, NOW + 8 * 3600 * S, node=1) == 0
-    assert available(bucket, policy, NOW + 8 * 3600 * S + S, node=1) == 10
-
-
-def test_the_clocks_remembered_are_bounded() -> None:
-    bucket = Bucket()
-    for node in range(10 * NODES_MAX):
-        bucket = tick(bucket, NOW + node, node)
-    assert len(bucket.seen) == NODES_MAX
-    assert bucket.seen[-1][0] == 10 * NODES_MAX - 1
+    bucket = taken(policy, 10)
+    assert enter(bucket, NOW + S) is bucket
+    assert enter(bucket, NOW - SET_BACK_US) is bucket
+    assert enter(bucket, NOW - SET_BACK_US - 1) is not bucket
+    assert next_at(bucket, policy, NOW - 5000) == NOW + 100_000
+    late = take(learn(bucket, Heard(pause_us=S), NOW - 5000), policy, NOW - 5000, 0)
+    assert available(late, policy, NOW + S - 1) == 0
+    assert available(late, policy, NOW + S) == 10
 
 
 # ── learning ─────────────────────────────────────────────────────────────────────────────────────────────────────────

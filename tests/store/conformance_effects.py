@@ -181,6 +181,22 @@ class EffectsConformance:
         leaves = [begin(driver, own(one, quotas=(policy,)))[0].leave for one in deliveries]
         assert leaves == [Leave.SEND] * 3 + [Leave.GATED] * 3
 
+    def test_a_clock_set_back_neither_locks_a_bucket_nor_fills_it(self, driver: Driver) -> None:
+        first, second, third = several(driver, 3)
+        begin(driver, own(first, quotas=(SLOW,)))
+        back = T0 - 24 * HOUR
+        (answered,) = begin(driver, own(second, quotas=(SLOW,), at=back))
+        assert (answered.leave, answered.at) == (Leave.GATED, back + SECOND)
+        leaves = [begin(driver, own(one, quotas=(SLOW,), at=back + SECOND))[0].leave for one in (second, third)]
+        assert leaves == [Leave.SEND, Leave.GATED]
+
+    def test_a_group_goes_by_the_newest_of_its_times(self, driver: Driver) -> None:
+        first, second, third = several(driver, 3)
+        begin(driver, own(first, quotas=(SLOW,)))
+        answers = begin(driver, own(second, quotas=(SLOW,)), own(third, quotas=(SLOW,), at=T0 + SECOND))
+        assert [one.leave for one in answers] == [Leave.SEND, Leave.GATED]
+        assert answers[1].at == T0 + 2 * SECOND
+
     def test_what_the_ledger_answers_costs_no_token(self, driver: Driver) -> None:
         first, second, third = several(driver, 3)
         begin(driver, intent(first))

@@ -200,6 +200,11 @@ class PostgresDatabase:
             number for (number,) in self.rows(f"SELECT nextval('{table}_number') FROM generate_series(1, ?)", (count,))
         ]
 
+    def now(self, _asked_at: int, /) -> int:
+        """The server's clock, at this moment and not when the transaction began: what is held is held by now."""
+        ((now,),) = self.rows(f"SELECT {NOW}")
+        return int(now)
+
     def silent_nodes(self) -> Sequence[int]:
         """Asked of the database once a second: a node has been silent for ten before it is dead."""
         if self.clock.monotonic() >= self.ask_again_at:
@@ -219,7 +224,7 @@ class PostgresDatabase:
 NODE_SILENT_US = 10_000_000
 SILENT_ASKED_EVERY_S = 1.0
 NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-"""The database's clock, in our unit: nodes are judged by one clock."""
+"""The database's clock, in our unit: nodes are judged, and quotas taken, by one clock."""
 
 
 def names(columns: str) -> list[str]:
