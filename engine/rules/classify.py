@@ -3,6 +3,13 @@
 Refuses to guess in the dangerous direction: a rule that cannot be evaluated over an answer makes the outcome `unknown`,
 never `done`; and where there was no answer, only rules that are about the failure count, since many a rule holds over
 nothing (`!(body.errors)`).
+
+| `failure` | by default |
+|---|---|
+| `unsendable` | refused at once: no repeat would go out either, and nothing has |
+| `dns`, `connect`, `tls`, `timeout_before` | retry: nothing went out |
+| `timeout_after`, `lost`, `malformed` without HTTP | unknown; retry where the operation has no effect |
+| `malformed`, answered with a status | as the status says; a read under a 2xx retries: its answer is all it has |
 """
 
 from collections.abc import Mapping

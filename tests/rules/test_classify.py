@@ -78,9 +78,50 @@ def test_a_rule_that_fails_makes_an_answer_unknown_and_a_lost_one_no_better() ->
     assert meaning(NO_NAME, (broken, DONE), (failure_is("dns"), REFUSED)) == (REFUSED, False)
 
 
-def test_what_can_never_be_sent_is_refused() -> None:
-    outcome = Outcome(Sent.NOT_SENT, "a header holds a line break", failure=Failure.UNSENDABLE)
-    assert meaning(outcome) == (REFUSED, True)
+def failed(sent: Sent, failure: Failure) -> Outcome:
+    return Outcome(sent, "a reason", failure=failure)
+
+
+def garbled(status: int) -> Outcome:
+    return Outcome(Sent.ANSWERED, status=status, malformed="its body is no JSON", failure=Failure.MALFORMED)
+
+
+DEFAULTS = [
+    # what failed, what it means to an operation with an effect (and whether it surely had none), and to one without
+    (failed(Sent.NOT_SENT, Failure.UNSENDABLE), (REFUSED, True), REFUSED),
+    (failed(Sent.NOT_SENT, Failure.DNS), (RETRY, True), RETRY),
+    (failed(Sent.NOT_SENT, Failure.CONNECT), (RETRY, True), RETRY),
+    (failed(Sent.NOT_SENT, Failure.TLS), (RETRY, True), RETRY),
+    (failed(Sent.NOT_SENT, Failure.TIMEOUT_BEFORE), (RETRY, True), RETRY),
+    (failed(Sent.UNKNOWN, Failure.TIMEOUT_AFTER), (UNKNOWN, False), RETRY),
+    (failed(Sent.UNKNOWN, Failure.LOST), (UNKNOWN, False), RETRY),
+    (failed(Sent.UNKNOWN, Failure.MALFORMED), (UNKNOWN, False), RETRY),
+    (garbled(200), (DONE, False), RETRY),
+    (garbled(404), (REFUSED, False), REFUSED),
+    (garbled(429), (RETRY, False), RETRY),
+    (garbled(500), (UNKNOWN, False), RETRY),
+]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected", "without_effect"),
+    DEFAULTS,
+    ids=[f"{outcome.failure} {outcome.sent} {outcome.status or ''}" for outcome, *_ in DEFAULTS],
+)
+def test_what_each_failure_means_where_no_rule_speaks_of_it(
+    outcome: Outcome, expected: tuple[Verdict, bool], without_effect: Verdict
+) -> None:
+    assert meaning(outcome) == expected
+    assert meaning(outcome, effect=Effect.NONE)[0] is without_effect
+
+
+def test_every_failure_has_its_default() -> None:
+    assert {outcome.failure for outcome, *_ in DEFAULTS} == set(Failure)
+
+
+def test_a_rule_may_say_that_what_cannot_be_sent_is_tried_again() -> None:
+    unsendable = failed(Sent.NOT_SENT, Failure.UNSENDABLE)
+    assert meaning(unsendable, (failure_is("unsendable"), RETRY)) == (RETRY, True)
 
 
 @pytest.mark.parametrize(

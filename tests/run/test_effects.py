@@ -68,6 +68,17 @@ def test_a_system_says_what_failures_mean_and_a_step_says_otherwise() -> None:
     assert (stage.status(), len(stage.sent)) == ("done", 2)
 
 
+def test_what_cannot_be_sent_is_not_tried_again_unless_a_rule_says_so() -> None:
+    blocked = Outcome(Sent.NOT_SENT, "the partner's address is not one that is called", failure=Failure.UNSENDABLE)
+    stage = play(blocked)
+    stage.run_all()
+    assert (stage.status(), len(stage.sent), stage.lines()[0].verdict) == ("dead", 1, "refused")
+    assert stage.row().reason == "step erp: the partner's address is not one that is called"
+    stage = play(blocked, CREATED, erp="outcomes: [{when: \"failure == 'unsendable'\", is: retry}]\n")
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("done", 2)
+
+
 def test_a_second_event_with_another_body_gets_what_the_first_did_and_the_difference_is_told() -> None:
     stage = play(CREATED)
     stage.run_all()

@@ -183,8 +183,8 @@ FINDINGS = (
         "When an answer is lost, the partner may have done what was asked or not. A rule over `failure` that calls this"
         " `retry` sends again, or lets the next provider of an `any_of` do it too; `refused` leaves an effect that"
         " nobody looks for; `done` believes in one that may not be there.",
-        "Leave these failures `unknown`: `timeout_after`, `lost` and `malformed`. What never arrived (`dns`, `connect`,"
-        " `tls`, `timeout_before`) may be called what it is to you.",
+        "Leave these failures `unknown`: `timeout_after`, `lost` and `malformed`. What never arrived"
+        " (`unsendable`, `dns`, `connect`, `tls`, `timeout_before`) may be called what it is to you.",
         'outcomes: [{when: "failure != `null`", is: retry}]',
         "outcomes: [{when: \"failure == 'tls'\", is: refused}]",
     ),
