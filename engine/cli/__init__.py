@@ -153,6 +153,7 @@ def add_events(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add_filters(added)
     added.add_argument("--id", metavar="ID", help="only with this id of the sender")
     added.add_argument("--key", metavar="KEY", help="only of this key")
+    added.add_argument("--gate", metavar="NAME", help="only what waits at this gate: a system, or SYSTEM.OPERATION")
     instead = added.add_mutually_exclusive_group()
     instead.add_argument(
         "--missing", action="store_true", help="instead: the texts that stood in no row of a table, most frequent first"

@@ -1,5 +1,7 @@
 """`waybill release`, `redrive`: what people decide of events that stand still.
 
+What a rejection does is declared where the event waits, so what came of it is read from the store when it is done.
+
 What writes goes through the running engine's socket; where none runs, it is written into the store under the same lock.
 Many events are redriven at a bounded rate, which is kept by the times they fall due at: it outlives the command and the
 engine, and a partner that is just back is not overrun.
@@ -15,7 +17,8 @@ from engine.cli.choose import FILTERS, chosen, event_number, find_events, read_p
 from engine.cli.formats import plural
 from engine.cli.terminal import say
 from engine.clock import SystemClock
-from engine.errors import UserError
+from engine.errors import UserError, WaybillError
+from engine.model import Status
 from engine.rules.opening import time_text
 from engine.spec.plan import Plan
 from engine.store import EventRow, Filter, Move
@@ -28,6 +31,7 @@ MOVES_AT_ONCE = 200
 STUCK = ("quarantined", "held", "dead")
 PACE = "10/s"
 """Of events that a filter chose, where nothing else is said."""
+UNDONE = ", and what it did is being undone"
 DONE = {"release": "released", "reject": "rejected", "redrive": "will be tried again"}
 
 
@@ -129,12 +133,44 @@ def carry_out(arguments: argparse.Namespace, wanted: list[dict[str, Any]]) -> in
         some = wanted[at : at + MOVES_AT_ONCE]
         answer = ask(socket_path(root), {"store": address.shown, "moves": some})
         said += answer["answers"] if answer and "answers" in answer else move_here(root, address, some)
+    ends = rejected(address, [one["event"] for one, text in zip(wanted, said, strict=True) if ended(one, text)])
     for one, text in zip(wanted, said, strict=True):
         when = f" at {time_text(one['due_at'])[:19]}Z" if one["due_at"] else ""
-        say(f"evt-{one['event']}: {text or DONE[one['action']] + when}")
+        so = ends.get(one["event"], "") if ended(one, text) else ""
+        say(f"evt-{one['event']}: {text or DONE[one['action']] + when + so}")
     if not wanted:
         say("no events")
     return FAILED if any(said) else HELD
+
+
+def ended(one: Mapping[str, Any], refusal: str) -> bool:
+    return one["action"] == "reject" and not refusal
+
+
+def rejected(address: Address, events: list[int]) -> dict[int, str]:
+    """What became of events that were rejected; nothing of it where the store is away by now: rejected they are."""
+    if not events:
+        return {}
+    try:
+        with reading(address) as reader:
+            rows = [row for event in events for row in read_events(reader, Filter(after=event - 1, limit=1))]
+    except WaybillError:
+        return {}
+    return {row.event: came_of(row) for row in rows}
+
+
+def came_of(row: EventRow) -> str:
+    """In the words that follow `rejected`. A running engine may have gone on meanwhile."""
+    if row.status is Status.DISCARDED:
+        return ", and discarded"
+    if row.status is Status.COMPENSATED:
+        return ", and what it did was undone"
+    if row.phase:
+        stuck = row.status in (Status.DEAD, Status.HELD)
+        return f", and what it did is being undone: {row.status.value}, {row.reason}" if stuck else UNDONE
+    if row.status.active:
+        return ", and goes on"
+    return f", and went on: {row.status.value}{f', {row.reason}' if row.reason else ''}"
 
 
 def move_here(root: Path, address: Address, wanted: list[dict[str, Any]]) -> list[str]:

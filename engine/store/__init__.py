@@ -273,7 +273,7 @@ class Filter(Struct, frozen=True):
 
 
 class Effect(Struct, frozen=True):
-    """One row of the effect ledger as readers see it."""
+    """One row of the effect ledger as readers see it; `event` owns it."""
 
     system: str
     operation: str
@@ -281,6 +281,7 @@ class Effect(Struct, frozen=True):
     state: EffectState
     attempts: int
     event: int
+    first_sent_at: int = 0
 
 
 class Gauges(Struct, frozen=True):

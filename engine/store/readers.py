@@ -158,9 +158,9 @@ def read_effects(database: Database, lines: list[Line]) -> list[Effect]:
     wanted = {effect_digest(*one): one for one in named}
     inside, values = database.among("digest", wanted)
     found = {
-        digest: Effect(*wanted[digest], EffectState(state), attempts, event)
-        for digest, state, attempts, event in database.rows(
-            f"SELECT digest, state, attempts, event FROM effect WHERE {inside}", values
+        digest: Effect(*wanted[digest], EffectState(state), attempts, event, first_sent_at)
+        for digest, state, attempts, event, first_sent_at in database.rows(
+            f"SELECT digest, state, attempts, event, first_sent_at FROM effect WHERE {inside}", values
         )
     }
     return [found[digest] for digest in wanted if digest in found]
@@ -176,6 +176,11 @@ def read_gates(database: Database) -> list[GateRow]:
         )
     }
     return [kept.get(gate) or GateRow(gate, parked=parked[gate]) for gate in sorted(kept | parked)]
+
+
+def read_gate(database: Database, gate: str) -> GateRow:
+    """One gate, as if it were new where nothing is kept of it."""
+    return next((row for row in read_gates(database) if row.gate == gate), GateRow(gate))
 
 
 def read_plan(database: Database, hash_: str) -> bytes | None:

@@ -2,13 +2,16 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.cli import main
-from engine.model import Arrival, Status
+from engine.cli.decisions import came_of
+from engine.model import Arrival, ItemState, Status
 from engine.run.load import load
-from engine.store import Filter
+from engine.store import ClaimRequest, EventRow, Filter, Move, Record
 from engine.store.open import commit_here, reading, store_address
 from engine.store.readers import read_events, read_lines
 from engine.store.verbs import SqlStore
@@ -89,6 +92,51 @@ def test_a_new_effect_is_kept_in_the_story_with_who_asked_for_it(stuck: tuple[st
         ("new-effect", "ada: cancelled at the ERP"),
     ]
     assert first.status is Status.ACCEPTED
+
+
+def held(words: tuple[str, ...], **of_it: Any) -> None:
+    """Lets the first event go on, to where a person is asked."""
+    store, address = SqlStore(), store_address(Path(words[1]), None)
+    commit_here(address, [(store.move, Move(1, AT, "release"))])
+    (claimed,) = commit_here(address, [(store.claim, ClaimRequest(AT, 1, AT + 60_000_000))])
+    (delivery,) = claimed.deliveries
+    stands = Record(delivery.event, delivery.token, AT, Status.HELD, step="review", queue="look", on_release="end")
+    assert commit_here(address, [(store.record, replace(stands, **of_it))]) == [True]
+
+
+ITEM = ItemState("parcels[0]", "held", "review", on_release="end", queue="look")
+
+
+@pytest.mark.parametrize(
+    ("of_it", "told"),
+    [
+        ({}, "rejected, and discarded"),
+        ({"on_reject": "compensate"}, "rejected, and what it did is being undone"),
+        ({"on_reject": "continue"}, "rejected, and goes on"),
+        ({"items": (ITEM,), "on_release": "send"}, "rejected, and goes on"),
+    ],
+)
+def test_a_rejection_says_what_came_of_it(
+    of_it: dict[str, Any], told: str, stuck: tuple[str, ...], capsys: Captured
+) -> None:
+    held(stuck, **of_it)
+    assert main(["release", "evt-1", "evt-9", "--reject", "--by", "ada", "--reason", "no", *stuck]) == 1
+    assert capsys.readouterr().out == f"evt-1: {told}\nevt-9: there is no event evt-9\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "reason", "told"),
+    [
+        (Status.COMPENSATED, "", "", ", and what it did was undone"),
+        (Status.RUNNING, "compensate", "", ", and what it did is being undone"),
+        (Status.DEAD, "compensate", "these stand: a b", ", and what it did is being undone: dead, these stand: a b"),
+        (Status.DONE, "", "", ", and went on: done"),
+        (Status.HELD, "", "step erp: why", ", and went on: held, step erp: why"),
+    ],
+)
+def test_a_running_engine_may_have_gone_on_by_then(status: Status, phase: str, reason: str, told: str) -> None:
+    row = EventRow(1, NAME, "a", "k", status, 0, AT, None, 0, "p", 1, "erp", "", reason, phase=phase)
+    assert came_of(row) == told
 
 
 WRONG = {

@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.cli import main
-from engine.model import Arrival
+from engine.model import Arrival, Status
 from engine.run.load import load
+from engine.store import ClaimRequest, Record
 from engine.store.committer import run_group
 from engine.store.files import open_writer, store_address
 from engine.store.verbs import SqlStore
@@ -149,6 +151,41 @@ def test_events_are_chosen_by_what_is_asked(
     assert main(["events", *stored, *words]) == 0
     *_, last = capsys.readouterr().out.splitlines()
     assert last.startswith(("1 event", "2 events") if events else "no events")
+
+
+@pytest.fixture
+def parked(shop: Path) -> tuple[str, ...]:
+    """A store with an urgent event that waits at a gate, and one that is being undone; the words that name it."""
+    plan = load(shop, "local").plans[SHOPIFY]
+    store = SqlStore()
+    connection = open_writer(store_address(shop, None))
+    arrivals = [
+        Arrival(SHOPIFY, plan.hash, f"hook-{lane}", f"k{lane}", {}, {}, b"{}", AT, 60, lane=lane) for lane in (0, 1)
+    ]
+    run_group(connection, [(store.accept, arrival) for arrival in arrivals])
+    (claimed,) = run_group(connection, [(store.claim, ClaimRequest(AT, 2, AT + 1))])
+    ends: list[dict[str, Any]] = [{"gate": "erp.create_order", "reason": "the gate"}, {"phase": "compensate"}]
+    run_group(
+        connection,
+        [
+            (store.record, Record(one.event, one.token, AT, Status.WAITING, due_at=AT + 1, step="erp", **end))
+            for one, end in zip(claimed.deliveries, ends, strict=True)
+        ],
+    )
+    connection.close()
+    return "--workspace", str(shop)
+
+
+def test_lists_say_what_is_out_of_the_ordinary_and_choose_by_gate(parked: tuple[str, ...], capsys: Captured) -> None:
+    assert main(["events", *parked]) == 0
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first.endswith("key k0  urgent  at gate erp.create_order  the gate")
+    assert second.endswith("key k1  compensating")
+    assert main(["events", *parked, "--gate", "erp.create_order", "--format", "json"]) == 0
+    (only,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (only["event"], only["lane"], only["gate"], only["phase"]) == ("evt-1", "urgent", "erp.create_order", None)
+    assert main(["events", *parked, "--gate", "erp"]) == 0
+    assert capsys.readouterr().out == "no events\n"
 
 
 def test_an_unknown_status_is_answered_with_the_known_ones(stored: tuple[str, ...], capsys: Captured) -> None:
