@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from engine.errors import UserError
 from engine.model import Status
-from engine.rules.opening import EPOCH
 from engine.store import EventRow, Filter
 from engine.store.readers import read_events
 
 PAGE = 1000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LANES = ("urgent", "normal", "bulk")
 SPAN = re.compile(r"(\d{1,6})(s|m|h|d)")
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}

@@ -135,14 +135,14 @@ def think(course: Course, step: StepPlan, scope: dict[str, object], place: str, 
 
 
 def decided(step: DecideStep, scope: Mapping[str, object]) -> object:
-    """The decision of a table: of the first row that holds, or of all that do; null where none does."""
+    """The decision of a table: of the first row that holds, null where none does; or the list of all that do."""
     taken: list[object] = []
     for when, then in step.rows:
         if when is None or truth(when(scope)):
             if not step.all:
                 return then(scope)
             taken.append(then(scope))
-    return taken or None
+    return taken if step.all else None
 
 
 # ── each ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

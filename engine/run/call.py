@@ -18,7 +18,7 @@ from engine.rules.classify import Meaning, answer_scope, classify, is_found, res
 from engine.rules.decide import Action, Decision, Known
 from engine.rules.needs import Call
 from engine.rules.undo import SHARED, UNDO
-from engine.run.claim import LEASE_MARGIN_US, Claim, Said
+from engine.run.claim import LEASE_MARGIN_US, SENT_WITHIN_S, Claim, Said
 from engine.run.gates import Admitted, Denied
 from engine.spec.plan import DEFAULT_ON_UNKNOWN, OperationPlan
 from engine.store import Answered, Intent, Leave, Quota, Settled
@@ -165,7 +165,7 @@ class CallOut:
                 self.withdraw()
                 return decide.on_gated(answered.gate, answered.at) if answered.leave is Leave.GATED else None
             claim.passes = ()
-            if clock.monotonic() - began_s < LEASE_MARGIN_US / 1_000_000:
+            if clock.monotonic() - began_s < SENT_WITHIN_S:
                 claim.count_attempt(place)
                 return None
             # Stopped on the way: too little of the lease is left for a call. It was not sent, and begins again.

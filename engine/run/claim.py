@@ -24,6 +24,9 @@ from engine.store import Learnt, Line, Record, Settled, Store
 
 LEASE_US = 120_000_000
 LEASE_MARGIN_US = 30_000_000
+SENT_WITHIN_S = 5.0
+"""Of its intent. A process that was stopped meanwhile may have been taken for dead, and another be at its work: on a
+store that several share after ten seconds, by a lease that ends later still."""
 FULL_WAIT_S = 1.0
 
 

@@ -131,8 +131,8 @@ class HoldStep:
 
 @dataclass(frozen=True, slots=True)
 class DecideStep:
-    """A table of decisions: the `then` of the first row whose `when` holds (None: always), or of `all` of them as a
-    list. No row: null."""
+    """A table of decisions: the `then` of the first row whose `when` holds (None: always; no such row: null), or of
+    `all` of them as a list."""
 
     id: str
     when: Bound | None

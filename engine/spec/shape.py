@@ -611,7 +611,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decide:
-    """A decision table. Where no row holds, the decision is null."""
+    """A decision table. Where no row of `first` holds, the decision is null, of `all` an empty list."""
 
     ONE_OF: ClassVar[tuple[str, ...]] = ("first", "all")
 

@@ -17,14 +17,18 @@ MESSAGES_MAX = 100
 
 
 def emit(database: Database, emissions: Sequence[Emission], room: Room) -> None:
-    """Stores the events that are new, and what arrives of all: identities of their own absorb what came before."""
+    """Stores the events that are new, and what arrives of them. News that was told before, under the same id, is no news
+    to anybody, whatever it says now: to its receivers it would be a conflict for a person."""
     if not emissions:
         return
     named = [(digest_of(one.topic, one.id), digest_of(one.topic, one.key), one) for one in emissions]
     database.hold(digest for identity, awaited, _ in named for digest in (identity, awaited))
     inside, values = database.among("digest", [identity for identity, _, _ in named])
     known = {digest for (digest,) in database.rows(f"SELECT digest FROM message_id WHERE {inside}", values)}
-    fresh = {identity: (awaited, one) for identity, awaited, one in named if identity not in known}
+    fresh: dict[bytes, tuple[bytes, Emission]] = {}
+    for identity, awaited_digest, one in named:
+        if identity not in known:
+            fresh.setdefault(identity, (awaited_digest, one))
     numbers = database.numbers("message", len(fresh))
     database.insert(
         "message",
@@ -43,7 +47,7 @@ def emit(database: Database, emissions: Sequence[Emission], room: Room) -> None:
         inside, values = database.among("awaits", awaited)
         waiting = database.rows(f"SELECT event FROM delivery WHERE {inside}", values)
         wake_all(database, [event for (event,) in waiting], emissions[0].at)
-    accept_outcome(database, [arrival for one in emissions for arrival in one.arrivals], room)
+    accept_outcome(database, [arrival for _, one in fresh.values() for arrival in one.arrivals], room)
 
 
 def forget(database: Database, awaited: Sequence[bytes]) -> None:

@@ -26,7 +26,7 @@ QUOTA = "quota: {rate: 1/h, burst: 50}\n"
 def stored(shop: Path) -> tuple[Path, int]:
     """A store in which a breaker opened a minute ago and a partner asked for silence; and the time."""
     erp = shop / "charter" / "systems" / "erp.yaml"
-    erp.write_text(erp.read_text() + QUOTA)
+    erp.write_text(re.sub(r"^quota: .*\n", QUOTA, erp.read_text(), flags=re.MULTILINE))
     now = SystemClock().now()
     bucket = take(Bucket(), Quota("erp", rate=1, per_us=3600 * S, burst=50), now, 3)
     bucket = learn(bucket, Heard(pause_us=600 * S), now)

@@ -1,8 +1,6 @@
 """The simulated partner, sentence by sentence, as conversations: requests, what is said, what the book holds."""
 
-from base64 import b64encode
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -451,41 +449,6 @@ def test_of_two_doubled_effects_an_undo_strikes_the_one_it_names() -> None:
     ask(served, Ask("POST", "/payments/tr_1/release", 202))
     assert [row["result"] for row in served.book()["authorize"]] == [{"id": "tr_2", "provider": "pay"}]
     assert served.doubles() == {}
-
-
-DOCUMENT = """
-label:
-  request: {method: GET, path: "/labels/{{ input.id }}", read: base64}
-  effect: none
-  answer:
-    - {when: "path[1] == 'none'", status: 404, body: {error: no label}}
-    - {when: "path[1] == 'binary'", status: 200, headers: {content-type: image/png}, body: {base64: iVBORw==}}
-    - {when: "path[1] == 'broken'", status: 200, body: {base64: "no base64"}}
-    - {status: 200, headers: {Content-Type: application/pdf}, body: "%PDF {{ path[1] }}"}
-note: {request: {method: GET, path: /note, read: text}, effect: none, answer: {status: 200, body: "gone {{ n }}"}}
-"""
-
-
-@pytest.mark.parametrize(
-    ("path", "content_type", "raw"),
-    [("/labels/L1", "application/pdf", b"%PDF L1"), ("/labels/binary", "image/png", b"\x89PNG")],
-)
-def test_a_document_travels_as_its_bytes_and_is_read_as_one(path: str, content_type: str, raw: bytes) -> None:
-    said = ask(partner(DOCUMENT), Ask("GET", path, 200))
-    assert (said.status, said.raw()) == (200, raw)
-    assert said.body == {
-        "content_type": content_type,
-        "base64": b64encode(raw).decode(),
-        "bytes": len(raw),
-        "sha256": sha256(raw).hexdigest(),
-    }
-
-
-def test_an_error_where_a_document_was_asked_for_is_json_and_a_text_is_itself() -> None:
-    served = partner(DOCUMENT)
-    assert ask(served, Ask("GET", "/labels/none", 404)).raw() == b'{"error":"no label"}'
-    assert ask(served, Ask("GET", "/labels/broken", 400)).status == 400
-    assert ask(served, Ask("GET", "/note", 200)).raw() == b"gone 0"
 
 
 RECOGNISED = {

@@ -149,7 +149,7 @@ def test_a_survey_sees_every_item_that_is_there_and_asks_none_to_go_on() -> None
         (False, 15, "middle"),
         (False, 5, None),
         (True, 30, ["heavy", "middle"]),
-        (True, 5, None),
+        (True, 5, []),
     ],
 )
 def test_a_table_decides_by_its_first_row_or_by_all(all_: bool, weight: int, expected: object) -> None:

@@ -43,7 +43,6 @@ EVENT = {
     "revision": ANYTHING,
     "received_at": ANY_TEXT,
     "integration": ANY_TEXT,
-    "served": ANYTHING,  # by step, of an `any_of`: the operation that served
 }
 
 
@@ -191,7 +190,9 @@ def prove_decide(values: Values, decide: shape.Decide, path: str, within: Within
         made.append(values.value(row.then, f"{path}.{word}[{place}].then", within, nullable=True))
     decided = join(tuple(made)) if made else UNTOLD
     always = any(row.when is None for row in rows)
-    return join((list_of(decided) if word == "all" else decided, *(() if always else (NOTHING,))))
+    if word == "all":
+        return list_of(decided)
+    return join((decided, *(() if always else (NOTHING,))))
 
 
 def prove_each(values: Values, step: shape.Step, text: shape.Expression, path: str, seen: Seen, within: Within) -> Kind:
