@@ -7,6 +7,7 @@ from conformance import HOUR, T0, Conformance, arrival, record
 from conformance_counting import CountingConformance
 from conformance_effects import EffectsConformance
 from conformance_keys import KeysConformance
+from conformance_standing import StandingConformance
 from conformance_stories import StoriesConformance
 from drivers import PostgresDriver, SqliteDriver
 
@@ -15,7 +16,9 @@ from engine.store import ClaimRequest
 from engine.store.files import open_memory
 
 
-class All(Conformance, CountingConformance, KeysConformance, EffectsConformance, StoriesConformance):
+class All(
+    Conformance, CountingConformance, KeysConformance, EffectsConformance, StoriesConformance, StandingConformance
+):
     """The suite; below, for each store."""
 
 
