@@ -8,22 +8,20 @@ from typing import Any
 
 import psycopg
 import pytest
-from conformance import HOUR, T0, arrival, claim, intent, record
+from conformance import HOUR, T0, arrival, claim, record
 from drivers import PostgresDriver
-from msgspec.structs import replace
 from postgres_server import a_database
 
 from engine.cli import main
 from engine.errors import StoreAway, StoreBroken, UserError
 from engine.model import Status
-from engine.store import Answered, ClaimRequest, Leave, Quota
+from engine.store import ClaimRequest
 from engine.store.open import commit_here, reading, store_address
 from engine.store.options import Keep
 from engine.store.postgres import connect as connecting
 from engine.store.postgres import node, partitions
 from engine.store.postgres.address import PostgresAddress, parse_postgres_url, without_password
 from engine.store.postgres.connect import connect, migrate, open_first, schema_version
-from engine.store.postgres.database import PostgresDatabase
 from engine.store.postgres.keeper import Keeper, measure
 from engine.store.postgres.reader import PostgresReader
 from engine.store.retention import Retention
@@ -114,30 +112,6 @@ def test_who_decides_of_a_key_waits_for_who_does_already(emptied: str) -> None:
     assert got.is_set()
     one.close()
     two.close()
-
-
-# ── one clock for quotas ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_quotas_go_by_the_server_s_clock_and_each_node_is_told_of_times_by_its_own(driver: PostgresDriver) -> None:
-    driver.database = PostgresDatabase(driver.connection, driver.database.types)
-    driver.commit(driver.store.accept, *(arrival(f"{n}", f"{n}") for n in range(4)))
-    first, second, third, fourth = claim(driver, limit=4)
-    once_a_day = Quota("erp", rate=1, per_us=24 * HOUR, burst=2)
-    took: list[Answered] = []
-    for one, off in ((first, 0), (second, 48 * HOUR), (third, 480 * HOUR), (fourth, -480 * HOUR)):
-        mine = replace(intent(one, once=f"{one.event}"), quotas=(once_a_day,), at=T0 + off)
-        took += driver.commit(driver.store.begin, mine)
-    assert [one.leave for one in took] == [Leave.SEND, Leave.SEND, Leave.GATED, Leave.GATED]
-    assert 0 <= T0 + 504 * HOUR - took[2].at < HOUR
-    assert 0 <= T0 - 456 * HOUR - took[3].at < HOUR
-    waits = record(fourth, Status.WAITING, due_at=T0, gate="erp")
-    driver.commit(driver.store.record, waits)
-    asks = ClaimRequest(T0 + 960 * HOUR, 9, T0 + 961 * HOUR, quotas={"erp": once_a_day}, node=9)
-    (claimed,) = driver.commit(driver.store.claim, asks)
-    assert "erp" not in [gate for one in claimed.deliveries for gate in one.passes]
-    assert claimed.next_due_at is not None
-    assert 0 <= T0 + 984 * HOUR - claimed.next_due_at < HOUR
 
 
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
