@@ -5,34 +5,32 @@ import json
 import re
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from blackbox.rig import DEADLINE_S, Rig, post
+from stores import new_store
 
 from engine.errors import UserError
 from harness.processes import HOST, PartnerProcess
-from survival.brand import PARTNERS, WORKSPACE, Book, Sale, broken_promises
+from survival.brand import PARTNERS, WORKSPACE, Book, Event, Sale, broken_promises
 
 FAULTS = "slow=0.3,slow_least_s=0.005,slow_most_s=0.06,throttle=0.05,throttle_wait_s=0"
 SENDERS = 6
 ACTIVE = ("accepted", "running", "waiting")
 COUNTED = re.compile(r'^waybill_events\{[^}]*status="(\w+)"\} (\S+)', re.MULTILINE)
 
-Stores = dict[str, Callable[[Path], str]]
-STORES: Stores = {"sqlite": lambda folder: f"sqlite://{folder}/events.db"}
-"""Every store the engine runs on → the URL of a new one. A store that is added is a row of the whole matrix."""
-
 
 @dataclass
 class Partners:
-    """The partners that all lives share, as processes of their own: nothing that happens to an engine touches them."""
+    """The partners that all lives share, as processes of their own: nothing that happens to an engine touches them.
+    `server_url` is of the PostgreSQL beside them."""
 
     processes: dict[str, PartnerProcess]
+    server_url: str
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -51,7 +49,7 @@ class Partners:
 
 
 @contextmanager
-def partners_at(folder: Path, faults: str = FAULTS, seed: int = 1) -> Iterator[Partners]:
+def partners_at(folder: Path, server_url: str, faults: str = FAULTS, seed: int = 1) -> Iterator[Partners]:
     """Partners described by the brand's workspace; they end with the block."""
     Rig(folder / "workspace", files=dict(WORKSPACE)).write()
     processes = {
@@ -63,23 +61,24 @@ def partners_at(folder: Path, faults: str = FAULTS, seed: int = 1) -> Iterator[P
             process.start(piped=True)
         for process in processes.values():
             process.read_ports()
-        yield Partners(processes)
+        yield Partners(processes, server_url)
     finally:
         for process in processes.values():
             process.kill()
 
 
 @contextmanager
-def rig_beside(partners: Partners, folder: Path, store: str, **more: Any) -> Iterator[Rig]:
+def rig_beside(partners: Partners, folder: Path, store: str, files: Mapping[str, str] = WORKSPACE) -> Iterator[Rig]:
     """A rig of the brand in a folder of its own, with a new store; its engine ends with the block."""
-    rig = Rig(folder / "workspace", files=dict(WORKSPACE), store=STORES[store](folder), **more)
-    rig.more_environment = partners.addresses
-    rig.write()
-    try:
-        yield rig
-    finally:
-        if rig.engine is not None:
-            rig.engine.kill()
+    with new_store(store, folder, partners.server_url) as url:
+        rig = Rig(folder / "workspace", files=dict(files), store=url)
+        rig.more_environment = partners.addresses
+        rig.write()
+        try:
+            yield rig
+        finally:
+            if rig.engine is not None:
+                rig.engine.kill()
 
 
 @dataclass
@@ -91,6 +90,7 @@ class Life:
     sale: Sale
     partners: Partners
     starts: list[Sequence[str]]
+    judge: Callable[[Sale, Sequence[Event], Book], list[str]] = broken_promises
     deaths: list[int | None] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -192,4 +192,4 @@ class Life:
 
     def verdict(self) -> list[str]:
         """Every promise that was not kept."""
-        return broken_promises(self.sale, self.rig.events(), self.partners.book(self.sale))
+        return self.judge(self.sale, self.rig.events(), self.partners.book(self.sale))

@@ -174,11 +174,13 @@ def test_an_engine_stopped_past_its_leases(partners: Partners, tmp_path: Path) -
         life = Life(rig, make_sale("stopped"), partners, [("lease=1",)])
 
         async def happens() -> None:
-            await life.until(0.3)
-            assert rig.engine is not None
-            rig.engine.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(4)
-            rig.engine.send_signal(signal.SIGCONT)
+            for share in (0.2, 0.4, 0.6):
+                await life.until(share)
+                assert rig.engine is not None
+                rig.engine.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(4)
+                rig.engine.send_signal(signal.SIGCONT)
 
         asyncio.run(beside(life, happens))
+        assert told(rig, "lease_lost") == []
         assert life.verdict() == []
