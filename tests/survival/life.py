@@ -5,10 +5,11 @@ import json
 import re
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from blackbox.rig import DEADLINE_S, Rig, post
@@ -81,6 +82,18 @@ def rig_beside(partners: Partners, folder: Path, store: str, files: Mapping[str,
                 rig.engine.kill()
 
 
+@contextmanager
+def another(rig: Rig, folder: Path) -> Iterator[Rig]:
+    """One more engine on the same store, in a workspace of its own."""
+    other = replace(rig, root=folder / "another" / "workspace", engine=None, port=0, admin_port=0)
+    other.write()
+    try:
+        yield other
+    finally:
+        if other.engine is not None:
+            other.engine.kill()
+
+
 @dataclass
 class Life:
     """One sale and one rig. `starts` is the mischief of each start, the last of which is none: what died is started
@@ -91,7 +104,12 @@ class Life:
     partners: Partners
     starts: list[Sequence[str]]
     judge: Callable[[Sale, Sequence[Event], Book], list[str]] = broken_promises
+    others: list[Rig] = field(default_factory=list)
+    """More engines that take events."""
+    pause_s: float = 0.0
+    """How long a sender waits between two deliveries."""
     deaths: list[int | None] = field(default_factory=list)
+    turn: int = 0
 
     async def run(self) -> None:
         """The whole sale, whatever dies, until nothing moves by itself."""
@@ -134,12 +152,18 @@ class Life:
         async def sender(session: aiohttp.ClientSession) -> None:
             while customers:
                 for event, body in self.sale.by_customer[customers.pop()]:
-                    while await post(session, self.rig, event, body) not in (200, 202):
+                    while await post(session, self.taker(), event, body) not in (200, 202):
                         await asyncio.sleep(0.05)
                     self.sale.acknowledged.add(event)
+                    await asyncio.sleep(self.pause_s)
 
         async with aiohttp.ClientSession() as session:
             await asyncio.gather(*(sender(session) for _ in range(SENDERS)))
+
+    def taker(self) -> Rig:
+        """The engine that takes the next delivery: each in its turn."""
+        self.turn += 1
+        return [self.rig, *self.others][self.turn % (1 + len(self.others))]
 
     def revive(self) -> None:
         """Waits for the death that is still to come, and starts the engine again."""
@@ -193,3 +217,18 @@ class Life:
     def verdict(self) -> list[str]:
         """Every promise that was not kept."""
         return self.judge(self.sale, self.rig.events(), self.partners.book(self.sale))
+
+
+async def beside(life: Life, happens: Callable[[], Awaitable[None]]) -> None:
+    """The whole sale, and what happens meanwhile."""
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(life.run(), happens())
+
+
+def facts(rig: Rig) -> list[dict[str, Any]]:
+    """What the engine has logged; what is no fact (the words of an end) is left out."""
+    return [json.loads(line) for line in rig.log.read_text().splitlines() if line.startswith("{")]
+
+
+def told(rig: Rig, name: str) -> list[dict[str, Any]]:
+    return [fact for fact in facts(rig) if fact["fact"] == name]
