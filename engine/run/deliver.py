@@ -27,7 +27,7 @@ class Deliverer:
         self.workers = workers
         self.node = node
         self.running: Counter[str] = Counter()
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: dict[asyncio.Task[None], int] = {}  # each to the event it is at work on
         self.due = asyncio.Event()
         self.draining = False
         self.paused = False
@@ -67,7 +67,7 @@ class Deliverer:
         for delivery in claimed.deliveries:
             self.running[delivery.integration] += 1
             task = group.create_task(Walk(self.ports, delivery).run())
-            self.tasks.add(task)
+            self.tasks[task] = delivery.event
             task.add_done_callback(self.ended(delivery.integration))
         next_at = self.next_at(claimed.next_due_at, now)
         if next_at is None:
@@ -81,7 +81,17 @@ class Deliverer:
         gates = self.ports.gates
         allow = gates.allow(now) if gates else {}
         quotas = gates.quotas(now) if gates else {}
-        return ClaimRequest(now, limit, now + LEASE_US, dict(self.running), allow=allow, quotas=quotas, node=self.node)
+        at_work = tuple(self.tasks.values())
+        return ClaimRequest(
+            now,
+            limit,
+            now + LEASE_US,
+            dict(self.running),
+            allow=allow,
+            quotas=quotas,
+            node=self.node,
+            at_work=at_work,
+        )
 
     def next_at(self, due_at: int | None, now: int) -> int | None:
         """When something may be due: by the store, or because a breaker begins to let calls through."""
@@ -91,7 +101,7 @@ class Deliverer:
 
     def ended(self, integration: str) -> Callable[[asyncio.Task[None]], None]:
         def done(task: asyncio.Task[None]) -> None:
-            self.tasks.discard(task)
+            del self.tasks[task]
             self.running[integration] -= 1
             self.due.set()
 

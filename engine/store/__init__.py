@@ -32,7 +32,8 @@ class ClaimRequest(Struct, frozen=True):
     """Asks for at most `limit` due deliveries, leased until `lease_until`; `running` counts what each integration holds.
 
     What waits at a gate is claimed only through it: at most `allow` of a gate (none named: no limit of this node's), and
-    as `quotas` let them, whose tokens are then taken. `node` is who asks (0: the only one).
+    as `quotas` let them, whose tokens are then taken. `node` is who asks (0: the only one); `at_work` are the events it
+    is at work on: their leases are not given back, however late it has become.
     """
 
     now: int
@@ -43,6 +44,7 @@ class ClaimRequest(Struct, frozen=True):
     allow: Mapping[str, int] = {}
     quotas: Mapping[str, Quota] = {}
     node: int = 0
+    at_work: Sequence[int] = ()
 
 
 class Claimed(Struct, frozen=True):

@@ -140,31 +140,38 @@ def tidy(database: Database, request: ClaimRequest, ready: Ready) -> None:
         rows = database.rows(f"SELECT event FROM delivery WHERE status = 'running' AND {inside}", values)
         found["lost"] += [event for (event,) in rows]
     if found["lost"]:
-        give_back(database, found["lost"], now, silent)
+        give_back(database, found["lost"], now, silent, (request.node, request.at_work))
     if found["due"]:
         wake(database, found["due"], now)
     if found["suspect"] or found["lost"]:
         take_suspect(database, request.node, ready)
 
 
-def give_back(database: Database, events: Sequence[int], now: int, nodes: Sequence[int]) -> int:
+def give_back(
+    database: Database, events: Sequence[int], now: int, nodes: Sequence[int], living: tuple[int, Sequence[int]] | None
+) -> int:
     """Leases that ran out, or are held by these nodes, end without a record; how many. What an engine died of too often
-    waits for a person."""
+    waits for a person.
+
+    `living` is the node that asks, and what it is at work on: it was stopped for a while, or its clock was set. What it
+    has in hand it keeps, and what it let go of it did not die of."""
+    alive, at_work = living or (None, ())
     rows = [
         row
         for row in hold_deliveries(
             database, events, "event, key_digest, step, number, crashes, blocks, status, lease_until, node"
         )
-        if row[6] == Status.RUNNING and (row[7] < now or row[8] in nodes)
+        if row[6] == Status.RUNNING
+        and (row[7] < now or row[8] in nodes)
+        and not (row[8] == alive and row[0] in at_work)
     ]
+    deaths = {row[0]: row[4] + (row[8] != alive) for row in rows}
+    poisonous = [row for row in rows if deaths[row[0]] >= CRASHES_MAX]
     again = [
-        (event, "accepted", 4, now, crashes + 1, "")
-        for event, _, _, _, crashes, *_ in rows
-        if crashes + 1 < CRASHES_MAX
+        (event, "accepted", 4 if count else 1, now, count, "") for event, count in deaths.items() if count < CRASHES_MAX
     ]
     database.update("delivery", "event", "status, ready, due_at, crashes, calling", again)
     reason = f"the engine died {CRASHES_MAX} times while it ran"
-    poisonous = [row for row in rows if row[4] + 1 >= CRASHES_MAX]
     database.update(
         "delivery",
         "event",
@@ -183,7 +190,7 @@ def give_back(database: Database, events: Sequence[int], now: int, nodes: Sequen
 def recover(database: Database, node: int, now: int) -> int:
     """See `Store.recover`."""
     rows = database.rows("SELECT event FROM delivery WHERE status = 'running' AND node = ?", (node,))
-    return give_back(database, [event for (event,) in rows], now, (node,)) if rows else 0
+    return give_back(database, [event for (event,) in rows], now, (node,), None) if rows else 0
 
 
 def take_suspect(database: Database, node: int, ready: Ready) -> None:

@@ -242,11 +242,13 @@ def signed(event: str, body: bytes) -> dict[str, str]:
     return {"X-Shop-Event": event, "X-Shop-Signature": signature, "Content-Type": "application/json"}
 
 
-async def post(session: aiohttp.ClientSession, rig: Rig, event: str, body: bytes) -> int | None:
+async def post(
+    session: aiohttp.ClientSession, rig: Rig, event: str, body: bytes, path: str = "/hooks/orders"
+) -> int | None:
     """The status of one delivery, None where there was no answer."""
     try:
         async with session.post(
-            f"http://{HOST}:{rig.port}/hooks/orders",
+            f"http://{HOST}:{rig.port}{path}",
             data=body,
             headers=signed(event, body),
             timeout=aiohttp.ClientTimeout(total=5),

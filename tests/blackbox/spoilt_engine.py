@@ -1,6 +1,8 @@
 """`waybill`, spoilt from outside: `spoilt_engine.py MISCHIEF… run DIR …`. The engine itself knows of no such thing.
 
     die=POINT:N       SIGKILL by its own hand, the N-th time it comes to a named point (`crash_points` lists them)
+    die=POINT:N:WORD  the same, of what has WORD in it alone: an order's number, an operation
+    stop=POINT:N      SIGSTOP instead: it stands still until it is told to go on, and comes there no second time
     lease=SECONDS     leases, and the margin of a call's, are so short
     clock=FILE        its wall clock is off by as many seconds as FILE says at the moment
     sync=FILE         while FILE exists, no fsync of a file whose name ends with its content succeeds
@@ -14,6 +16,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,46 +40,41 @@ def crash_points() -> tuple[str, ...]:
 SENDS = ("before-send", "while-sent", "after-send")
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 class Countdown:
-    """Counts how often the point was come to, and is due at the N-th time."""
+    """Counts how often the point was come to, and does its mischief the N-th time."""
 
-    def __init__(self, words: str) -> None:
-        self.point, _, times = words.partition(":")
+    def __init__(self, words: str, number: signal.Signals) -> None:
+        self.point, times, *word = words.split(":")
         assert self.point in crash_points(), self.point
         self.left = int(times)
+        self.word = word[0] if word else ""
+        self.number = number
 
-    def is_due(self, point: str) -> bool:
-        self.left -= point == self.point
-        return point == self.point and self.left == 0
+    def come_to(self, point: str, item: Any) -> None:
+        if point == self.point and self.word in repr(item):
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), self.number)
 
 
-def die_at(words: str) -> None:
-    count = Countdown(words)
+def at_point(number: signal.Signals, words: str) -> None:
+    count = Countdown(words, number)
     committer = next(one for one in ThreadCommitter.__mro__ if "hand_in" in vars(one))  # what all committers share
     hand_in, send = committer.hand_in, HttpClient.send
 
     def handed_in(self: Any, verb: Any, item: Any, done: Callable[[Any], None]) -> None:
         def told(result: Any) -> None:
-            if count.is_due(f"after-{verb.__name__}"):
-                die()
+            count.come_to(f"after-{verb.__name__}", item)
             done(result)
 
-        if count.is_due(f"before-{verb.__name__}"):
-            die()
+        count.come_to(f"before-{verb.__name__}", item)
         hand_in(self, verb, item, told)
 
     async def sent(client: HttpClient, request: Any, timeout_s: float) -> Any:
-        if count.is_due("before-send"):
-            die()
-        if count.is_due("while-sent"):
-            asyncio.get_running_loop().call_later(WHILE_OUT_S, die)
+        count.come_to("before-send", request)
+        asyncio.get_running_loop().call_later(WHILE_OUT_S, count.come_to, "while-sent", request)
         outcome = await send(client, request, timeout_s)
-        if count.is_due("after-send"):
-            die()
+        count.come_to("after-send", request)
         return outcome
 
     committer.hand_in, HttpClient.send = handed_in, sent  # type: ignore[method-assign]
@@ -127,7 +125,8 @@ kept: list[apsw.VFS] = []
 """The library holds on to a disk by name only."""
 
 MISCHIEF: dict[str, Callable[[str], None]] = {
-    "die": die_at,
+    "die": partial(at_point, signal.SIGKILL),
+    "stop": partial(at_point, signal.SIGSTOP),
     "lease": shorten_leases,
     "clock": shift_clock,
     "sync": fail_sync,

@@ -291,12 +291,35 @@ class KeysConformance:
         assert [line.kind for line in driver.lines(poison.event)] == ["quarantined"]
         assert ids(driver) == ["next"]
 
-    def test_a_lease_that_runs_out_counts_too(self, driver: Driver) -> None:
+    def test_a_lease_of_another_node_that_runs_out_counts_too(self, driver: Driver) -> None:
         driver.commit(driver.store.accept, keyed("poison"))
-        for turn in range(3):
-            assert ids(driver, at=T0 + 2 * turn * HOUR) == ["poison"]
-        assert claim(driver, at=T0 + 6 * HOUR) == ()
+        for turn in range(4):
+            at = T0 + 2 * turn * HOUR
+            (claimed,) = driver.commit(driver.store.claim, ClaimRequest(at, 9, at + HOUR, node=7 + turn))
+            assert [one.id for one in claimed.deliveries] == (["poison"] if turn < 3 else [])
         assert driver.rows()[0].status is Status.QUARANTINED
+
+    def test_what_a_node_is_at_work_on_it_keeps_however_often_it_was_stopped(self, driver: Driver) -> None:
+        delivery = one_claimed(driver)
+        for turn in range(1, 9):
+            at = T0 + 2 * turn * HOUR
+            request = ClaimRequest(at, 9, at + HOUR, at_work=(delivery.event,))
+            assert driver.commit(driver.store.claim, request)[0].deliveries == ()
+        assert driver.commit(driver.store.record, record(delivery, Status.DONE)) == [True]
+
+    def test_another_node_takes_it_though_this_one_believes_it_is_at_work(self, driver: Driver) -> None:
+        delivery = one_claimed(driver)
+        at_work = (delivery.event,)
+        for turn, node in ((1, 7), (2, 0)):
+            at = T0 + 2 * turn * HOUR
+            (claimed,) = driver.commit(driver.store.claim, ClaimRequest(at, 9, at + HOUR, node=node, at_work=at_work))
+            assert [one.event for one in claimed.deliveries] == [delivery.event]
+        assert driver.commit(driver.store.record, record(delivery, Status.DONE)) == [False]
+
+    def test_what_a_living_node_let_go_of_it_did_not_die_of(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, keyed("slow", "1"), keyed("other", "2"))
+        for turn in range(5):
+            assert ids(driver, at=T0 + 2 * turn * HOUR) == ["slow", "other"]
 
     def test_what_records_something_is_cleared(self, driver: Driver) -> None:
         driver.commit(driver.store.accept, keyed("slow"))

@@ -19,14 +19,26 @@ operations:
     request: {method: PUT, path: "/prices/{{ input.id }}", body: input}
     effect: idempotent
     identity: path[1]
+    undo: {call: void_price, input: input}
     answer: {status: 200, body: {id: "pr-{{ n }}"}}
+  void_price:
+    request: {method: POST, path: "/prices/{{ input.id }}/void"}
+    effect: idempotent
+    identity: path[1]
+    answer: {status: 200}
   ship:
     request: {method: POST, path: /shipments, body: "merge(input, {reference: once})"}
     effect: verifiable
     identity: body.reference
     result: body.id
     lookup: {call: find_shipment, input: "{reference: once}", found: "length(body.items) > `0`", result: "body.items[0].id"}
-    answer: {status: 201, body: {id: "sh-{{ n }}"}}
+    undo: {call: void_shipment, input: "{id: result}"}
+    answer: {status: 201, body: {id: "{{ body.reference }}"}}
+  void_shipment:
+    request: {method: POST, path: "/shipments/{{ input.id }}/void"}
+    effect: idempotent
+    identity: path[1]
+    answer: {status: 200}
   find_shipment:
     request: {method: GET, path: /shipments, query: {reference: input.reference}}
     effect: none
@@ -42,6 +54,11 @@ operations:
     effect: at_most_once
     identity: body.id
     answer: {status: 201}
+  bill:
+    request: {method: POST, path: /bills, body: input}
+    effect: idempotent
+    identity: body.id
+    answer: {status: 422, body: {fault: "this shop is not billed"}}
 """
 
 SPEC = """
@@ -68,7 +85,18 @@ steps:
   - {id: charge, call: hub.charge, input: order, once: order.id}
 """
 
+UNDONE = (
+    SPEC.partition("  - id: review")[0]
+    + """
+  - {id: price, call: hub.list_price, input: order, once: order.id}
+  - {id: label, call: hub.ship, input: order, once: order.id}
+  - {id: bill, call: hub.bill, input: order, once: order.id, on_failure: compensate}
+"""
+)
+"""The same shop with a last step that is always refused: what came before it is undone."""
+
 WORKSPACE = {**FILES, "charter/systems/hub.yaml": HUB, "specs/shop-orders.yaml": SPEC}
+UNDOING = {**WORKSPACE, "specs/shop-orders.yaml": UNDONE}
 PARTNERS = ("erp", "hub")
 
 ONE = ("erp.create_order", "hub.list_price", "hub.ship")
@@ -77,6 +105,9 @@ SOME = "hub.tell"
 """Declared `unprotected`: at least once."""
 MOST = "hub.charge"
 """Declared `at_most_once`: never twice; where nobody can tell, a person is asked."""
+
+TAKEN_BACK = {"hub.list_price": "hub.void_price", "hub.ship": "hub.void_shipment"}
+"""Effects, and what undoes them."""
 
 Book = Mapping[str, Sequence[str]]
 """Operation → the identities of its effects in the order they were booked, doubles and all."""
@@ -125,13 +156,12 @@ def make_sale(name: str, orders: int = 50, customers: int = 12, large: int = 0, 
     return sale
 
 
-def broken_promises(sale: Sale, events: Iterable[Mapping[str, Any]], book: Book) -> list[str]:
+Event = Mapping[str, Any]
+
+
+def broken_promises(sale: Sale, events: Iterable[Event], book: Book) -> list[str]:
     """Every promise the books or the store do not keep, in words; nothing where all are kept."""
-    listed = list(events)
-    stored = Counter(event["id"] for event in listed)
-    broken = [f"{event}: acknowledged and lost" for event in sorted(sale.acknowledged - set(stored))]
-    broken += [f"{event}: stored {times} times" for event, times in stored.items() if times > 1]
-    broken += [f"{event['id']}: {event['status']} ({event['reason']})" for event in listed if event["status"] != "done"]
+    broken = not_ended(sale, events, "done")
     for operation in (*ONE, SOME, MOST):
         booked = Counter(book.get(operation, ()))
         for order in sale.numbers:
@@ -141,6 +171,34 @@ def broken_promises(sale: Sale, events: Iterable[Mapping[str, Any]], book: Book)
             if times > 1 and operation != SOME:
                 broken.append(f"{operation} {order}: happened {times} times")
         broken += out_of_order(sale, operation, book.get(operation, ()))
+    return broken
+
+
+def not_undone(sale: Sale, events: Iterable[Event], book: Book) -> list[str]:
+    """The same where all is to be undone. That an effect stood twice is seen too: only one of two is taken back."""
+    listed = list(events)
+    # What an order's second event meets was undone already: it is not done anew, and a person is told.
+    again = [event for event in listed if event["id"].endswith("-second")]
+    broken = not_ended(sale, listed, "compensated", "dead")
+    broken += [
+        f"{event['id']}: {event['status']}" for event in listed if (event["status"] == "dead") != (event in again)
+    ]
+    for operation, undo in TAKEN_BACK.items():
+        stands, undone = Counter(book.get(operation, ())), Counter(book.get(undo, ()))
+        broken += [f"{operation} {order}: stands" for order in stands]
+        broken += [f"{undo} {order}: happened {undone[order]} times" for order in sale.numbers if undone[order] != 1]
+    return broken
+
+
+def not_ended(sale: Sale, events: Iterable[Event], *ends: str) -> list[str]:
+    """What was lost or doubled on its way into the store, and what did not come to one of these ends."""
+    listed = list(events)
+    stored = Counter(event["id"] for event in listed)
+    broken = [f"{event}: acknowledged and lost" for event in sorted(sale.acknowledged - set(stored))]
+    broken += [f"{event}: stored {times} times" for event, times in stored.items() if times > 1]
+    broken += [
+        f"{event['id']}: {event['status']} ({event['reason']})" for event in listed if event["status"] not in ends
+    ]
     return broken
 
 

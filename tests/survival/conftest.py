@@ -8,6 +8,6 @@ from survival.life import Partners, partners_at
 
 
 @pytest.fixture(scope="session")
-def partners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Partners]:
-    with partners_at(tmp_path_factory.mktemp("partners")) as running:
+def partners(tmp_path_factory: pytest.TempPathFactory, postgres_server_url: str) -> Iterator[Partners]:
+    with partners_at(tmp_path_factory.mktemp("partners"), postgres_server_url) as running:
         yield running

@@ -5,34 +5,33 @@ import json
 import re
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from blackbox.rig import DEADLINE_S, Rig, post
+from stores import new_store
 
 from engine.errors import UserError
 from harness.processes import HOST, PartnerProcess
-from survival.brand import PARTNERS, WORKSPACE, Book, Sale, broken_promises
+from survival.brand import PARTNERS, WORKSPACE, Book, Event, Sale, broken_promises
 
 FAULTS = "slow=0.3,slow_least_s=0.005,slow_most_s=0.06,throttle=0.05,throttle_wait_s=0"
 SENDERS = 6
 ACTIVE = ("accepted", "running", "waiting")
 COUNTED = re.compile(r'^waybill_events\{[^}]*status="(\w+)"\} (\S+)', re.MULTILINE)
 
-Stores = dict[str, Callable[[Path], str]]
-STORES: Stores = {"sqlite": lambda folder: f"sqlite://{folder}/events.db"}
-"""Every store the engine runs on → the URL of a new one. A store that is added is a row of the whole matrix."""
-
 
 @dataclass
 class Partners:
-    """The partners that all lives share, as processes of their own: nothing that happens to an engine touches them."""
+    """The partners that all lives share, as processes of their own: nothing that happens to an engine touches them.
+    `server_url` is of the PostgreSQL beside them."""
 
     processes: dict[str, PartnerProcess]
+    server_url: str
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -51,7 +50,7 @@ class Partners:
 
 
 @contextmanager
-def partners_at(folder: Path, faults: str = FAULTS, seed: int = 1) -> Iterator[Partners]:
+def partners_at(folder: Path, server_url: str, faults: str = FAULTS, seed: int = 1) -> Iterator[Partners]:
     """Partners described by the brand's workspace; they end with the block."""
     Rig(folder / "workspace", files=dict(WORKSPACE)).write()
     processes = {
@@ -63,23 +62,36 @@ def partners_at(folder: Path, faults: str = FAULTS, seed: int = 1) -> Iterator[P
             process.start(piped=True)
         for process in processes.values():
             process.read_ports()
-        yield Partners(processes)
+        yield Partners(processes, server_url)
     finally:
         for process in processes.values():
             process.kill()
 
 
 @contextmanager
-def rig_beside(partners: Partners, folder: Path, store: str, **more: Any) -> Iterator[Rig]:
+def rig_beside(partners: Partners, folder: Path, store: str, files: Mapping[str, str] = WORKSPACE) -> Iterator[Rig]:
     """A rig of the brand in a folder of its own, with a new store; its engine ends with the block."""
-    rig = Rig(folder / "workspace", files=dict(WORKSPACE), store=STORES[store](folder), **more)
-    rig.more_environment = partners.addresses
-    rig.write()
+    with new_store(store, folder, partners.server_url) as url:
+        rig = Rig(folder / "workspace", files=dict(files), store=url)
+        rig.more_environment = partners.addresses
+        rig.write()
+        try:
+            yield rig
+        finally:
+            if rig.engine is not None:
+                rig.engine.kill()
+
+
+@contextmanager
+def another(rig: Rig, folder: Path) -> Iterator[Rig]:
+    """One more engine on the same store, in a workspace of its own."""
+    other = replace(rig, root=folder / "another" / "workspace", engine=None, port=0, admin_port=0)
+    other.write()
     try:
-        yield rig
+        yield other
     finally:
-        if rig.engine is not None:
-            rig.engine.kill()
+        if other.engine is not None:
+            other.engine.kill()
 
 
 @dataclass
@@ -91,7 +103,13 @@ class Life:
     sale: Sale
     partners: Partners
     starts: list[Sequence[str]]
+    judge: Callable[[Sale, Sequence[Event], Book], list[str]] = broken_promises
+    others: list[Rig] = field(default_factory=list)
+    """More engines that take events."""
+    pause_s: float = 0.0
+    """How long a sender waits between two deliveries."""
     deaths: list[int | None] = field(default_factory=list)
+    turn: int = 0
 
     async def run(self) -> None:
         """The whole sale, whatever dies, until nothing moves by itself."""
@@ -134,12 +152,18 @@ class Life:
         async def sender(session: aiohttp.ClientSession) -> None:
             while customers:
                 for event, body in self.sale.by_customer[customers.pop()]:
-                    while await post(session, self.rig, event, body) not in (200, 202):
+                    while await post(session, self.taker(), event, body) not in (200, 202):
                         await asyncio.sleep(0.05)
                     self.sale.acknowledged.add(event)
+                    await asyncio.sleep(self.pause_s)
 
         async with aiohttp.ClientSession() as session:
             await asyncio.gather(*(sender(session) for _ in range(SENDERS)))
+
+    def taker(self) -> Rig:
+        """The engine that takes the next delivery: each in its turn."""
+        self.turn += 1
+        return [self.rig, *self.others][self.turn % (1 + len(self.others))]
 
     def revive(self) -> None:
         """Waits for the death that is still to come, and starts the engine again."""
@@ -192,4 +216,19 @@ class Life:
 
     def verdict(self) -> list[str]:
         """Every promise that was not kept."""
-        return broken_promises(self.sale, self.rig.events(), self.partners.book(self.sale))
+        return self.judge(self.sale, self.rig.events(), self.partners.book(self.sale))
+
+
+async def beside(life: Life, happens: Callable[[], Awaitable[None]]) -> None:
+    """The whole sale, and what happens meanwhile."""
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(life.run(), happens())
+
+
+def facts(rig: Rig) -> list[dict[str, Any]]:
+    """What the engine has logged; what is no fact (the words of an end) is left out."""
+    return [json.loads(line) for line in rig.log.read_text().splitlines() if line.startswith("{")]
+
+
+def told(rig: Rig, name: str) -> list[dict[str, Any]]:
+    return [fact for fact in facts(rig) if fact["fact"] == name]

@@ -3,40 +3,23 @@ is stopped. What is defined for each is what its test says; the partners' books 
 """
 
 import asyncio
-import json
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import apsw
 import pytest
-from blackbox.rig import DEADLINE_S, Rig
+from stores import STORES
 
 from survival.brand import make_sale
-from survival.life import Life, Partners, rig_beside
+from survival.life import Life, Partners, beside, rig_beside, told
 
 pytestmark = pytest.mark.slow
 
 HELD_S = 2.0
 HOUR_S = 3600
-
-
-async def beside(life: Life, happens: Callable[[], Awaitable[None]]) -> None:
-    """The whole sale, and what happens meanwhile."""
-    async with asyncio.timeout(DEADLINE_S):
-        await asyncio.gather(life.run(), happens())
-
-
-def facts(rig: Rig) -> list[dict[str, Any]]:
-    """What the engine has logged; what is no fact (the words of an end) is left out."""
-    return [json.loads(line) for line in rig.log.read_text().splitlines() if line.startswith("{")]
-
-
-def told(rig: Rig, name: str) -> list[dict[str, Any]]:
-    return [fact for fact in facts(rig) if fact["fact"] == name]
 
 
 # ── the disk ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,11 +157,29 @@ def test_an_engine_stopped_past_its_leases(partners: Partners, tmp_path: Path) -
         life = Life(rig, make_sale("stopped"), partners, [("lease=1",)])
 
         async def happens() -> None:
-            await life.until(0.3)
-            assert rig.engine is not None
-            rig.engine.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(4)
-            rig.engine.send_signal(signal.SIGCONT)
+            for share in (0.2, 0.4, 0.6):
+                await life.until(share)
+                assert rig.engine is not None
+                rig.engine.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(4)
+                rig.engine.send_signal(signal.SIGCONT)
 
         asyncio.run(beside(life, happens))
+        assert told(rig, "lease_lost") == []
         assert life.verdict() == []
+
+
+# ── an event that kills ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_an_event_that_kills_the_engine(partners: Partners, tmp_path: Path, store: str) -> None:
+    sale = make_sale(f"{store}-poison")
+    order = f"shop-{store}-poison-23"
+    with rig_beside(partners, tmp_path, store) as rig:
+        life = Life(rig, sale, partners, [[f"die=before-begin:1:{order}"]] * 4)
+        asyncio.run(life.run())
+        (poison,) = (event for event in rig.events() if sale.order_of[event["id"]] == order)
+        assert (poison["status"], poison["reason"]) == ("quarantined", "the engine died 3 times while it ran")
+        assert life.deaths == [-signal.SIGKILL] * 3
+        assert [broken for broken in life.verdict() if poison["id"] not in broken and order not in broken] == []
