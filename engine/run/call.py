@@ -38,7 +38,7 @@ class CallOut:
         self.call = call
         self.which = 0
         self.refreshed = False
-        self.asks_others = len(call.providers) > 1
+        self.asks_others = bool(call.step.others)
         self.answered = Answered(Leave.SEND)
         self.admitted: Admitted | None = None
 
@@ -83,6 +83,12 @@ class CallOut:
             call, self.which = self.call, which
             self.call = to_provider(call.step, call.place, call.providers, which, call.input, call.identity)
 
+    def place_of(self, operation: OperationPlan) -> int:
+        """Where a provider is among the call's: at the end, where it was not picked this time but was called before."""
+        if operation not in self.call.providers:
+            self.call = replace(self.call, providers=(*self.call.providers, operation))
+        return self.call.providers.index(operation)
+
     def next_open(self, after: int) -> int | None:
         """The next provider whose breaker lets calls through; None where there is none."""
         gates, now = self.ports.gates, self.ports.clock.now()
@@ -122,7 +128,7 @@ class CallOut:
     async def begin(self, *, again: bool) -> Decision | None:
         """Commits the intent (with whatever was still to be recorded) before anything is sent. None: send."""
         call = self.call
-        others = [one for one in call.providers if one is not call.operation] if self.asks_others else []
+        others = call.step.alternatives(call.operation) if self.asks_others else ()
         parked = await self.commit_intent(call.operation, again=again, others=others)
         if parked is not None:
             return parked
@@ -131,11 +137,11 @@ class CallOut:
         if answered.leave is Leave.SEND:
             return None
         if answered.place:
-            which = call.providers.index(others[answered.place - 1])
+            other = others[answered.place - 1]
             if answered.leave in (Leave.UNKNOWN, Leave.STAY):
-                self.turn_to(which)
+                self.turn_to(self.place_of(other))
                 return await self.begin(again=False)
-            self.call = replace(call, operation=call.providers[which])
+            self.call = replace(call, operation=other)
         return self.left()
 
     async def commit_intent(
@@ -286,7 +292,7 @@ class CallOut:
             refreshed=self.refreshed,
             released=claim.again_at(call.place) is not Allowed.NOTHING,
             within_at=None if within_us is None else claim.delivery.received_at + within_us,
-            several=len(call.providers) > 1,
+            several=bool(call.step.others),
             another=len(call.providers) > 1 and self.next_open(self.which + 1) is not None,
             surely=meaning.surely if meaning else False,
             why=meaning.why if meaning else "",

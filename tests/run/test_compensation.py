@@ -216,3 +216,18 @@ def test_failed_items_undo_what_the_others_did() -> None:
     stage = play(ORDER, LABEL_A, BAD, DONE, DONE, steps=steps)
     stage.run_all()
     assert (stage.status(), stage.paths()[3:]) == ("compensated", [VOID_A, CANCEL])
+
+
+def test_what_an_older_revision_did_is_undone_though_a_newer_one_is_done() -> None:
+    steps = """
+  - {id: erp, call: erp.create_order, input: body, once: "join('-', [body.id, to_string(body.number)])"}
+  - {id: review, when: "body.number == `1`", hold: {queue: look, reason: why}, on_failure: compensate}
+"""
+    stage = Stage(ORDER, ORDER, DONE, files=shop(steps, receive="  revision: body.number\n"))
+    for number in (1, 2):
+        stage.arrive(f"e{number}", number=number)
+        stage.run_all()
+    assert [stage.status(1), stage.status(2)] == ["held", "done"]
+    stage.decide("reject", 1)
+    stage.run_all()
+    assert (stage.status(1), stage.paths()[2:]) == ("compensated", [CANCEL])
