@@ -13,6 +13,9 @@ from engine.model import Effect, EffectState, Verdict
 from engine.rules.retry import next_try_at
 from engine.spec.shape import Retry
 
+UNKNOWN_EFFECTS = "unknown-effects"
+"""The queue of calls of which nobody knows whether they took effect."""
+
 
 class Action(StrEnum):
     """What the delivery does next."""
@@ -209,4 +212,4 @@ def hold_unknown(known: Known, why: str) -> Decision:
     """A person finds out. A release sends once more, but what is declared at_most_once goes on with null instead."""
     on_release = "end" if known.effect is Effect.AT_MOST_ONCE else "send"
     reason = f"unknown whether it took effect: {why}"
-    return Decision(Action.HOLD, reason, EffectState.UNKNOWN, on_release=on_release, queue="unknown-effects")
+    return Decision(Action.HOLD, reason, EffectState.UNKNOWN, on_release=on_release, queue=UNKNOWN_EFFECTS)

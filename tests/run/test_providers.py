@@ -4,6 +4,8 @@ import pytest
 from run.shop import shop
 from run.stage import LOST, REFUSED, Crash, Stage, answered
 
+from engine.rules.breaker import Breaker, State
+
 LABEL = """
   - id: label
     call: {any_of: [carrier-a.buy, carrier-b.buy]}
@@ -181,3 +183,16 @@ def test_what_is_in_doubt_or_turned_away_stays_there_though_another_one_is_picke
     stage.change_table("route", "zone,carrier\nx,carrier-b.buy\n")
     stage.run_all()
     assert (stage.status(), stage.paths()) == ("done", [A, A])
+
+
+def test_where_none_lets_calls_through_it_waits_for_the_first_that_will_and_not_for_a_person() -> None:
+    stage = Stage(LABEL_B, files=shop(LABEL), gates=8)
+    assert stage.gates is not None
+    stage.gates.forced["carrier-a"] = "open"
+    stage.gates.breakers["carrier-b.buy"] = Breaker(State.OPEN, stage.at, stage.at + 10_000_000, "3 of 3 failed")
+    stage.arrive()
+    stage.run()
+    assert (stage.status(), stage.row().gate) == ("waiting", "carrier-b.buy")
+    stage.pass_time(11)
+    stage.run()
+    assert (stage.status(), stage.paths()) == ("done", [B])
