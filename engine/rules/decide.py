@@ -158,7 +158,9 @@ def on_open_intent(known: Known) -> Decision:
 
 def after_lookup(found: bool | None, known: Known, *, done: bool = False) -> Decision:
     """What a look-up says: there, not there, or None for nobody can tell. `done`: the call itself was answered."""
-    if found or (done and known.spent):
+    # That it was answered as done is known now and not at the next claim, which would send again what it does not find.
+    last = known.spent or known.effect is not Effect.IDEMPOTENT
+    if found or (done and last):
         return Decision(Action.GO_ON, "found by look-up" if found else known.why, EffectState.DONE)
     if found is None or done:
         at = known.next_at

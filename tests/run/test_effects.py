@@ -107,3 +107,12 @@ def test_what_is_done_stays_done_though_the_request_is_another_one_now() -> None
     stage.decide("release")
     stage.run_all()
     assert (stage.status(), len(stage.sent)) == ("done", 3)
+
+
+def test_what_was_answered_as_done_is_not_sent_again_because_a_look_up_lags() -> None:
+    files = shop(CALL)
+    erp = files["charter/systems/erp.yaml"].replace("effect: idempotent", "effect: verifiable", 1)
+    stage = Stage(answered(201, {}), NOT_FOUND, NOT_FOUND, CREATED, files={**files, "charter/systems/erp.yaml": erp})
+    stage.arrive()
+    stage.run_all()
+    assert (stage.status(), stage.paths().count("POST /sales-orders")) == ("done", 1)
