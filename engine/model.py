@@ -187,7 +187,8 @@ class Delivery(Struct, frozen=True):
     `attempts` counts the sends of the step the event stands at; `again` is what a person allowed there.
     `done_revision` is the newest one of its key that is done. `phase` is empty, or `compensate`: `cause` then says what
     for. `held_at` is when the step it stands at began to wait for a person. `passes` are the gates it was claimed
-    through: their tokens are taken. `renewed` says by place how often a person asked for a new effect.
+    through: their tokens are taken. `renewed` says by place how often a person asked for a new effect,
+    `redriven` that one sent the event on after its end.
     """
 
     event: int
@@ -216,6 +217,7 @@ class Delivery(Struct, frozen=True):
     items: tuple[ItemState, ...] = ()
     passes: tuple[str, ...] = ()
     renewed: Mapping[str, int] = {}
+    redriven: bool = False
 
 
 class Request(Struct, frozen=True):

@@ -13,6 +13,9 @@ from engine.model import Effect, EffectState, Verdict
 from engine.rules.retry import next_try_at
 from engine.spec.shape import Retry
 
+UNKNOWN_EFFECTS = "unknown-effects"
+"""The queue of calls of which nobody knows whether they took effect."""
+
 
 class Action(StrEnum):
     """What the delivery does next."""
@@ -155,7 +158,9 @@ def on_open_intent(known: Known) -> Decision:
 
 def after_lookup(found: bool | None, known: Known, *, done: bool = False) -> Decision:
     """What a look-up says: there, not there, or None for nobody can tell. `done`: the call itself was answered."""
-    if found or (done and known.spent):
+    # That it was answered as done is known now and not at the next claim, which would send again what it does not find.
+    last = known.spent or known.effect is not Effect.IDEMPOTENT
+    if found or (done and last):
         return Decision(Action.GO_ON, "found by look-up" if found else known.why, EffectState.DONE)
     if found is None or done:
         at = known.next_at
@@ -209,4 +214,4 @@ def hold_unknown(known: Known, why: str) -> Decision:
     """A person finds out. A release sends once more, but what is declared at_most_once goes on with null instead."""
     on_release = "end" if known.effect is Effect.AT_MOST_ONCE else "send"
     reason = f"unknown whether it took effect: {why}"
-    return Decision(Action.HOLD, reason, EffectState.UNKNOWN, on_release=on_release, queue="unknown-effects")
+    return Decision(Action.HOLD, reason, EffectState.UNKNOWN, on_release=on_release, queue=UNKNOWN_EFFECTS)

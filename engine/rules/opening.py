@@ -30,7 +30,7 @@ def time_text(at: int) -> str:
 
 def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
     """The scope of the steps, or why the event is not for them."""
-    done = delivery.done_revision
+    done = None if delivery.phase else delivery.done_revision
     if done is not None and delivery.revision is not None and older(delivery.revision, done):
         return End(Status.SUPERSEDED, "a newer revision of the same key is done")
     try:
@@ -53,7 +53,8 @@ def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
         "body": body,
         "envelope": envelope,
     }
-    return refused(plan.receive, scope, delivery) or scope
+    # What it did is undone, whether or not it would be for the steps today.
+    return scope if delivery.phase else refused(plan.receive, scope, delivery) or scope
 
 
 @lru_cache(maxsize=2)

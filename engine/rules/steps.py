@@ -24,6 +24,8 @@ ROWS_COUNTED_MAX = 50
 TEXT_CHARS_MAX = 200
 """Of a missing text; no SKU is longer, and a whole document may be looked up by mistake."""
 VERSION_CHARS = 12
+RELEASE = "release"
+"""The kind of line of a step that a person's release ended."""
 EACH_ITEMS_MAX = 1000
 """Items of one `each`: they are walked within one event, whose story is read at every claim."""
 
@@ -40,13 +42,14 @@ class Fan:
 @dataclass(slots=True)
 class Course:
     """One claim's way through a plan. `scope` grows by each step's result; `ended` holds by place the results that are
-    stored, `served` the operation that gave one, `items` the state of items that have not ended, `renewed` by place how
-    often a person asked for a new effect. `tables` grows by those that were looked up in, as `name@version`: tables are
-    live, and may have changed since."""
+    stored, `released` those that a person's release ended, `served` the operation that gave one, `items` the state of
+    items that have not ended, `renewed` by place how often a person asked for a new effect. `tables` grows by those
+    that were looked up in, as `name@version`: tables are live, and may have changed since."""
 
     plan: Plan
     scope: dict[str, object]
     ended: dict[str, object] = field(default_factory=dict)
+    released: set[str] = field(default_factory=set)
     served: dict[str, str] = field(default_factory=dict)
     items: dict[str, ItemState] = field(default_factory=dict)
     renewed: Mapping[str, int] = field(default_factory=dict)
@@ -58,7 +61,10 @@ class Course:
     def remember(self, steps: tuple[Step, ...]) -> None:
         """Takes up what is stored of steps that ended."""
         for step in steps:
-            if step.kind != "undo":
+            if step.kind == RELEASE and step.id not in self.ended:
+                self.ended[step.id] = step.result
+                self.released.add(step.id)
+            elif step.kind not in ("undo", RELEASE):
                 self.ended[step.id] = step.result
                 if step.operation:
                     self.served[step.id] = step.operation
@@ -78,11 +84,11 @@ def through(
         if step.id in scope:
             continue
         place = prefix + step.id
-        if place in course.ended:
-            end_step(course, step, scope, place)
-            continue
         where = "when"
         try:
+            if place in course.ended:
+                end_step(course, step, scope, place)
+                continue
             if step.when is not None and not truth(step.when(scope)):
                 scope[step.id] = None
                 continue
@@ -102,7 +108,10 @@ WORDS = {MapStep: "map", CallStep: "call", HoldStep: "hold", DecideStep: "decide
 
 def end_step(course: Course, step: StepPlan, scope: dict[str, object], place: str) -> None:
     """A step whose end is stored: its result, and of several providers the one that served, for later steps to see."""
-    scope[step.id] = course.ended[place]
+    if isinstance(step, EachStep) and course.surveys:
+        each(course, step, scope, place, 0)  # what failed of it does not matter: what its items saw does
+    # Of a call that nobody knows the outcome of, who let it go on is no result.
+    scope[step.id] = None if isinstance(step, CallStep) and place in course.released else course.ended[place]
     if isinstance(step, CallStep) and step.others:
         event = scope["event"]
         assert isinstance(event, dict)

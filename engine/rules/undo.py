@@ -13,12 +13,13 @@ from engine.language.errors import LanguageError
 from engine.model import Effect, Step
 from engine.rules.calls import request_digest
 from engine.rules.needs import Call
-from engine.rules.steps import Course, scope_at
+from engine.rules.steps import RELEASE, Course, scope_at
 from engine.spec.plan import CallStep, EachStep, EmitStep, Plan, StepPlan
 
 UNDO, EMIT, SHARED = "undo", "emit", "known"
 """Kinds of lines: an effect taken back, an event of a topic, an effect that another event had made."""
 STANDING_SHOWN = 20
+IN_DOUBT = "nobody knows whether it took effect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Standing:
 
 def to_undo(steps: tuple[Step, ...], passed: Collection[str]) -> Step | None:
     """The last effect that is still to be undone, leaving out the places in `passed`; None: all are."""
-    undone = {step.id for step in steps if step.kind == UNDO}
+    # An undo that is never sent again, and that a person let go on, is over too: what came of it nobody knows.
+    undone = {step.id for step in steps if step.kind in (UNDO, RELEASE)}
     for step in reversed(steps):
         if is_own_effect(step) and step.id not in undone and step.id not in passed:
             return step
@@ -79,16 +81,22 @@ def step_at(plan: Plan, place: str) -> StepPlan | None:
 
 
 def standing(plan: Plan, steps: tuple[Step, ...], reasons: dict[str, str]) -> list[Standing]:
-    """What stands after all, in the order it was made. `reasons` say by place why an effect could not be undone."""
+    """What stands after all, or may, in the order it was made. `reasons` say by place why an effect could not be
+    undone, or that nobody knows of it."""
     left = []
+    made = {step.id for step in steps if is_own_effect(step)}
     for step in steps:
         if step.id in reasons and is_own_effect(step):
             left.append(Standing(step.id, f"{step.operation} {step.once}", reasons[step.id]))
+        elif step.kind == RELEASE and step.id in made:
+            left.append(Standing(step.id, f"the undo of {step.id}", IN_DOUBT))
+        elif step.kind == RELEASE and isinstance(step_at(plan, step.id), CallStep):
+            left.append(Standing(step.id, step.id, IN_DOUBT))
         elif step.kind == EMIT:
             emitted = step_at(plan, step.id)
             topic = emitted.topic.name if isinstance(emitted, EmitStep) else "a topic"
             left.append(Standing(step.id, f"{topic} {step.once}", "others have it already"))
-    return left
+    return left + [Standing(place, place, IN_DOUBT) for place in reasons if place not in made]
 
 
 def remarks(steps: tuple[Step, ...]) -> Iterator[Standing]:

@@ -38,7 +38,7 @@ class CallOut:
         self.call = call
         self.which = 0
         self.refreshed = False
-        self.asks_others = len(call.providers) > 1
+        self.asks_others = bool(call.step.others)
         self.answered = Answered(Leave.SEND)
         self.admitted: Admitted | None = None
 
@@ -46,7 +46,7 @@ class CallOut:
         """What is decided of the call in the end: to go on, to wait, to park, to hold or to fail."""
         try:
             if self.asks_others:
-                self.turn_to(self.next_open(0) or 0)
+                self.turn_to(self.first_open())
             return await self.settle_it()
         except LanguageError as error:
             # Another provider's request cannot be made of what the first one's was made of.
@@ -82,6 +82,21 @@ class CallOut:
         if which != self.which:
             call, self.which = self.call, which
             self.call = to_provider(call.step, call.place, call.providers, which, call.input, call.identity)
+
+    def place_of(self, operation: OperationPlan) -> int:
+        """Where a provider is among the call's: at the end, where it was not picked this time but was called before."""
+        if operation not in self.call.providers:
+            self.call = replace(self.call, providers=(*self.call.providers, operation))
+        return self.call.providers.index(operation)
+
+    def first_open(self) -> int:
+        """The first provider whose breaker lets calls through, else the one that does so first: the call waits for it,
+        and not for one that a person has shut."""
+        first, gates, now = self.next_open(0), self.ports.gates, self.ports.clock.now()
+        if first is not None or gates is None:
+            return first or 0
+        opens = [gates.opens_at(one.system, one.name, now) for one in self.call.providers]
+        return min(range(len(opens)), key=lambda at: (opens[at] is None, opens[at] or 0))
 
     def next_open(self, after: int) -> int | None:
         """The next provider whose breaker lets calls through; None where there is none."""
@@ -122,7 +137,7 @@ class CallOut:
     async def begin(self, *, again: bool) -> Decision | None:
         """Commits the intent (with whatever was still to be recorded) before anything is sent. None: send."""
         call = self.call
-        others = [one for one in call.providers if one is not call.operation] if self.asks_others else []
+        others = call.step.alternatives(call.operation) if self.asks_others else ()
         parked = await self.commit_intent(call.operation, again=again, others=others)
         if parked is not None:
             return parked
@@ -131,11 +146,11 @@ class CallOut:
         if answered.leave is Leave.SEND:
             return None
         if answered.place:
-            which = call.providers.index(others[answered.place - 1])
+            other = others[answered.place - 1]
             if answered.leave in (Leave.UNKNOWN, Leave.STAY):
-                self.turn_to(which)
+                self.turn_to(self.place_of(other))
                 return await self.begin(again=False)
-            self.call = replace(call, operation=call.providers[which])
+            self.call = replace(call, operation=other)
         return self.left()
 
     async def commit_intent(
@@ -208,7 +223,8 @@ class CallOut:
     def left(self) -> Decision:
         """What the ledger said instead of `send`."""
         call, answered, claim = self.call, self.answered, self.claim
-        if answered.leave is Leave.KNOWN:
+        released = claim.again_at(call.place) is Allowed.ANOTHER_REQUEST
+        if answered.leave is Leave.KNOWN or (answered.done and released):
             differs = ", with another request" if answered.differs else ""
             why = f"the effect is there already: evt-{answered.event}{differs}"
             kind = SHARED if answered.event != claim.delivery.event else OWN
@@ -225,7 +241,6 @@ class CallOut:
             if decision.action is Action.DEFAULT:
                 claim.end_step(call.place, "default", call.step.default)
             return decision
-        released = claim.again_at(call.place) is Allowed.ANOTHER_REQUEST
         if answered.leave is Leave.CHANGED and not released:
             return decide.on_changed()
         return decide.on_open_intent(self.known())
@@ -270,7 +285,8 @@ class CallOut:
     def known(self, outcome: Outcome | None = None, meaning: Meaning | None = None) -> Known:
         """What is known of the call now."""
         call, operation, claim = self.call, self.call.operation, self.claim
-        within_us = None if claim.phase else claim.plan.within_us
+        # Who redrives an event knows that it is late, and means all its steps.
+        within_us = None if claim.phase or claim.delivery.redriven else claim.plan.within_us
         return Known(
             effect=operation.effect,
             on_unknown=call.step.on_unknown or DEFAULT_ON_UNKNOWN[operation.effect],
@@ -286,7 +302,7 @@ class CallOut:
             refreshed=self.refreshed,
             released=claim.again_at(call.place) is not Allowed.NOTHING,
             within_at=None if within_us is None else claim.delivery.received_at + within_us,
-            several=len(call.providers) > 1,
+            several=bool(call.step.others),
             another=len(call.providers) > 1 and self.next_open(self.which + 1) is not None,
             surely=meaning.surely if meaning else False,
             why=meaning.why if meaning else "",

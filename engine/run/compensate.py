@@ -7,7 +7,7 @@ What that end is, and what is undone how, is `rules.undo`'s.
 
 from engine.model import Allowed, ItemState, Status, Step, effect_digest
 from engine.rules import undo
-from engine.rules.decide import Action, Decision
+from engine.rules.decide import UNKNOWN_EFFECTS, Action, Decision
 from engine.rules.steps import advance
 from engine.run.call import CallOut
 from engine.run.claim import Claim
@@ -26,7 +26,7 @@ class Compensation:
         """Undoes as much as it can now."""
         claim = self.claim
         if not claim.phase:
-            claim.drop_items()
+            self.keep_doubts()
             claim.phase, claim.attempts, claim.again = PHASE, 0, Allowed.NOTHING
         course = claim.course
         course.surveys = True
@@ -41,6 +41,15 @@ class Compensation:
                 return
             if not await self.undo(effect):
                 return
+
+    def keep_doubts(self) -> None:
+        """Forgets the items, but for what nobody knows of: it may stand, and is told of in the end."""
+        claim = self.claim
+        doubts = [one for one in claim.course.items.values() if one.queue == UNKNOWN_EFFECTS]
+        claim.drop_items()
+        for one in doubts:
+            place = f"{one.place}.{one.step}"
+            claim.put_item(ItemState(place, "failed", place, reason=undo.IN_DOUBT))
 
     async def undo(self, effect: Step) -> bool:
         """Undoes one effect; false where the claim ends with it."""

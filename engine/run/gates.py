@@ -127,6 +127,14 @@ class Gates:
         """Whether the breaker lets calls through, as far as one can see: nothing is taken."""
         return self.shut(system, f"{system}.{operation}", now) is None
 
+    def opens_at(self, system: str, operation: str, now: int) -> int | None:
+        """When a breaker that lets nothing through may do so again; None: not before a person says so."""
+        gate = f"{system}.{operation}"
+        if self.forced_at(system, gate) == State.OPEN:
+            return None
+        shut = self.shut(system, gate, now)
+        return now if shut is None else shut.until
+
     def shut(self, system: str, gate: str, now: int) -> Denied | None:
         """Why nothing passes: a person, or the breaker."""
         forced = self.forced_at(system, gate)

@@ -9,9 +9,9 @@ from collections import Counter
 from msgspec.structs import replace
 
 from engine.errors import Gone, LeaseLost
-from engine.model import Arrival, Emission, ItemState, Status
+from engine.model import Arrival, EffectState, Emission, ItemState, Status
 from engine.rules import steps
-from engine.rules.decide import Action, Decision
+from engine.rules.decide import UNKNOWN_EFFECTS, Action, Decision
 from engine.rules.holds import began_of, times_of
 from engine.rules.needs import Ask, Call, Emit, End, Failed, Need, Rest
 from engine.rules.opening import open_event
@@ -177,6 +177,9 @@ class Walk(Claim):
                 on_release=decision.on_release,
             )
             return False
+        if action is Action.DIE and item and decision.effect is EffectState.UNKNOWN:
+            self.fail_item(item, place, decision.reason, UNKNOWN_EFFECTS)
+            return True
         on_failure = "compensate" if action is Action.COMPENSATE else "dead_letter"
         return await self.fail(place, on_failure, None, decision.reason)
 
@@ -276,9 +279,10 @@ class Walk(Claim):
             if state.place.startswith(f"{place}["):
                 self.put_item(replace(state, state="held", on_release="send"))
 
-    def fail_item(self, item: str, place: str, reason: str) -> None:
+    def fail_item(self, item: str, place: str, reason: str, queue: str = "") -> None:
+        """`queue`: that of what nobody knows of, where it is that."""
         self.tell(place, "failed", reason=reason)
-        self.put_item(replace(self.state_of(item, place), state="failed", due_at=0, reason=reason))
+        self.put_item(replace(self.state_of(item, place), state="failed", due_at=0, reason=reason, queue=queue))
 
     async def rest(self, place: str) -> None:
         """No item can move now: the event waits for the first that will, or is held with those that are."""
@@ -298,6 +302,7 @@ class Walk(Claim):
             reason=reason,
             due_at=due_at,
             on_release="send",
+            on_reject="items",
         )
 
 

@@ -100,6 +100,10 @@ class CallStep:
     outcomes: tuple[tuple[Bound, Verdict], ...] = ()
     """What answers mean to this call, before the operation's own."""
 
+    def alternatives(self, operation: OperationPlan) -> tuple[OperationPlan, ...]:
+        """All that it may call but this one, picked or not: what is picked may be another one the next time."""
+        return tuple(one for one in (self.operation, *self.others) if one is not operation)
+
     def provider(self, full_name: str) -> OperationPlan | None:
         """The operation of that name among those that the step may call."""
         return next((one for one in (self.operation, *self.others) if one.full_name == full_name), None)

@@ -70,7 +70,8 @@ class Leave(StrEnum):
 
 class Answered(Struct, frozen=True):
     """The ledger's answer: leave, the recorded result (KNOWN), when the effect was first sent, and by which event.
-    `gate` and `at` (GATED): where to wait, and when that may end; `place` (of an `any_of`) which intent it is about."""
+    `gate` and `at` (GATED): where to wait, and when that may end; `place` (of an `any_of`) which intent it is about;
+    `done` (CHANGED): nothing of it is in doubt, and its result is given."""
 
     leave: Leave
     result: object = None
@@ -80,6 +81,7 @@ class Answered(Struct, frozen=True):
     gate: str = ""
     at: int = 0
     place: int = 0
+    done: bool = False
 
 
 class Settled(Struct, frozen=True):
@@ -123,8 +125,9 @@ class Record(Struct, frozen=True):
     `phase` and `cause` as in Delivery. `items` are those of an `each` that have not ended (None: leave them as they
     are). `emitted` are events of topics, `awaits` is the (topic, key) that a WAITING one waits for, having seen messages
     up to `seen_message`; it is due at once where a newer one is there. `gate` is where a WAITING one waits. `on_reject`
-    is what a person's no does to a HELD one: `discard`, `compensate` or `continue`; its `due_at` is when it wakes by
-    itself (0: never). `undone` are effects that were taken back. `learnt` is what answers told of gates.
+    is what a person's no does to a HELD one: `discard`, `compensate`, `continue`, or `items`: those that are held fail;
+    its `due_at` is when it wakes by itself (0: never). `undone` are effects that were taken back. `learnt` is what
+    answers told of gates.
     """
 
     event: int

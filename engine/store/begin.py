@@ -205,7 +205,8 @@ class Ledger:
             return Answered(Leave.UNDONE, None, effect.first_sent_at, effect.event, differs)
         mine = effect.event == intent.event
         if mine and differs and not intent.again and effect.state not in AGAIN_AT_ONCE:
-            return Answered(Leave.CHANGED, None, effect.first_sent_at, effect.event, differs)
+            done = effect.state == EffectState.DONE
+            return Answered(Leave.CHANGED, result_of(effect), effect.first_sent_at, effect.event, differs, done=done)
         if effect.state == EffectState.DONE:
             return Answered(Leave.KNOWN, result_of(effect), effect.first_sent_at, effect.event, differs)
         if not mine and self.owners.get(effect.event, False):

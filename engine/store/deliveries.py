@@ -25,6 +25,7 @@ class Told:
         self.steps: list[Step] = []
         self.asked: dict[str, int] = {}
         self.renewed: dict[str, int] = {}
+        self.redriven = False
 
     def read(self, step: str, kind: str, at: int, operation: str, once: str, ended: int, result: bytes | None) -> None:
         if ended:
@@ -35,6 +36,7 @@ class Told:
             self.renewed[step] = self.renewed.get(step, 0) + 1
         elif kind in ("release", "redrive"):
             self.asked.clear()  # a hold that comes after it asks anew
+            self.redriven = self.redriven or kind == "redrive"
 
 
 def load(
@@ -114,4 +116,5 @@ def delivery(row: Row, told: Told, items: tuple[ItemState, ...], passes: tuple[s
         items=items,
         passes=passes,
         renewed=told.renewed,
+        redriven=told.redriven,
     )

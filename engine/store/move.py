@@ -41,15 +41,20 @@ class Standing:
             self.number,
             self.step,
             self.on_release,
-            self.on_reject,
+            on_reject,
             self.blocks,
             self.phase,
             self.cause,
             _,
         ) = row
+        self.on_reject = on_reject if self.status == Status.HELD else "discard"
         self.token = token
         self.items = items
         self.dropped = dropped
+
+    def fails_items(self, move: Move) -> bool:
+        """Is a person's no to those items that are held, and not to the event?"""
+        return move.action == "reject" and self.on_reject == "items"
 
     def refusal(self, move: Move) -> str:
         """Why it cannot be done; empty: it can."""
@@ -110,7 +115,7 @@ def carry_out(database: Database, moves: Sequence[tuple[Move, Standing]]) -> Non
         lines = story(one, standing)
         stories.append((one.event, standing.number, lines))
         if standing.items:
-            items[one.event] = [] if one.event in afresh else [item_moved(one, item) for item in standing.items]
+            items[one.event] = [] if one.event in afresh else items_moved(one, standing)
         rows.append(moved(one, standing, len(lines), int(bool(items.get(one.event)))))
     write_lines(database, stories)
     database.update("delivery", "event", WRITTEN, rows)
@@ -136,8 +141,16 @@ def story(one: Move, standing: Standing) -> list[Line]:
             if item.state == "held" and item.on_release == "end"
         ]
     if one.new_effect:
-        lines.append(Line(step=standing.step, kind="new-effect", at=one.at, reason=said(one)))
+        places = [f"{item.place}.{item.step}" for item in standing.items if item.state != "waiting"]
+        lines += [Line(place, "new-effect", one.at, reason=said(one)) for place in places or [standing.step]]
     return lines
+
+
+def items_moved(one: Move, standing: Standing) -> list[ItemState]:
+    """What becomes of an event's items; those of one that is discarded stay as they are, for a redrive."""
+    if one.action == "reject" and not standing.fails_items(one):
+        return list(standing.items)
+    return [item_moved(one, item) for item in standing.items]
 
 
 def item_moved(one: Move, item: ItemState) -> ItemState:
@@ -157,7 +170,7 @@ def moved(one: Move, standing: Standing, lines: int, has_items: int) -> Row:
     due_at = one.due_at or one.at
     status, reason, finished_at = Status.ACCEPTED, "", None
     phase, cause = standing.phase, standing.cause
-    if one.action == "reject" and not standing.items:
+    if one.action == "reject" and not standing.fails_items(one):
         cause = f"rejected by {said(one)}"
         if standing.on_reject == "compensate":
             phase = "compensate"

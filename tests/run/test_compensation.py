@@ -216,3 +216,107 @@ def test_failed_items_undo_what_the_others_did() -> None:
     stage = play(ORDER, LABEL_A, BAD, DONE, DONE, steps=steps)
     stage.run_all()
     assert (stage.status(), stage.paths()[3:]) == ("compensated", [VOID_A, CANCEL])
+
+
+def test_what_an_older_revision_did_is_undone_though_a_newer_one_is_done() -> None:
+    steps = """
+  - {id: erp, call: erp.create_order, input: body, once: "join('-', [body.id, to_string(body.number)])"}
+  - {id: review, when: "body.number == `1`", hold: {queue: look, reason: why}, on_failure: compensate}
+"""
+    stage = Stage(ORDER, ORDER, DONE, files=shop(steps, receive="  revision: body.number\n"))
+    for number in (1, 2):
+        stage.arrive(f"e{number}", number=number)
+        stage.run_all()
+    assert [stage.status(1), stage.status(2)] == ["held", "done"]
+    stage.decide("reject", 1)
+    stage.run_all()
+    assert (stage.status(1), stage.paths()[2:]) == ("compensated", [CANCEL])
+
+
+# ── what nobody knows of ─────────────────────────────────────────────────────────────────────────────────────────────
+
+EACH = """
+  - {id: parcels, each: body.parcels, as: parcel, on_failure: compensate, steps: [
+      {id: label, call: carrier-a.buy, input: parcel, once: "join('-', [body.id, parcel.id])"}]}
+"""
+TOUCH = "  - {id: touch, call: erp.touch, input: {fields: {id: body.id}}, once: body.id, on_failure: compensate}\n"
+PAY = """
+  pay:
+    request: {method: POST, path: /pay, body: input}
+    effect: at_most_once
+    identity: body.id
+    answer: {status: 200}
+"""
+MAY_STAND = "these stand: {} (nobody knows whether it took effect)"
+
+
+@pytest.mark.parametrize("how", ["rejected", "dead letter"])
+def test_an_item_of_which_nobody_knows_may_stand(how: str) -> None:
+    steps = EACH if how == "rejected" else EACH.replace('parcel.id])"', 'parcel.id])", on_unknown: dead_letter')
+    stage = play(LOST, LABEL_A, *[LOST] * (3 if how == "rejected" else 0), DONE, steps=steps)
+    stage.run_all()
+    if how == "rejected":
+        assert (stage.status(), stage.row().queue) == ("held", "unknown-effects")
+        stage.decide("reject")
+        stage.run_all()
+    assert (stage.status(), stage.paths()[-1]) == ("dead", VOID_A)
+    assert MAY_STAND.format("parcels[0].label") in stage.row().reason
+
+
+def test_an_item_whose_doubt_was_settled_does_not() -> None:
+    stage = play(LOST, LABEL_A, LOST, LOST, LOST, BAD, DONE, steps=EACH)
+    stage.run_all()
+    stage.decide("release")
+    stage.run_all()
+    assert (stage.status(), stage.paths()[-1]) == ("compensated", VOID_A)
+
+
+def test_a_call_that_a_person_let_go_on_in_doubt_has_no_result_and_may_stand() -> None:
+    steps = """
+  - {id: erp, call: erp.create_order, input: body, once: body.id}
+  - {id: pay, call: erp.pay, input: {fields: {id: body.id}}, once: body.id}
+"""
+    touch = TOUCH.replace("{id: body.id}", "{id: body.id, paid: {from: pay, optional: true}}")
+    files = shop(steps + touch)
+    files["charter/systems/erp.yaml"] += PAY
+    stage = Stage(ORDER, LOST, BAD, DONE, files=files)
+    stage.arrive()
+    stage.run_all()
+    assert stage.status() == "held"
+    stage.decide("release")
+    stage.run_all()
+    assert stage.sent[2].body == {"id": "1"}
+    assert (stage.status(), stage.paths()[-1]) == ("dead", CANCEL)
+    assert MAY_STAND.format("pay") in stage.row().reason
+
+
+def test_an_undo_that_is_never_sent_again_is_over_once_a_person_lets_it_go_on() -> None:
+    files = shop("\n  - {id: erp, call: erp.create_order, input: body, once: body.id}\n" + LABEL + TOUCH)
+    before, cancel, after = files["charter/systems/carrier-a.yaml"].partition("  void:")
+    files["charter/systems/carrier-a.yaml"] = before + cancel + after.replace("idempotent", "at_most_once")
+    stage = Stage(ORDER, LABEL_A, BAD, LOST, DONE, files=files)
+    stage.arrive()
+    stage.run_all()
+    assert (stage.status(), stage.row().queue) == ("held", "unknown-effects")
+    stage.decide("release")
+    stage.run_all()
+    assert (stage.status(), stage.paths()[3:]) == ("dead", [VOID_A, CANCEL])
+    assert MAY_STAND.format("the undo of label") in stage.row().reason
+
+
+LABEL = "  - {id: label, call: carrier-a.buy, input: {fields: {id: body.id}}, once: body.id}\n"
+
+
+def test_items_of_a_step_that_went_on_with_its_default_are_undone_after_a_crash_too() -> None:
+    stage = play(LABEL_A, BAD, BAD, Crash, DONE, steps=EACH.replace("compensate", "continue, default: null") + TOUCH)
+    stage.run_all()
+    assert (stage.status(), stage.paths()[3:]) == ("compensated", [VOID_A, VOID_A])
+
+
+def test_a_persons_no_to_an_undo_in_doubt_ends_the_event() -> None:
+    stage = play(*MADE[:4], BAD, BAD, *[LOST] * 4)
+    stage.run_all()
+    assert stage.status() == "held"
+    stage.decide("reject")
+    stage.run_all()
+    assert stage.status() == "discarded"

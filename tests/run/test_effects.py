@@ -86,3 +86,44 @@ def test_a_second_event_with_another_body_gets_what_the_first_did_and_the_differ
     stage.run_all()
     assert (stage.status(2), len(stage.sent)) == ("done", 1)
     assert stage.lines(2)[-1].reason == "the effect is there already: evt-1, with another request"
+
+
+def test_a_redriven_event_has_its_attempts_at_later_steps_too() -> None:
+    later = "  - {id: touch, call: erp.touch, input: {fields: {id: body.id}}, once: body.id}\n"
+    more = "sla: {complete: {within: 1s}}\n"
+    stage = play(answered(422), CREATED, TURNED_AWAY, answered(200), steps=CALL + later, more=more)
+    stage.run_all()
+    stage.pass_time(100)
+    stage.decide("redrive")
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("done", 4)
+
+
+def test_what_is_done_stays_done_though_the_request_is_another_one_now() -> None:
+    pay = "  pay: {request: {method: POST, path: /pay, body: input}, effect: at_most_once, identity: body.id, answer: {status: 200}}\n"
+
+    def steps(number: str) -> str:
+        return f"""
+  - {{id: pay, call: erp.pay, input: {{fields: {{id: body.id, number: {number}}}}}, once: body.id}}
+  - {{id: touch, call: erp.touch, input: {{fields: {{id: body.id}}}}, once: body.id}}
+"""
+
+    stage = play(answered(200, {"id": "p-1"}), answered(422), answered(200), steps=steps("body.number"), erp=pay)
+    stage.run_all()
+    newer = play(steps=steps("body.total"), erp=pay)
+    stage.live.replace(newer.plans, stage.live.systems)
+    stage.decide("redrive", plan=newer.plans["shop-orders"].hash)
+    stage.run_all()
+    assert (stage.status(), stage.row().queue) == ("held", "changed-requests")
+    stage.decide("release")
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("done", 3)
+
+
+def test_what_was_answered_as_done_is_not_sent_again_because_a_look_up_lags() -> None:
+    files = shop(CALL)
+    erp = files["charter/systems/erp.yaml"].replace("effect: idempotent", "effect: verifiable", 1)
+    stage = Stage(answered(201, {}), NOT_FOUND, NOT_FOUND, CREATED, files={**files, "charter/systems/erp.yaml": erp})
+    stage.arrive()
+    stage.run_all()
+    assert (stage.status(), stage.paths().count("POST /sales-orders")) == ("done", 1)

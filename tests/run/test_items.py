@@ -171,3 +171,33 @@ def test_a_connection_refused_in_one_item_does_not_stop_the_next() -> None:
     stage = play(REFUSED, bought("l-2"), bought("l-3"), bought("l-1"))
     stage.run_all()
     assert (stage.status(), keys(stage)) == ("done", ["1-a", "1-b", "1-c", "1-a"])
+
+
+# ── what a person's no and a new effect are about ────────────────────────────────────────────────────────────────────
+
+
+def test_a_no_to_what_failed_already_ends_the_event() -> None:
+    stage = play(BAD, bought("l-2"), bought("l-3"), steps=EACH + "    on_failure: hold\n")
+    stage.run_all()
+    stage.decide("reject")
+    stage.run_all()
+    assert stage.status() == "discarded"
+
+
+def test_a_no_to_what_kills_the_engine_ends_the_event() -> None:
+    stage = play(TURNED_AWAY, bought("l-2"), bought("l-3"), Crash, Crash, Crash)
+    for _ in range(4):
+        stage.run()
+        stage.pass_time(10)
+    assert stage.status() == "quarantined"
+    stage.decide("reject")
+    stage.run_all()
+    assert stage.status() == "discarded"
+
+
+def test_a_new_effect_is_made_for_what_failed_alone() -> None:
+    stage = play(BAD, bought("l-2"), bought("l-3"), bought("l-1"))
+    stage.run_all()
+    stage.decide("redrive", new_effect=True)
+    stage.run_all()
+    assert (stage.status(), keys(stage)[3:]) == ("done", ["1-a/2"])

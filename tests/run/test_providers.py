@@ -4,6 +4,8 @@ import pytest
 from run.shop import shop
 from run.stage import LOST, REFUSED, Crash, Stage, answered
 
+from engine.rules.breaker import Breaker, State
+
 LABEL = """
   - id: label
     call: {any_of: [carrier-a.buy, carrier-b.buy]}
@@ -141,3 +143,56 @@ def test_a_request_that_the_next_one_cannot_be_made_of_is_held() -> None:
     stage.run_all()
     assert (stage.status(), stage.paths()) == ("held", [A])
     assert "the call of carrier-b.buy cannot be made" in stage.row().reason
+
+
+# ── what is picked may be another one the next time ──────────────────────────────────────────────────────────────────
+
+PICKED = LABEL.replace("buy]}", "buy], pick: body.route}")
+FROM_A_TABLE = """
+  - id: carrier
+    decide: {first: [{then: {from: "'x'", table: route, by: zone, give: carrier}}]}
+""" + LABEL.replace("buy]}", 'buy], pick: "[carrier]"}')
+
+
+def test_an_event_that_picks_another_one_gets_what_was_done_elsewhere() -> None:
+    stage = Stage(LABEL_A, files=shop(PICKED))
+    for event, route in (("e1", "carrier-a.buy"), ("e2", "carrier-b.buy")):
+        stage.arrive(event, route=[route])
+        stage.run_all()
+    assert (stage.status(2), stage.paths()) == ("done", [A])
+    assert (stage.lines(2)[-1].operation, stage.lines(2)[-1].result) == ("carrier-a.buy", "a-1")
+
+
+def test_an_event_that_picks_another_one_waits_for_what_is_open_elsewhere() -> None:
+    stage = Stage(LOST, LABEL_A, files=shop(PICKED))
+    stage.arrive("e1", route=["carrier-a.buy"])
+    stage.arrive("e2", customer="other", route=["carrier-b.buy"])
+    stage.run()
+    assert (stage.status(2), stage.paths()) == ("waiting", [A])
+    stage.run_all()
+    assert (stage.status(2), stage.paths()) == ("done", [A, A])
+
+
+@pytest.mark.parametrize("first", [LOST, TURNED_AWAY, Crash])
+def test_what_is_in_doubt_or_turned_away_stays_there_though_another_one_is_picked_now(first: object) -> None:
+    files = shop(FROM_A_TABLE)
+    files["charter/tables/route.csv"] = "zone,carrier\nx,carrier-a.buy\n"
+    stage = Stage(first, LABEL_A, files=files)  # type: ignore[arg-type]
+    stage.arrive()
+    stage.run()
+    stage.change_table("route", "zone,carrier\nx,carrier-b.buy\n")
+    stage.run_all()
+    assert (stage.status(), stage.paths()) == ("done", [A, A])
+
+
+def test_where_none_lets_calls_through_it_waits_for_the_first_that_will_and_not_for_a_person() -> None:
+    stage = Stage(LABEL_B, files=shop(LABEL), gates=8)
+    assert stage.gates is not None
+    stage.gates.forced["carrier-a"] = "open"
+    stage.gates.breakers["carrier-b.buy"] = Breaker(State.OPEN, stage.at, stage.at + 10_000_000, "3 of 3 failed")
+    stage.arrive()
+    stage.run()
+    assert (stage.status(), stage.row().gate) == ("waiting", "carrier-b.buy")
+    stage.pass_time(11)
+    stage.run()
+    assert (stage.status(), stage.paths()) == ("done", [B])

@@ -117,10 +117,30 @@ class StoriesConformance:
 
     def test_held_items_that_are_rejected_fail_and_their_event_goes_on(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
-        driver.commit(driver.store.record, record(delivery, Status.HELD, step="parcels", items=(RELEASE,)))
+        held = record(delivery, Status.HELD, step="parcels", items=(RELEASE,), on_reject="items")
+        driver.commit(driver.store.record, held)
         driver.commit(driver.store.move, Move(delivery.event, T0, "reject", "ada", "no"))
         (again,) = claim(driver)
         assert [(item.state, item.reason) for item in again.items] == [("failed", "rejected by ada: no")]
+
+    def test_an_event_that_is_rejected_whole_is_discarded_and_keeps_its_items_for_a_redrive(
+        self, driver: Driver
+    ) -> None:
+        delivery = one_claimed(driver)
+        driver.commit(driver.store.record, record(delivery, Status.HELD, step="parcels", items=(RELEASE,)))
+        driver.commit(driver.store.move, Move(delivery.event, T0, "reject", "ada", "no"))
+        assert driver.rows()[0].status is Status.DISCARDED
+        driver.commit(driver.store.move, Move(delivery.event, T0, "redrive", "ada", "yes"))
+        (again,) = claim(driver)
+        assert [(item.place, item.state) for item in again.items] == [("parcels[1]", "waiting")]
+
+    def test_a_new_effect_is_that_of_the_items_that_stand_still(self, driver: Driver) -> None:
+        delivery = one_claimed(driver)
+        items = (each("parcels[0]", "waiting", step="label"), each("parcels[3]", "failed", step="label"))
+        driver.commit(driver.store.record, record(delivery, Status.DEAD, step="parcels", items=items))
+        driver.commit(driver.store.move, Move(delivery.event, T0, "redrive", "ada", "yes", new_effect=True))
+        (again,) = claim(driver)
+        assert again.renewed == {"parcels[3].label": 1}
 
     def test_failed_items_are_tried_again_when_their_event_is_redriven(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
