@@ -65,7 +65,7 @@ def hear(status: int, headers: Mapping[str, str], now: int) -> Heard | None:
     if pause_us:  # it has the last word on how long
         left, left_us = 0, 0
     if status == 429 and not pause_us and left_us and not left:
-        pause_us = left_us
+        pause_us = min(left_us, WISH_MAX_US)
     elif status == 429 and not pause_us:
         pause_us = PAUSE_UNTOLD_US
     heard = Heard(pause_us, rate, per_us, burst, concurrency, left, left_us, tokens)

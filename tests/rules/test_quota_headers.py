@@ -155,6 +155,7 @@ NONSENSE = st.one_of(
 @given(st.sampled_from([200, 404, 429, 503]), st.dictionaries(st.sampled_from(NAMES), NONSENSE, max_size=5))
 @example(429, {"retry-after": "Mon, 01 Jan 0001 00:00:00 +2359"})
 @example(429, {"retry-after": "Fri, 31 Dec 9999 23:59:59 -2359"})
+@example(429, {"ratelimit": "0;r=0;t=3601"})
 def test_whatever_headers_hold_a_bucket_can_learn_it(status: int, headers: dict[str, str]) -> None:
     heard = hear(status, headers, NOW)
     if heard is None:
