@@ -154,6 +154,8 @@ class Intake:
             in_way = 2 if ready else 1
         else:
             in_way = int(arrival.blocks and arrival.key is not None)
+            if in_way:
+                self.busy.add(key)
         status, finished_at = (Status.QUARANTINED, arrival.received_at) if reason else (Status.ACCEPTED, None)
         return (
             event,

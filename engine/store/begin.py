@@ -175,18 +175,15 @@ class Ledger:
         self.owners = dict.fromkeys(running, True)
         if not self.wanted:
             return
-        inside, values = self.database.among("digest", sorted(self.wanted))
-        for digest, *row in self.database.rows(
-            "SELECT digest, event, state, request_digest, first_sent_at, result, attempts, step FROM effect"
-            f" WHERE {inside}",
+        inside, values = self.database.among("f.digest", sorted(self.wanted))
+        # One statement, so of one moment: an owner that ends in between has settled its effect with it.
+        for digest, status, *row in self.database.rows(
+            "SELECT f.digest, d.status, f.event, f.state, f.request_digest, f.first_sent_at, f.result, f.attempts, f.step"
+            f" FROM effect f LEFT JOIN delivery d ON d.event = f.event WHERE {inside}",
             values,
         ):
-            self.found[digest] = Effect(*row)
-        others = {effect.event for effect in self.found.values()} - self.owners.keys()
-        if others:
-            inside, values = self.database.among("event", sorted(others))
-            for event, status in self.database.rows(f"SELECT event, status FROM delivery WHERE {inside}", values):
-                self.owners[event] = status in ("accepted", "running", "waiting", "held")
+            effect = self.found[digest] = Effect(*row)
+            self.owners.setdefault(effect.event, status in ("accepted", "running", "waiting", "held"))
 
     def ask(self, intent: Intent) -> Answered:
         """What the ledger says to an intent; nothing is sent by it yet."""

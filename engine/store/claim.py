@@ -134,7 +134,7 @@ def tidy(database: Database, request: ClaimRequest, ready: Ready) -> None:
         if number is not None:
             found[what].append(number)
     ready.next_at += found["later"]
-    silent = database.silent_nodes()
+    silent = [node for node in database.silent_nodes() if node != request.node]  # who claims lives
     if silent:
         inside, values = database.among("node", silent)
         rows = database.rows(f"SELECT event FROM delivery WHERE status = 'running' AND {inside}", values)
@@ -175,9 +175,9 @@ def give_back(
     database.update(
         "delivery",
         "event",
-        "status, ready, in_way, crashes, calling, reason, finished_at, number",
+        "status, ready, in_way, crashes, calling, reason, finished_at, number, on_reject",
         [
-            (event, "quarantined", 0, blocks, 0, "", reason, now, number + 1)
+            (event, "quarantined", 0, blocks, 0, "", reason, now, number + 1, "discard")
             for event, _, _, number, _, blocks, *_ in poisonous
         ],
     )

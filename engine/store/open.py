@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
+from engine.errors import StoreFull, UserError
 from engine.store import backup as embedded_backup
 from engine.store import files
-from engine.store.committer import run_group
+from engine.store.committer import settle_group
 from engine.store.database import Database
 from engine.store.embedded import EmbeddedStore
 from engine.store.files import Lock, StoreAddress, open_writer
@@ -84,7 +84,10 @@ def commit_here(address: Address, entries: Sequence[tuple[Any, Any]]) -> list[An
     try:
         connection = open_writer(address)
         try:
-            *answers, number = run_group(connection, [*entries, (count_group, None)])
+            *answers, number = settle_group(connection, [*entries, (count_group, None)])
+            refused = next((answer for answer in (*answers, number) if isinstance(answer, StoreFull)), None)
+            if refused is not None:
+                raise UserError(f"{address.shown}: {refused}; make room on its disk, or raise its max_size")
             head = Head(address.path)
             head.write(number)
             head.close()

@@ -180,20 +180,22 @@ def settle(database: Database, pairs: Sequence[Pair]) -> None:
 
 def keep_newest(database: Database, pairs: Sequence[Pair]) -> None:
     """The newest revision of each key that is done."""
-    done = [(row.key, row.revision) for one, row in pairs if one.status is Status.DONE and row.revision is not None]
+    done = [
+        (row.key, row.revision, one.at) for one, row in pairs if one.status is Status.DONE and row.revision is not None
+    ]
     if not done:
         return
-    inside, values = database.among("key_digest", [key for key, _ in done])
+    inside, values = database.among("key_digest", [key for key, _, _ in done])
     kept: dict[bytes, bytes] = dict(database.rows(f"SELECT key_digest, revision FROM newest WHERE {inside}", values))
-    changed: dict[bytes, bytes] = {}
-    for key, revision in done:
+    changed: dict[bytes, tuple[bytes, int]] = {}
+    for key, revision, at in done:
         before, now = decode_revision(kept.get(key)), decode_revision(revision)
         assert now is not None
         if before is None or older(before, now):
-            kept[key] = changed[key] = revision
+            kept[key], changed[key] = revision, (revision, at)
     database.insert(
         "newest",
-        "key_digest, revision",
-        list(changed.items()),
-        "ON CONFLICT (key_digest) DO UPDATE SET revision = excluded.revision",
+        "key_digest, revision, at",
+        [(key, *found) for key, found in changed.items()],
+        "ON CONFLICT (key_digest) DO UPDATE SET revision = excluded.revision, at = excluded.at",
     )

@@ -6,20 +6,19 @@ integration says (`dedupe_for`), whatever became of its event. Each batch rememb
 long history reads every row once. The alternative, one large DELETE, would hold up every ack behind it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from engine.model import Status
 from engine.store.database import Database, Row
-from engine.store.keys import digest_of
 
 AT_ONCE = 256
 """Rows of each kind that one batch looks at."""
-IDENTITIES_AT_ONCE = 1_024
-PLACES = "SELECT name, value FROM meta WHERE name IN ('kept_events', 'kept_effects', 'kept_identities')"
-OVER = frozenset((Status.DONE, Status.IGNORED, Status.SUPERSEDED, Status.COMPENSATED, Status.DISCARDED))
+DIGESTS_AT_ONCE = 1_024
+PLACES = "SELECT name, value FROM meta WHERE name LIKE 'kept_%' OR name LIKE 'forgotten_%' OR name LIKE 'ended_%'"
+OVER = (Status.DONE, Status.IGNORED, Status.SUPERSEDED, Status.COMPENSATED, Status.DISCARDED)
 """Statuses of events that nobody needs any more; a dead one still waits for a person."""
 
 
@@ -49,16 +48,28 @@ def retain(database: Database, requests: Sequence[Retention]) -> Sequence[Forgot
 
 
 def retain_one(database: Database, request: Retention) -> Forgotten:
+    """One batch of each kind of rows. A kind that has seen all waits for the others, so that a pass has an end."""
     places = {str(name): int(value) for name, value in database.rows(PLACES)}
-    events, more_events = forget_events(database, request, places)
-    effects, more_effects = forget_effects(database, request, places)
-    identities, more_identities = forget_identities(database, request, places)
-    messages, more_messages = forget_messages(database, request)
+    kinds: dict[str, Callable[[], tuple[int, bool]]] = {
+        "events": lambda: forget_events(database, request, places),
+        "effects": lambda: forget_effects(database, request, places),
+        "identities": lambda: forget_digests(database, places, "identity", ("digest", "expires_at"), request.now + 1),
+        "messages": lambda: forget_messages(database, request, places),
+        "ids": lambda: forget_digests(database, places, "message_id", ("digest", "at"), request.events_before),
+        "keys": lambda: forget_digests(database, places, "newest", ("key_digest", "at"), request.effects_before),
+    }
+    counts = dict.fromkeys(kinds, 0)
+    for kind, forget in kinds.items():
+        if not places.get(f"ended_{kind}"):
+            counts[kind], more = forget()
+            places[f"ended_{kind}"] = int(not more)
+    over = all(places[f"ended_{kind}"] for kind in kinds)
+    if over:
+        places |= {f"ended_{kind}": 0 for kind in kinds}
     database.insert(
         "meta", "name, value", list(places.items()), "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
     )
-    more = more_events or more_effects or more_identities or more_messages
-    return Forgotten(events, effects, identities, messages, more)
+    return Forgotten(counts["events"], counts["effects"], counts["identities"], counts["messages"], more=not over)
 
 
 def forget_events(database: Database, request: Retention, places: dict[str, int]) -> tuple[int, bool]:
@@ -67,19 +78,34 @@ def forget_events(database: Database, request: Retention, places: dict[str, int]
         " LEFT JOIN event e ON e.event = d.event WHERE d.event > ? ORDER BY d.event LIMIT ?",
         (places.get("kept_events", 0), AT_ONCE),
     )
-    old = [row for row in page if is_over(row, request.events_before)]
-    if old:
-        events = [event for event, *_ in old]
+    events = hold_over(database, [row[0] for row in page if is_over(row, request.events_before)], request)
+    if events:
         delete(database, "delivery", "event", events)
         delete(database, "item", "event", events)
         if rows := [event for event in events if event >= request.rows_from]:
             delete(database, "line", "event", rows)
             delete(database, "event", "event", rows)
-        forget_envelopes(database, {envelope for *_, envelope in old if envelope is not None})
+        gone = set(events)
+        forget_envelopes(database, {row[5] for row in page if row[0] in gone and row[5] is not None})
+        places["forgotten_event"] = max(places.get("forgotten_event", 0), events[-1])
     # Events are numbered as they arrive: behind one that is too young none is old enough.
     ended = len(page) < AT_ONCE or (page[-1][4] or 0) >= request.events_before
     places["kept_events"] = 0 if ended else page[-1][0]
-    return len(old), not ended
+    return len(events), not ended
+
+
+def hold_over(database: Database, events: Sequence[int], request: Retention) -> list[int]:
+    """Those of them that are still over, held until the commit: a person may redrive one this moment."""
+    if not events:
+        return []
+    inside, values = database.among("event", events)
+    statuses = ", ".join(f"'{status}'" for status in OVER)
+    rows = database.rows(
+        f"SELECT event FROM delivery WHERE {inside} AND status IN ({statuses}) AND in_way = 0 AND finished_at < ?"
+        f" ORDER BY event{database.lock}",
+        (*values, request.events_before),
+    )
+    return [event for (event,) in rows]
 
 
 def is_over(row: Row, before: int) -> bool:
@@ -94,42 +120,51 @@ def forget_envelopes(database: Database, envelopes: Iterable[int]) -> None:
         inside, values = database.among("event", found)
         database.run(
             f"DELETE FROM envelope WHERE {inside} AND NOT EXISTS"
-            " (SELECT 1 FROM delivery d WHERE d.event BETWEEN envelope.event AND envelope.last)",
+            " (SELECT 1 FROM delivery d JOIN event e ON e.event = d.event"
+            " WHERE d.event BETWEEN envelope.event AND envelope.last AND e.envelope = envelope.event)",
             values,
         )
 
 
 def forget_effects(database: Database, request: Retention, places: dict[str, int]) -> tuple[int, bool]:
     page = database.rows(
-        "SELECT f.number, f.first_sent_at, d.event FROM effect f LEFT JOIN delivery d ON d.event = f.event"
+        "SELECT f.number, f.first_sent_at, d.event, f.digest FROM effect f LEFT JOIN delivery d ON d.event = f.event"
         " WHERE f.number > ? ORDER BY f.number LIMIT ?",
         (places.get("kept_effects", 0), AT_ONCE),
     )
-    old = [number for number, sent_at, event in page if event is None and sent_at < request.effects_before]
-    delete(database, "effect", "number", old)
+    old = [row for row in page if row[2] is None and row[1] < request.effects_before]
+    database.hold(digest for *_, digest in old)  # an event may begin it anew this moment
+    unowned = "AND first_sent_at < ? AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event = effect.event)"
+    delete(database, "effect", "number", [number for number, *_ in old], unowned, request.effects_before)
     ended = len(page) < AT_ONCE or page[-1][1] >= request.effects_before
     places["kept_effects"] = 0 if ended else page[-1][0]
     return len(old), not ended
 
 
-def forget_identities(database: Database, request: Retention, places: dict[str, int]) -> tuple[int, bool]:
-    """Digests have no order in time, so a pass sees all of them, from 00… to ff…"""
-    after = places.get("kept_identities", 0).to_bytes(7)
+def forget_digests(
+    database: Database, places: dict[str, int], table: str, columns: tuple[str, str], before: int
+) -> tuple[int, bool]:
+    """Rows by (digest, time) of which the time is before. Digests have no order in time, so a pass sees all of them,
+    from 00… to ff…; it remembers where it stood in two halves of eight bytes."""
+    digest, time = columns
+    halves = [f"kept_{table}_{half}" for half in ("high", "low")]
+    after = b"".join(places.get(half, 0).to_bytes(8, signed=True) for half in halves)
     page = database.rows(
-        "SELECT digest, expires_at FROM identity WHERE digest > ? ORDER BY digest LIMIT ?", (after, IDENTITIES_AT_ONCE)
+        f"SELECT {digest}, {time} FROM {table} WHERE {digest} > ? ORDER BY {digest} LIMIT ?", (after, DIGESTS_AT_ONCE)
     )
-    old = [digest for digest, expires_at in page if expires_at <= request.now]
-    delete(database, "identity", "digest", old, "AND expires_at <= ?", request.now)
-    ended = len(page) < IDENTITIES_AT_ONCE
-    places["kept_identities"] = 0 if ended else int.from_bytes(page[-1][0][:7])
+    old = [found for found, at in page if at < before]
+    delete(database, table, digest, old, f"AND {time} < ?", before)
+    ended = len(page) < DIGESTS_AT_ONCE
+    last = bytes(16) if ended else page[-1][0]
+    places |= {half: int.from_bytes(last[at : at + 8], signed=True) for half, at in zip(halves, (0, 8), strict=True)}
     return len(old), not ended
 
 
-def forget_messages(database: Database, request: Retention) -> tuple[int, bool]:
-    page = database.rows("SELECT message, at, topic, id FROM message ORDER BY message LIMIT ?", (AT_ONCE,))
-    old = [row for row in page if row[1] < request.events_before]
-    delete(database, "message", "message", [message for message, *_ in old])
-    delete(database, "message_id", "digest", [digest_of(topic, id_) for *_, topic, id_ in old])
+def forget_messages(database: Database, request: Retention, places: dict[str, int]) -> tuple[int, bool]:
+    page = database.rows("SELECT message, at FROM message ORDER BY message LIMIT ?", (AT_ONCE,))
+    old = [message for message, at in page if at < request.events_before]
+    delete(database, "message", "message", old)
+    places["forgotten_message"] = max(places.get("forgotten_message", 0), *old, 0)
     return len(old), len(old) == AT_ONCE
 
 

@@ -105,7 +105,10 @@ class SqliteDatabase(apsw.Connection):
 
     def numbers(self, table: str, count: int) -> Sequence[int]:
         """See `Database.numbers`."""
-        newest: int = self.execute(f"SELECT coalesce(max({table}), 0) FROM {table}").get
+        newest: int = self.execute(
+            f"SELECT max(coalesce((SELECT max({table}) FROM {table}), 0),"
+            f" coalesce((SELECT value FROM meta WHERE name = 'forgotten_{table}'), 0))"
+        ).get  # what was forgotten had numbers too, which effects and identities still name
         return range(newest + 1, newest + 1 + count)
 
     def now(self, asked_at: int, /) -> int:

@@ -38,9 +38,7 @@ def emit(database: Database, emissions: Sequence[Emission], room: Room) -> None:
             for number, (awaited, one) in zip(numbers, fresh.values(), strict=True)
         ],
     )
-    database.insert(
-        "message_id", "digest, message", [(digest, number) for number, digest in zip(numbers, fresh, strict=True)]
-    )
+    database.insert("message_id", "digest, at", [(digest, one.at) for digest, (_, one) in fresh.items()])
     if fresh:
         awaited = dict.fromkeys(awaited for awaited, _ in fresh.values())
         forget(database, list(awaited))

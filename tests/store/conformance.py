@@ -241,6 +241,14 @@ class Conformance:
         assert [delivery.id for delivery in claim(driver, at=T0 + jump + 49)] == ["b"]
         assert [delivery.id for delivery in claim(driver, at=T0 + jump + 50)] == ["a"]
 
+    @pytest.mark.parametrize("jump", [HOUR, -HOUR])
+    def test_a_clock_that_is_set_moves_who_waits_for_a_key_too(self, driver: Driver, jump: int) -> None:
+        driver.commit(driver.store.accept, arrival("a"), arrival("b"))
+        driver.commit(driver.store.shift, jump)
+        (first,) = claim(driver, at=T0 + jump)
+        driver.commit(driver.store.record, record(first, Status.DONE, at=T0 + jump))
+        assert [delivery.id for delivery in claim(driver, at=T0 + jump)] == ["b"]
+
     def test_recover_gives_back_every_lease_at_once(self, driver: Driver) -> None:
         first = one_claimed(driver)
         assert driver.commit(driver.store.recover, (0, T0 + 5)) == [1]

@@ -57,6 +57,12 @@ class KeysConformance:
         driver.commit(driver.store.record, record(first, Status.DONE))
         assert claim(driver) == ()
 
+    def test_a_conflict_that_blocks_keeps_its_key_from_what_came_with_it(self, driver: Driver) -> None:
+        driver.commit(
+            driver.store.accept, keyed("a", blocks=True, reason="no contract"), keyed("b", blocks=True), keyed("c", "j")
+        )
+        assert ids(driver) == ["c"]
+
     def test_an_older_one_that_a_person_moved_goes_before_the_newer_one_that_is_stuck(self, driver: Driver) -> None:
         driver.commit(driver.store.accept, keyed("old"), keyed("new", blocks=True))
         (old,) = claim(driver)
@@ -261,6 +267,18 @@ class KeysConformance:
         assert len(claim(driver, at=T0 + 2000, limit=100)) == 100
 
     # ── what engines die of ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def test_who_rejects_what_an_engine_died_of_is_done_with_it(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, keyed("poison"))
+        (delivery,) = claim(driver)
+        asked = record(delivery, Status.HELD, on_release="end", on_reject="continue", due_at=T0 + 5)
+        driver.commit(driver.store.record, asked)
+        driver.commit(driver.store.move, Move(delivery.event, T0 + 1, "release", "ada"))
+        for _ in range(3):
+            assert ids(driver, at=T0 + 9) == ["poison"]
+            driver.commit(driver.store.recover, (0, T0 + 9))
+        driver.commit(driver.store.move, Move(delivery.event, T0 + 10, "reject", "ada"))
+        assert [row.status for row in driver.rows()] == [Status.DISCARDED]
 
     def test_what_an_engine_died_of_is_claimed_alone(self, driver: Driver) -> None:
         driver.commit(driver.store.accept, *(keyed(f"{n}", f"{n}") for n in range(3)))

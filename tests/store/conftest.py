@@ -30,5 +30,6 @@ def emptied(migrated: str) -> str:
             )
         ]
         connection.execute(f"TRUNCATE {', '.join(tables)}")  # type: ignore[call-overload]
+        connection.execute("DELETE FROM meta WHERE name != 'schema'")
         connection.execute("SELECT setval('event_number', 1, false)")
     return migrated

@@ -20,8 +20,8 @@ from engine.store import Line, Move, Settled
 from engine.store.files import StoreAddress, open_reader, open_writer
 from engine.store.open import reading, store_address
 from engine.store.postgres import partitions
-from engine.store.postgres.archive import check_archive
-from engine.store.postgres.connect import connect, migrate
+from engine.store.postgres.archive import KEPT, check_archive
+from engine.store.postgres.connect import column_types, connect, migrate
 
 Captured = pytest.CaptureFixture[str]
 
@@ -253,3 +253,21 @@ def test_verify_tells_what_does_not_fit_together(store: str, capsys: Captured) -
 def test_a_reader_of_a_restored_store_sees_its_schema(sqlite_url: str, tmp_path: Path) -> None:
     main(["store", "backup", str(tmp_path / "copy"), "--store", sqlite_url])
     open_reader(tmp_path / "copy").close()
+
+
+def test_what_else_is_in_the_database_is_no_part_of_the_store(
+    postgres_store: str, tmp_path: Path, postgres_server_url: str, capsys: Captured
+) -> None:
+    """A view of an extension's, as most servers for rent have one; a table of somebody else's."""
+    with connect(postgres_store) as connection:
+        connection.execute("CREATE TABLE others (x bigint); CREATE VIEW watched AS SELECT 1 / 0 AS x")
+    assert main(["store", "backup", str(tmp_path / "copy"), "--store", postgres_store]) == 0
+    with a_database(postgres_server_url) as url:
+        assert main(["store", "restore", str(tmp_path / "copy"), "--store", url]) == 0, capsys.readouterr().err
+        assert contents(url) == contents(postgres_store)
+
+
+def test_a_backup_has_every_table_of_the_store(postgres_url: str) -> None:
+    with connect(postgres_url) as connection:
+        migrate(connection)
+        assert {*column_types(connection)} - {*KEPT} == {"node_group"}

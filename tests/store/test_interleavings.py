@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from engine.model import Delivery, EffectState, Status, effect_digest
 from engine.store import ClaimRequest, Leave, Move, Settled
 from engine.store.files import StoreAddress, open_writer
+from engine.store.retention import Retention
 
 NODES = 3
 EVENTS = 90
@@ -236,3 +237,79 @@ def test_two_engines_that_accept_the_same_ids_store_each_once(opener: Opener) ->
         driver.close()
     assert (verdicts.count("accepted"), verdicts.count("duplicate"), len(rows)) == (60, 60, 60)
     assert claimed == {f"k{n}" for n in range(5)}
+
+
+class Between:
+    """A database on which something else happens after the first statement that names a table."""
+
+    def __init__(self, database: Any, table: str, happens: Callable[[], Any]) -> None:
+        self._database = database
+        self._table = f"FROM {table}"
+        self._happens = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    def rows(self, statement: str, values: Any = ()) -> Any:
+        found = self._database.rows(statement, values)
+        if self._table in statement and self._happens:
+            self._happens.pop()()
+        return found
+
+
+def test_who_asks_for_an_effect_while_it_is_recorded_leaves_it_as_it_is(emptied: str) -> None:
+    one, two = PostgresDriver(emptied), PostgresDriver(emptied)
+    one.commit(one.store.accept, arrival("a", "a"), arrival("b", "b"))
+    (claimed,) = one.commit(one.store.claim, ClaimRequest(T0, 2, T0 + HOUR))
+    first, second = claimed.deliveries
+    one.commit(one.store.begin, intent(first))
+    done = Settled(effect_digest("erp", "create_order", "order-1"), EffectState.DONE, "so-1")
+    with two.connection.transaction():
+        recorded = Between(
+            two.database, "effect", lambda: one.commit(one.store.record, record(first, Status.DONE, settled=done))
+        )
+        (answered,) = two.store.begin(recorded, [intent(second)])  # type: ignore[arg-type]
+    assert answered.leave in (Leave.BUSY, Leave.KNOWN)
+    assert one.database.rows("SELECT state, event FROM effect") == [("done", first.event)]
+    one.close()
+    two.close()
+
+
+def test_who_is_redriven_while_it_would_be_forgotten_stays(emptied: str) -> None:
+    one, two = PostgresDriver(emptied), PostgresDriver(emptied)
+    one.commit(one.store.accept, arrival("a", "a"))
+    (claimed,) = one.commit(one.store.claim, ClaimRequest(T0, 2, T0 + HOUR))
+    (delivery,) = claimed.deliveries
+    one.commit(one.store.record, record(delivery, Status.HELD))
+    one.commit(one.store.move, Move(delivery.event, T0, "reject", "ada"))
+    later = T0 + 200 * 24 * HOUR
+    with two.connection.transaction():
+        moved = Between(
+            two.database, "delivery", lambda: one.commit(one.store.move, Move(delivery.event, later, "redrive", "ada"))
+        )
+        two.store.retain(moved, [Retention(later, later - HOUR, later - HOUR)])  # type: ignore[arg-type]
+    assert [row.status for row in one.rows()] == [Status.ACCEPTED]
+    one.close()
+    two.close()
+
+
+def test_an_effect_that_is_begun_anew_while_it_would_be_forgotten_stays(emptied: str) -> None:
+    one, two = PostgresDriver(emptied), PostgresDriver(emptied)
+    one.commit(one.store.accept, arrival("a", "a"))
+    (claimed,) = one.commit(one.store.claim, ClaimRequest(T0, 2, T0 + HOUR))
+    (first,) = claimed.deliveries
+    one.commit(one.store.begin, intent(first))
+    clear = Settled(effect_digest("erp", "create_order", "order-1"), EffectState.CLEAR)
+    one.commit(one.store.record, record(first, Status.DONE, settled=clear))
+    later = T0 + 500 * 24 * HOUR
+    one.commit(one.store.retain, Retention(later, later - HOUR, T0 - HOUR))  # the event, and not yet the effect
+    one.commit(one.store.accept, arrival("b", "b", at=later))
+    (claimed,) = one.commit(one.store.claim, ClaimRequest(later, 2, later + HOUR))
+    with two.connection.transaction():
+        begun = Between(
+            two.database, "effect", lambda: one.commit(one.store.begin, intent(claimed.deliveries[0], at=later))
+        )
+        two.store.retain(begun, [Retention(later, later - HOUR, later - HOUR)])  # type: ignore[arg-type]
+    assert one.database.rows("SELECT state, event FROM effect") == [("open", claimed.deliveries[0].event)]
+    one.close()
+    two.close()

@@ -16,10 +16,12 @@ from engine.errors import StoreBroken, UserError
 from engine.model import Status
 from engine.store import ClaimRequest
 from engine.store.embedded import EmbeddedStore
-from engine.store.open import open_store, store_address
+from engine.store.files import StoreAddress, open_writer
+from engine.store.open import commit_here, open_store, store_address
 from engine.store.opened import OpenStore, Surroundings
 from engine.store.readers import read_gauges
 from engine.store.retention import AT_ONCE
+from engine.store.verbs import SqlStore
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -158,3 +160,16 @@ def test_a_store_that_cannot_be_opened_is_not_kept_locked(tmp_path: Path) -> Non
     for _ in range(2):
         with pytest.raises(StoreBroken):
             opened(f"sqlite:///{path}", None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [apsw.FullError, apsw.IOError, apsw.BusyError])
+def test_a_command_that_cannot_write_says_why_without_a_trace(tmp_path: Path, error: type[apsw.Error]) -> None:
+    address = StoreAddress(tmp_path / "events.db", None)
+    open_writer(address).close()
+
+    def refused(database: Any, items: Any) -> Any:
+        raise error("database or disk is full")
+
+    with pytest.raises((UserError, StoreBroken)):
+        commit_here(address, [(refused, None)])
+    commit_here(address, [(SqlStore().accept, arrival())])

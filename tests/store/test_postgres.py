@@ -159,6 +159,17 @@ def test_what_a_silent_node_holds_is_given_back_and_its_late_record_is_refused(d
     assert driver.commit(driver.store.record, record(theirs.deliveries[0], Status.DONE)) == [True]
 
 
+def test_a_node_that_claims_is_not_dead_to_itself(driver: PostgresDriver) -> None:
+    """It was stopped, and its heart beats anew a moment later; or only its heart has no connection."""
+    mine = node.register(driver.connection)
+    driver.commit(driver.store.accept, arrival())
+    (claimed,) = driver.commit(driver.store.claim, request(mine))
+    silence(driver, mine, DEAD_S + 1)
+    driver.database.ask_again_at = 0
+    assert driver.commit(driver.store.claim, request(mine, T0 + 1))[0].deliveries == ()
+    assert driver.commit(driver.store.record, record(claimed.deliveries[0], Status.DONE)) == [True]
+
+
 def test_a_silent_node_that_beats_again_is_alive(emptied: str, driver: PostgresDriver) -> None:
     number = node.register(driver.connection)
     silence(driver, number, DEAD_S + 100)

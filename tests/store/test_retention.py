@@ -9,9 +9,10 @@ from drivers import PostgresDriver, SqliteDriver
 from msgspec.structs import replace
 
 from engine.model import EffectState, Emission, Status, effect_digest
-from engine.store import Settled
+from engine.store import Settled, retention
 from engine.store.files import open_memory
 from engine.store.retention import AT_ONCE, Forgotten, Retention
+from engine.store.topics import MESSAGES_MAX
 
 DAY = 24 * HOUR
 LATER = T0 + 100 * DAY
@@ -180,3 +181,59 @@ def test_rows_of_a_partition_that_will_be_dropped_are_left_to_it(driver: Driver)
     event = ended(driver, "a", Status.DONE)
     assert forget(driver, rows_from=event + 1).events == 1
     assert (count(driver, "delivery"), count(driver, "event")) == (0, 1)
+
+
+def test_the_number_of_a_forgotten_event_is_given_to_no_other(driver: Driver) -> None:
+    forgotten = ended(driver, "a", Status.DONE)
+    assert forget(driver).events == 1
+    (receipt,) = driver.commit(driver.store.accept, arrival("b", "b", at=LATER))
+    assert receipt.event > forgotten
+
+
+def test_the_id_of_an_event_of_a_topic_goes_in_its_time_though_its_body_went_before(driver: Driver) -> None:
+    driver.commit(driver.store.accept, arrival(at=LATER))
+    (delivery,) = claim(driver, at=LATER)
+    emitted = tuple(Emission("orders", "k", f"{number}", b"{}", T0) for number in range(MESSAGES_MAX + 9))
+    for one in emitted:
+        driver.commit(driver.store.record, record(delivery, Status.RUNNING, at=LATER, emitted=(one,)))
+    assert (count(driver, "message"), count(driver, "message_id")) == (MESSAGES_MAX, MESSAGES_MAX + 9)
+    forget_all(driver)
+    assert (count(driver, "message"), count(driver, "message_id")) == (0, 0)
+
+
+def test_a_common_body_goes_though_an_event_that_came_beside_it_stays(driver: Driver) -> None:
+    """Numbers of several nodes come mixed."""
+    items = [replace(arrival(id_, id_), envelope=b'{"all": []}') for id_ in ("a", "b")]
+    driver.commit(driver.store.accept_all, items)
+    driver.commit(driver.store.accept, arrival("stays", "stays"))
+    driver.database.run("UPDATE envelope SET last = last + 1")
+    first, second, _ = claim(driver)
+    driver.commit(driver.store.record, record(first, Status.DONE), record(second, Status.DONE))
+    assert (forget_all(driver), count(driver, "envelope")) == (2, 0)
+
+
+def test_the_newest_revision_of_a_key_is_kept_as_long_as_effects(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys that are numbered alike, more than a batch looks at."""
+    monkeypatch.setattr(retention, "DIGESTS_AT_ONCE", 4)
+    for number in range(10):
+        at = T0 if number % 2 else LATER
+        driver.commit(driver.store.accept, replace(arrival(f"{number}", f"{number}", at=at), revision=(1,)))
+        (delivery,) = claim(driver, at=at)
+        driver.commit(driver.store.record, record(delivery, Status.DONE, at=at))
+    forget_all(driver)
+    assert count(driver, "newest") == 10
+    forget_all(driver, effects_before=T0 + 9)
+    assert count(driver, "newest") == 5
+
+
+def test_a_pass_has_an_end_though_its_kinds_of_rows_are_not_at_their_ends_together(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "DIGESTS_AT_ONCE", 2)
+    many = [replace(arrival(f"{n}", f"{n}", at=LATER - 200 * DAY), dedupe_for_s=10**9) for n in range(3)]
+    driver.commit(driver.store.accept, *many)
+    driver.database.insert("meta", "name, value", [("kept_identity_high", -1)])  # the last of the digests comes next
+    assert not all(forget(driver).more for _ in range(9))

@@ -64,10 +64,10 @@ CREATE TABLE message (
   topic TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL
 );
 CREATE INDEX message_awaited ON message (awaited, message);
-CREATE TABLE message_id (digest BLOB PRIMARY KEY, message INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE message_id (digest BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 
 -- The newest revision of each key that is done.
-CREATE TABLE newest (key_digest BLOB PRIMARY KEY, revision BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE newest (key_digest BLOB PRIMARY KEY, revision BLOB NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 
 -- Breakers, what people forced, and the buckets of quotas.
 CREATE TABLE gate (

@@ -73,9 +73,9 @@ CREATE TABLE message (
   topic text NOT NULL, key text NOT NULL, id text NOT NULL, at bigint NOT NULL, body bytea NOT NULL
 );
 CREATE INDEX message_awaited ON message (awaited, message);
-CREATE TABLE message_id (digest bytea PRIMARY KEY, message bigint NOT NULL);
+CREATE TABLE message_id (digest bytea PRIMARY KEY, at bigint NOT NULL);
 
-CREATE TABLE newest (key_digest bytea PRIMARY KEY, revision bytea NOT NULL);
+CREATE TABLE newest (key_digest bytea PRIMARY KEY, revision bytea NOT NULL, at bigint NOT NULL);
 
 CREATE TABLE gate (
   gate text PRIMARY KEY, state text NOT NULL DEFAULT 'closed', until bigint NOT NULL DEFAULT 0,
