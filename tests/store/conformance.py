@@ -242,6 +242,15 @@ class Conformance:
         assert [delivery.id for delivery in claim(driver, at=T0 + jump + 49)] == ["b"]
         assert [delivery.id for delivery in claim(driver, at=T0 + jump + 50)] == ["a"]
 
+    @pytest.mark.parametrize("jump", [HOUR, -HOUR])
+    def test_a_clock_that_is_set_moves_what_waits_behind_another_of_its_key(self, driver: Driver, jump: int) -> None:
+        first = one_claimed(driver)
+        driver.commit(driver.store.accept, arrival("b", at=T0 + 40))
+        driver.commit(driver.store.shift, jump)
+        driver.commit(driver.store.record, record(first, Status.DONE))
+        assert claim(driver, at=T0 + jump + 39) == ()
+        assert [delivery.id for delivery in claim(driver, at=T0 + jump + 40)] == ["b"]
+
     def test_recover_gives_back_every_lease_at_once(self, driver: Driver) -> None:
         first = one_claimed(driver)
         assert driver.commit(driver.store.recover, (0, T0 + 5)) == [1]
