@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from stores import STORES, new_store
 
 from blackbox.rig import Rig, order_body, post, rig_at, settle, tell_partner
 
@@ -100,7 +101,10 @@ async def kill_and_restart(rig: Rig, sale: Sale) -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_acknowledged_order_becomes_one_effect_in_order_though_the_engine_dies_six_times(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", STORES)
+def test_every_acknowledged_order_becomes_one_effect_in_order_though_the_engine_dies_six_times(
+    tmp_path: Path, postgres_server_url: str, store: str
+) -> None:
     sale = make_sale(seed=3)
     assert sum(map(len, sale.by_customer.values())) == WEBHOOKS
 
@@ -116,7 +120,7 @@ def test_every_acknowledged_order_becomes_one_effect_in_order_though_the_engine_
         ]
         return await settle(rig)
 
-    with rig_at(tmp_path, faults=0.3) as rig:
+    with new_store(store, tmp_path, postgres_server_url) as url, rig_at(tmp_path, faults=0.3, store=url) as rig:
         rig.start_engine()
         events = asyncio.run(run(rig))
         effects = rig.effects()

@@ -28,7 +28,7 @@ LANES = ("urgent", "normal", "bulk")
 WORKERS = 16
 RATE, BURST = 10, 5
 OFFERED, OFFERED_S = 100, 12
-ON_ITS_WAY_S = 1.0
+ON_ITS_WAY_S = 0.5
 """A token is taken before its call is written down, sent and read: on a busy machine so much later."""
 FAILING = 0.6
 WARM_UP = 3 * BURST
