@@ -2,12 +2,14 @@
 
 Each event is five rows like the engine's (event, identity, delivery, effect, line; same schema, same settings of the
 connection), inserted in groups with one fsync each, and one POST of a prepared body: by a plain aiohttp client, or by the barest
-one there can be (`raw`), a socket on which a prepared request is written and an answer waited for. There is no intake, no signature, no look-up before an insert, no update after it. It shares no code of the engine but the schema
-and the settings, so that a faster engine does not make a faster baseline.
+one there can be (`raw`), a socket on which a prepared request is written and an answer waited for. There is no intake, no
+signature, no look-up before an insert, no update after it. It shares no code of the engine but the schema and the
+settings, so that a faster engine does not make a faster baseline.
 
-Run as a process: `python -m benchmarks.pair CLIENT PORT BODY HEADERS PAYLOAD FOLDER EVENTS` with the paths of three
-files (the body to post, the headers and the body of a webhook to store) and of a folder for the store. It prints one
-line of JSON: `events`, `seconds`, `cpu_s` (of this process), `rows`, `commits`.
+Run as a process: `python -m benchmarks.pair CLIENT PORT BODY HEADERS PAYLOAD STORE EVENTS` with the paths of three files
+(the body to post, the headers and the body of a webhook to store) and the store: a path for a new file of SQLite, or the
+URL of an empty database of PostgreSQL. It prints one line of JSON: `events`, `seconds`, `cpu_s` (of this process),
+`rows`, `commits`.
 """
 
 import asyncio
@@ -15,49 +17,127 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import aiohttp
 import apsw
 import uvloop
 
 from benchmarks.blast import answered
-from engine.store.files import configure, migrate
+from engine.store import files
+from engine.store.postgres.connect import connect, migrate
+from engine.store.postgres.partitions import make_ahead
 
 AT_ONCE = 64
 CHECKPOINT_PAGES = 4000
 PLAN, KEY_DIGEST_BYTES, AT = "0" * 64, 16, 1_800_000_000_000_000
 
+Rows = tuple[Any, ...]
+"""Of one event: the values of each insert."""
+
 INSERTS = (
-    "INSERT INTO event (event, integration, id, key, received_at, headers, query, body) VALUES (?, 'shopify-orders-to-erp', ?, ?, ?, ?, '{}', ?)",
-    "INSERT INTO identity (digest, event, expires_at) VALUES (?, ?, ?)",
-    """INSERT INTO delivery
-       (event, integration, plan, key_digest, status, ready, due_at, token, attempts, number, step, finished_at)
-       VALUES (?, 'shopify-orders-to-erp', ?, ?, 'done', 0, ?, 1, 1, 1, 'erp', ?)""",
-    """INSERT INTO effect
-       (digest, system, operation, once, event, step, state, request_digest, first_sent_at, attempts, result)
-       VALUES (?, 'erp', 'create_order', ?, ?, 'erp', 'done', ?, ?, 1, '"so-1"')""",
-    """INSERT INTO line
-       (event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result)
-       VALUES (?, 0, 'erp', 'call', ?, 'erp.create_order', ?, 'done', 201, 1000, 'answered 201', 1, '"so-1"')""",
+    (
+        "event (event, integration, id, key, received_at, headers, query, body)",
+        "{0}, 'shopify-orders-to-erp', {1}, {2}, {3}, {4}, {5}, {6}",
+    ),
+    ("identity (digest, event, expires_at)", "{0}, {1}, {2}"),
+    (
+        "delivery (event, integration, plan, key_digest, status, ready, due_at, token, attempts, number, step, finished_at)",
+        "{0}, 'shopify-orders-to-erp', {1}, {2}, 'done', 0, {3}, 1, 1, 1, 'erp', {4}",
+    ),
+    (
+        "effect (digest, system, operation, once, event, step, state, request_digest, first_sent_at, attempts, result)",
+        "{0}, 'erp', 'create_order', {1}, {2}, 'erp', 'done', {3}, {4}, 1, {5}",
+    ),
+    (
+        "line (event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result)",
+        "{0}, 0, 'erp', 'call', {1}, 'erp.create_order', {2}, 'done', 201, 1000, 'answered 201', 1, {3}",
+    ),
 )
+"""(table and columns, values)."""
+MARKS = [f"?{number}" for number in range(1, 10)]
+GIVEN = {int: "%t::bigint[]", str: "%t::text[]", bytes: "%b::bytea[]"}
+
+
+class Store(Protocol):
+    """What the rows go into."""
+
+    def write(self, groups: Sequence[Sequence[Rows]]) -> None:
+        """Inserts these, in one transaction, on disk when it returns."""
+
+    def count(self) -> tuple[int, int]:
+        """How many events are there, and how many rows were written for them."""
+
+    def close(self) -> None: ...
+
+
+class SqliteStore:
+    """A file with the engine's schema and settings; each row is bound to a prepared statement."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = apsw.Connection(str(path))
+        files.configure(self.connection)
+        files.migrate(self.connection)
+        self.connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        self.rows_before = self.connection.total_changes()
+
+    def write(self, groups: Sequence[Sequence[Rows]]) -> None:
+        with self.connection:
+            for (into, values), rows in zip(INSERTS, groups, strict=True):
+                self.connection.executemany(f"INSERT INTO {into} VALUES ({values.format(*MARKS)})", rows)
+
+    def count(self) -> tuple[int, int]:
+        return self.connection.execute(
+            "SELECT count(*) FROM line"
+        ).get, self.connection.total_changes() - self.rows_before
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class PostgresStore:
+    """An empty database, given the engine's schema; the rows of a group go in one statement for each table."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = connect(url)
+        migrate(self.connection)
+        make_ahead(self.connection)
+
+    def write(self, groups: Sequence[Sequence[Rows]]) -> None:
+        with self.connection.transaction(), self.connection.pipeline():
+            for (into, values), rows in zip(INSERTS, groups, strict=True):
+                names = [f"c{number}" for number in range(len(rows[0]))]
+                arrays = ", ".join(GIVEN[type(value)] for value in rows[0])
+                given = f"unnest({arrays}) AS given({', '.join(names)})"
+                columns = [list(column) for column in zip(*rows, strict=True)]
+                statement = f"INSERT INTO {into} SELECT {values.format(*names)} FROM {given}"
+                self.connection.execute(statement, columns)
+
+    def count(self) -> tuple[int, int]:
+        tables = [into.partition(" ")[0] for into, _ in INSERTS]
+        counted = [self.connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables]
+        numbers = [int(row[0]) for row in counted if row is not None]
+        return numbers[-1], sum(numbers)
+
+    def close(self) -> None:
+        self.connection.close()
 
 
 class Writer:
     """Inserts in groups on a thread; what comes while one group is under way is the next."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
-        self.connection = connection
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self.thread = ThreadPoolExecutor(1)
-        self.waiting: list[tuple[tuple[Any, ...], asyncio.Future[None]]] = []
+        self.waiting: list[tuple[Rows, asyncio.Future[None]]] = []
         self.busy = False
         self.commits = 0
 
-    def insert(self, rows: tuple[Any, ...]) -> "asyncio.Future[None]":
+    def insert(self, rows: Rows) -> "asyncio.Future[None]":
         future = asyncio.get_running_loop().create_future()
         self.waiting.append((rows, future))
         if not self.busy:
@@ -70,32 +150,34 @@ class Writer:
         done = asyncio.get_running_loop().run_in_executor(self.thread, self.write, [rows for rows, _ in group])
         done.add_done_callback(lambda done: self.end(done, [future for _, future in group]))
 
-    def write(self, group: list[tuple[Any, ...]]) -> None:
+    def write(self, group: list[Rows]) -> None:
         self.commits += 1
-        with self.connection:
-            for statement, rows in zip(INSERTS, zip(*group, strict=True), strict=True):
-                self.connection.executemany(statement, rows)
+        self.store.write(list(zip(*group, strict=True)))
 
     def end(self, done: "asyncio.Future[None]", futures: "list[asyncio.Future[None]]") -> None:
-        done.result()
+        error = done.exception()
         for future in futures:
-            future.set_result(None)
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
         if self.waiting:
             self.start()
         else:
             self.busy = False
 
 
-def rows_of(event: int, headers: bytes, payload: bytes) -> tuple[Any, ...]:
+def rows_of(event: int, headers: bytes, payload: bytes) -> Rows:
     """One row for each statement, its digests random as real ones are."""
     key = str(6_000_000_000 + event)
     once = f"shopify-{key}"
+    result = b'"so-1"'
     return (
-        (event, f"bench-{event}", key, AT, headers, payload),
+        (event, f"bench-{event}", key, AT, headers, b"{}", payload),
         (os.urandom(16), event, AT),
         (event, PLAN, os.urandom(KEY_DIGEST_BYTES), AT, AT),
-        (os.urandom(32), once, event, os.urandom(16), AT),
-        (event, AT, once),
+        (os.urandom(32), once, event, os.urandom(16), AT, result),
+        (event, AT, once, result),
     )
 
 
@@ -157,13 +239,8 @@ async def raw_client(port: int) -> AsyncIterator[Callable[[], Awaitable[Post]]]:
 CLIENTS = {"aiohttp": aiohttp_client, "raw": raw_client}
 
 
-async def run(client: str, port: int, body: bytes, headers: bytes, payload: bytes, folder: Path, events: int) -> None:
-    connection = apsw.Connection(str(folder / "pair.db"))
-    configure(connection)
-    migrate(connection)
-    connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-    rows_before = connection.total_changes()
-    writer = Writer(connection)
+async def run(client: str, port: int, body: bytes, headers: bytes, payload: bytes, store: Store, events: int) -> None:
+    writer = Writer(store)
     numbers = iter(range(1, events + 1))
     async with CLIENTS[client](port) as make:
 
@@ -176,15 +253,15 @@ async def run(client: str, port: int, body: bytes, headers: bytes, payload: byte
         started, cpu_s = time.perf_counter(), time.process_time()
         await asyncio.gather(*(complete(post) for post in posts))
         took_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu_s
-    stored = connection.execute("SELECT count(*) FROM line").get
-    rows = connection.total_changes() - rows_before
     writer.thread.shutdown()
-    connection.close()
+    stored, rows = store.count()
+    store.close()
     found = {"events": stored, "seconds": took_s, "cpu_s": cpu_s, "rows": rows, "commits": writer.commits}
     print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    client, port, body, headers, payload, folder, events = sys.argv[1:]
+    client, port, body, headers, payload, where, events = sys.argv[1:]
     given = [Path(path).read_bytes() for path in (body, headers, payload)]
-    uvloop.run(run(client, int(port), given[0], given[1], given[2], Path(folder), int(events)))
+    opened: Store = PostgresStore(where) if where.startswith("postgresql://") else SqliteStore(Path(where))
+    uvloop.run(run(client, int(port), given[0], given[1], given[2], opened, int(events)))

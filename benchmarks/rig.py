@@ -14,12 +14,13 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.forty import EXPRESSIONS
 from engine.cli.workspace import reference_files
-from engine.store.files import store_address
+from engine.store.open import Address, store_address
 from harness import processes
 from harness.processes import Process, python
 
@@ -127,9 +128,16 @@ def running(process: Process) -> Iterator[Process]:
 
 @contextmanager
 def server(*words: str) -> Iterator[tuple[Process, int]]:
-    """A server process of Python and the port it prints. It is told to end with the block, and made to after LIFE_S."""
+    """A server process of Python and the port it prints."""
+    with server_of(python(*words)) as started:
+        yield started
+
+
+@contextmanager
+def server_of(command: list[str]) -> Iterator[tuple[Process, int]]:
+    """A server process and the port it prints. It is told to end with the block, and made to after LIFE_S."""
     with folder_on_disk() as folder:
-        started = Process("a server", python(*words), folder / "log", {}, folder=ROOT, life_s=LIFE_S)
+        started = Process("a server", command, folder / "log", {}, folder=ROOT, life_s=LIFE_S)
         started.start(piped=True)
         with running(started):
             yield started, int(started.read_line())
@@ -148,11 +156,11 @@ def partner(delay_s: float = 0.0) -> Iterator[int]:
 
 
 class Engine(NamedTuple):
-    """A running engine: its process, the port of its intake, and the file of its store."""
+    """A running engine: its process, the port of its intake, and where its store is."""
 
     process: Process
     port: int
-    store: Path
+    store: Address
 
 
 PUBLISH = b"""
@@ -172,12 +180,48 @@ def one_call_files() -> dict[str, bytes]:
     return {**files, spec: files[spec].replace(PUBLISH, b""), erp: QUOTA.sub(b"", files[erp])}
 
 
+def forty_files() -> dict[str, bytes]:
+    """The same with the forty fields that the peers map (`forty.py`), held against a contract of their own, and nothing
+    else on the way to the call. What is null stays null."""
+    files = one_call_files()
+    fields = {name: {"from": text, "default": None} for name, text in EXPRESSIONS.items()}
+    mapping = {"mapping": "forty", "from": "shopify/order@2024-10", "to": "peer/order@1", "fields": fields}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(EXPRESSIONS),
+        "properties": {name: {} for name in EXPRESSIONS},
+    }
+    spec, contract = "specs/shopify-orders-to-erp.yaml", "charter/models/shopify/order@2024-10.yaml"
+    head, _, _ = files[spec].partition(b"steps:\n")
+    assert files[contract].count(CUSTOMER) == 1
+    files[contract] = files[contract].replace(CUSTOMER, CUSTOMER + CONSENT)
+    made = {"mappings/forty.yaml": mapping, "charter/models/peer/order@1.yaml": schema}
+    return {**files, **{name: json.dumps(one).encode() for name, one in made.items()}, spec: head + FORTY_STEPS}
+
+
+CUSTOMER = b"""  customer:
+    type: [object, "null"]
+    properties:
+"""
+CONSENT = b"""      email_marketing_consent: {type: [object, "null"], properties: {state: {type: [string, "null"]}}}
+"""
+"""The one of the forty fields that the reference contract does not know."""
+FORTY_STEPS = b"""steps:
+  - {id: order, map: forty}
+  - {id: erp, call: erp.create_order, input: order, once: order.id, on_unknown: lookup}
+"""
+
+
 @contextmanager
-def engine(partner_port: int, workers: int = 64, store: str | None = None) -> Iterator[Engine]:
-    """The engine on the first integration of the reference workspace; `store` as on the command line, None for a file
-    of its own."""
+def engine(
+    partner_port: int, workers: int = 64, store: str | None = None, files: dict[str, bytes] | None = None
+) -> Iterator[Engine]:
+    """The engine on the first integration of the reference workspace, or on these `files`; `store` as on the command
+    line, None for a file of its own."""
     with folder_on_disk() as root:
-        for name, raw in one_call_files().items():
+        for name, raw in (files or one_call_files()).items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(raw)
@@ -191,7 +235,7 @@ def engine(partner_port: int, workers: int = 64, store: str | None = None) -> It
         started.start(piped=True)
         with running(started):
             started.read_ports()
-            yield Engine(started, started.port, store_address(root, store).path)
+            yield Engine(started, started.port, store_address(root, store))
 
 
 def cpu_s(pid: int) -> float:
@@ -200,3 +244,18 @@ def cpu_s(pid: int) -> float:
         return math.nan
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def family_cpu_s(pid: int) -> float:
+    """The same of a process and its children, those it has buried too."""
+    if not Path("/proc/self/stat").exists():
+        return math.nan
+    found = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+            if stat.parent.name == str(pid):
+                found += sum(map(int, fields[11:15]))
+            elif fields[1] == str(pid):
+                found += int(fields[11]) + int(fields[12])
+    return found / os.sysconf("SC_CLK_TCK")

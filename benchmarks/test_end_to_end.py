@@ -1,15 +1,19 @@
-"""Accepted, mapped and delivered: what an event costs from its webhook to its recorded effect.
+"""Accepted, mapped and delivered: what an event costs from its webhook to its recorded effect, on each store.
 
 Measured: 64 connections post new orders of 4.7 KB to `waybill run` with 64 workers for a while; the clock runs until the
 last accepted one is done. Each is verified, stored, decoded, held against its contract, mapped (67 fields), held against
 the target's, announced in the effect ledger, posted to a partner that answers at once, and recorded. Every event
-counted was done. The round trips are those of the accepts while all this goes on. Rows and commits are counted inside
-the engine (`counting/`); a commit is one fsync of the store's log, those of checkpoints come on top.
+counted was done. The round trips are those of the accepts while all this goes on. The CPU is that of all engines, and of
+PostgreSQL's processes where the store is theirs. Rows and commits are counted inside the engine (`counting/`); a commit
+of SQLite is one fsync of its log, those of checkpoints come on top. PostgreSQL tells itself how many rows it wrote and
+how often it synced its log.
 
-Baselines, in turn with it: of the whole, on the same partner, `benchmarks/pair.py`, the same rows inserted in groups
-with an fsync and a client posting the same body, 64 at once, with no intake and nothing in between. What is asked is
-asked against aiohttp's client, the one everybody uses; against a bare socket it is told beside. Of the round trips, the
-aiohttp handler that only reads the body, with nothing else to do.
+Baselines, in turn with it: of the whole, on the same partner and the same kind of store, `benchmarks/pair.py`, the same
+rows inserted in groups with an fsync and a client posting the same body, 64 at once, with no intake and nothing in
+between. What is asked is asked against aiohttp's client, the one everybody uses; against a bare socket it is told
+beside. Of the round trips, the aiohttp handler that only reads the body, with nothing else to do. Of two engines, one on
+a database of its own on the same server; what is asked of them is asked where there are cores for all that runs here:
+two engines, the server, the partner and whoever posts.
 """
 
 import json
@@ -17,19 +21,33 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-import apsw
+import psycopg
 import pytest
+from postgres_server import PostgresServer, a_database
 
 from benchmarks.blast import blast
 from benchmarks.orders import request_body
 from benchmarks.report import Report, Topic
-from benchmarks.rig import HOOK, ROOT, Engine, bare_server, cpu_s, engine, folder_on_disk, make_payloads, partner
-from engine.store.files import open_reader
+from benchmarks.rig import (
+    HOOK,
+    ROOT,
+    Engine,
+    bare_server,
+    cpu_s,
+    engine,
+    family_cpu_s,
+    folder_on_disk,
+    make_payloads,
+    partner,
+)
+from engine.store.database import Database
+from engine.store.open import reading
 
 ROUNDS = 3
 ROUND_S = 1.5
@@ -37,57 +55,82 @@ ORDERS = 20_000
 PAIR_EVENTS = 8_000
 DRAIN_S_MAX = 45.0
 COUNTS = "WAYBILL_BENCH_COUNTS"
-COSTS_MAX = 5.0
-"""What holds; asked is 3."""
+COSTS_MAX = 4.75
+"""What holds on SQLite (4.1 to 4.3 measured); asked is 3."""
+CORES_FOR_TWO = 6
+TWO_MIN = 1.5
+STATISTICS_S = 1.5
+"""After so long PostgreSQL's processes have told what they counted."""
 
 
 class Setup(NamedTuple):
-    """Who runs: so many engines on one store, given as on the command line (None: a file of its own)."""
+    """Who runs: so many engines on one store."""
 
     name: str
     engines: int
-    store: str | None
+    on_postgres: bool
 
 
-SETUPS = (Setup("one engine on SQLite", 1, None),)
+SQLITE = Setup("one engine on SQLite", 1, on_postgres=False)
+POSTGRES = Setup("one engine on PostgreSQL", 1, on_postgres=True)
+TWO = Setup("two engines on PostgreSQL", 2, on_postgres=True)
+SETUPS = (SQLITE, POSTGRES, TWO)
 PAIR = "the same rows in groups + an aiohttp POST"
 RAW = "the same rows in groups + a POST on a bare socket"
 BARE = "aiohttp Application that reads the body"
+ONE = "one engine on a database beside"
 
 
 class Topics:
     """The lines of one setup."""
 
     def __init__(self, setup: Setup) -> None:
-        section = f"End to end, {setup.name}: accepted, mapped, delivered, recorded; 64 connections, 64 workers"
-        self.per_second = Topic(section, "completed", "/s", "≥ 0.33, then 0.50 (prototype 0.46)")
-        self.cpu = Topic(section, "CPU, each event", "µs", "≤ 3, then 2 (prototype 2.2)")
-        self.per_second_raw = Topic(section, "completed", "/s")
-        self.cpu_raw = Topic(section, "CPU, each event", "µs")
+        section = f"End to end, {setup.name}: accepted, mapped, delivered, recorded; 64 connections, 64 workers each"
+        asked = setup is SQLITE
+        self.per_second = Topic(section, "completed", "/s", "≥ 0.33, then 0.50 (prototype 0.46)" if asked else "")
+        self.cpu = Topic(section, "CPU, each event", "µs", "≤ 3, then 2 (prototype 2.2)" if asked else "")
+        self.per_second_raw = Topic(section, "completed, and the client barer still", "/s")
+        self.cpu_raw = Topic(section, "CPU, each event, and the client barer still", "µs")
         self.rows = Topic(section, "rows written, each event", "")
-        self.commits = Topic(section, "commits, each event", "")
+        self.commits = Topic(section, "syncs of the log, each event", "")
         self.p50 = Topic(section, "accept meanwhile, p50", "ms")
         self.p99 = Topic(section, "accept meanwhile, p99", "ms")
+        self.against_one = Topic(
+            section, "completed, both together", "/s", f"≥ {TWO_MIN} from {CORES_FOR_TWO} cores on"
+        )
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    with PostgresServer() as started:
+        yield started
 
 
 @pytest.mark.parametrize("setup", SETUPS, ids=lambda setup: setup.name)
 def test_completes_events_end_to_end(
-    setup: Setup, report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     topics = Topics(setup)
+    postgres: PostgresServer | None = request.getfixturevalue("server") if setup.on_postgres else None
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "benchmarks/counting"))
     monkeypatch.setenv(COUNTS, str(tmp_path))
     events = 0
+    pair: dict[str, Any] = {}
     with ExitStack() as stack:
+        store = stack.enter_context(a_database(postgres.url())) if postgres else None
         partner_port = stack.enter_context(partner())
         _, bare_port = stack.enter_context(bare_server())
-        measured = [stack.enter_context(engine(partner_port, store=setup.store)) for _ in range(setup.engines)]
+        measured = [stack.enter_context(engine(partner_port, store=store)) for _ in range(setup.engines)]
+        alone: list[Engine] = []
+        if postgres and setup.engines > 1:
+            beside = stack.enter_context(a_database(postgres.url()))
+            alone = [stack.enter_context(engine(partner_port, store=beside))]
         for number in range(ROUNDS):
             payloads = make_payloads(ORDERS, number * ORDERS)
-            ours = complete(payloads, measured)
+            ours = complete(payloads, measured, postgres)
             events += ours["events"]
-            pair = run_pair("aiohttp", partner_port, payloads[0], tmp_path)
-            raw = run_pair("raw", partner_port, payloads[0], tmp_path)
+            pair = run_pair("aiohttp", partner_port, payloads[0], tmp_path, postgres)
+            raw = run_pair("raw", partner_port, payloads[0], tmp_path, postgres)
             for per_second, cpu, name, theirs in (
                 (topics.per_second, topics.cpu, PAIR, pair),
                 (topics.per_second_raw, topics.cpu_raw, RAW, raw),
@@ -99,37 +142,70 @@ def test_completes_events_end_to_end(
             for side, trips in ((None, ours), (BARE, bare)):
                 report.add(topics.p50, trips["p50_ms"], side)
                 report.add(topics.p99, trips["p99_ms"], side)
-    counts = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
-    assert len(counts) == setup.engines
-    report.add(topics.rows, sum(count["rows"] for count in counts) / events)
-    report.add(topics.commits, sum(count["commits"] for count in counts) / events)
-    report.add(topics.rows, pair["rows"] / PAIR_EVENTS, PAIR)
-    report.add(topics.commits, pair["commits"] / PAIR_EVENTS, PAIR)
-    assert median(report.ratios(topics.cpu, PAIR)) <= COSTS_MAX
+            if alone:
+                one = complete(payloads, alone, postgres)
+                report.add(topics.against_one, ours["events"] / ours["seconds"])
+                report.add(topics.against_one, one["events"] / one["seconds"], ONE)
+            if postgres:
+                report.add(topics.rows, ours["rows"] / ours["events"])
+                report.add(topics.commits, ours["commits"] / ours["events"])
+                report.add(topics.rows, pair["rows"] / PAIR_EVENTS, PAIR)
+                report.add(topics.commits, pair["commits"] / PAIR_EVENTS, PAIR)
+    if not postgres:
+        counts = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
+        assert len(counts) == setup.engines
+        report.add(topics.rows, sum(count["rows"] for count in counts) / events)
+        report.add(topics.commits, sum(count["commits"] for count in counts) / events)
+        report.add(topics.rows, pair["rows"] / PAIR_EVENTS, PAIR)
+        report.add(topics.commits, pair["commits"] / PAIR_EVENTS, PAIR)
+        assert median(report.ratios(topics.cpu, PAIR)) <= COSTS_MAX
 
 
-def complete(payloads: list[tuple[bytes, dict[str, str]]], measured: list[Engine]) -> dict[str, Any]:
+def test_two_engines_do_more_than_one(report: Report) -> None:
+    cores = os.cpu_count() or 1
+    if cores < CORES_FOR_TWO:
+        pytest.skip(
+            f"{cores} cores; with fewer than {CORES_FOR_TWO} two engines share what one could have: only printed"
+        )
+    assert median(report.ratios(Topics(TWO).against_one, ONE)) >= TWO_MIN
+
+
+def complete(
+    payloads: list[tuple[bytes, dict[str, str]]], measured: list[Engine], postgres: PostgresServer | None = None
+) -> dict[str, Any]:
     """One round: posts for ROUND_S, then waits until all that was accepted is done."""
-    reader = open_reader(measured[0].store)
-    done_before = done(reader)
-    started, cpu_before_s = time.perf_counter(), total_cpu_s(measured)
-    found = blast([one.port for one in measured], HOOK, payloads, 64, ROUND_S)
-    assert found["statuses"].keys() == {202}, found
-    ended = wait_until_still(reader)
-    result = {
-        "seconds": ended - started,
-        "cpu_s": total_cpu_s(measured) - cpu_before_s,
-        "events": done(reader) - done_before,
-    }
-    reader.close()
-    return {**result, **found}
+    with reading(measured[0].store) as reader:
+        done_before, written_before = done(reader), written(postgres)
+        started, cpu_before_s = time.perf_counter(), total_cpu_s(measured, postgres)
+        found = blast([one.port for one in measured], HOOK, payloads, 64, ROUND_S)
+        assert found["statuses"].keys() == {202}, found
+        ended = wait_until_still(reader)
+        took_cpu_s = total_cpu_s(measured, postgres) - cpu_before_s
+        counted = {name: count - written_before[name] for name, count in written(postgres).items()}
+        completed = done(reader) - done_before
+    return {**found, **counted, "seconds": ended - started, "cpu_s": took_cpu_s, "events": completed}
 
 
-def total_cpu_s(measured: list[Engine]) -> float:
-    return sum(cpu_s(one.process.pid) for one in measured)
+def written(postgres: PostgresServer | None) -> dict[str, int]:
+    """How many rows a server has written, of all its databases, and how often it has synced its log."""
+    if postgres is None:
+        return {}
+    time.sleep(STATISTICS_S)
+    with psycopg.connect(postgres.url()) as connection:
+        row = connection.execute(
+            "SELECT (SELECT sum(tup_inserted + tup_updated + tup_deleted) FROM pg_stat_database)::bigint,"
+            " (SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal')::bigint"
+        ).fetchone()
+    assert row is not None
+    return {"rows": row[0], "commits": row[1]}
 
 
-def wait_until_still(reader: apsw.Connection) -> float:
+def total_cpu_s(measured: list[Engine], postgres: PostgresServer | None) -> float:
+    """Of the engines, and of the server's processes, those that have ended too."""
+    return sum(cpu_s(one.process.pid) for one in measured) + (family_cpu_s(postgres.pid) if postgres else 0.0)
+
+
+def wait_until_still(reader: Database) -> float:
     """The time at which no event moved any more, and none came after."""
     until = time.perf_counter() + DRAIN_S_MAX
     while True:
@@ -142,32 +218,44 @@ def wait_until_still(reader: apsw.Connection) -> float:
         time.sleep(0.01)
 
 
-def moves(reader: apsw.Connection) -> bool:
+def moves(reader: Database) -> bool:
     """Does the engine still have something to do? Looked up in the store, a seek: asking the engine would cost it time."""
-    return bool(
-        reader.execute("SELECT EXISTS (SELECT 1 FROM delivery WHERE status IN ('accepted', 'running', 'waiting'))").get
+    ((moving,),) = reader.rows(
+        "SELECT EXISTS (SELECT 1 FROM delivery WHERE status IN ('accepted', 'running', 'waiting'))"
     )
+    return bool(moving)
 
 
-def done(reader: apsw.Connection) -> int:
+def done(reader: Database) -> int:
     """How many events are done; none has ended in another way."""
-    counted = dict(reader.execute("SELECT status, count(*) FROM delivery GROUP BY status"))
+    counted = dict(reader.rows("SELECT status, count(*) FROM delivery GROUP BY status"))
     assert counted.keys() <= {"done"}, counted
     return int(counted.get("done", 0))
 
 
-def run_pair(client: str, partner_port: int, payload: tuple[bytes, dict[str, str]], tmp_path: Path) -> dict[str, Any]:
-    """One round of a baseline, in a process of its own."""
+def run_pair(
+    client: str,
+    partner_port: int,
+    payload: tuple[bytes, dict[str, str]],
+    tmp_path: Path,
+    postgres: PostgresServer | None = None,
+) -> dict[str, Any]:
+    """One round of a baseline, in a process of its own; the CPU of a server's processes counts."""
     body, headers = payload
-    files = {"body": request_body(body, headers), "headers": json.dumps(headers).encode(), "payload": body}
-    for name, raw in files.items():
+    contents = {"body": request_body(body, headers), "headers": json.dumps(headers).encode(), "payload": body}
+    for name, raw in contents.items():
         (tmp_path / name).write_bytes(raw)
-    with folder_on_disk() as folder:
-        paths = [str(tmp_path / name) for name in files]
-        words = [client, str(partner_port), *paths, str(folder), str(PAIR_EVENTS)]
+    with ExitStack() as stack:
+        if postgres is None:
+            store = str(stack.enter_context(folder_on_disk()) / "pair.db")
+        else:
+            store = stack.enter_context(a_database(postgres.url()))
+        words = [client, str(partner_port), *(str(tmp_path / name) for name in contents), store, str(PAIR_EVENTS)]
         command = [sys.executable, "-m", "benchmarks.pair", *words]
         uncounted = {name: value for name, value in os.environ.items() if name != COUNTS}
+        before_s = family_cpu_s(postgres.pid) if postgres else 0.0
         ran = subprocess.run(command, cwd=ROOT, env=uncounted, capture_output=True, text=True, timeout=60, check=True)
+        server_s = family_cpu_s(postgres.pid) - before_s if postgres else 0.0
     found: dict[str, Any] = json.loads(ran.stdout)
     assert found["events"] == PAIR_EVENTS
-    return found
+    return {**found, "cpu_s": found["cpu_s"] + server_s}

@@ -1,10 +1,11 @@
 """Beside Node-RED: the same orders mapped and posted to the same partner, by its function flow and by Waybill.
 
 Measured: as in `test_end_to_end.py`, orders that `waybill run` verifies, stores durably, holds against their contract,
-maps (67 fields, tables among them), holds against the target's, announces in the ledger, posts and records; the clock
-runs until the last one is done. Peer, in turn with it, under the same 64 connections and with the same partner: a flow
-of Node-RED (http in → function → http request → http response) that maps forty fields by hand and answers once the
-partner has. It verifies, checks, stores and remembers nothing: what it was working on when it dies is gone.
+maps, holds against the target's, announces in the ledger, posts and records; the clock runs until the last one is done.
+The mapping is the peer's: the forty fields of `forty.py`. Peer, in turn with it, under the same 64 connections and with
+the same partner: a flow of Node-RED (http in → function → http request → http response) that maps them by hand and
+answers once the partner has. It verifies, checks, stores and remembers nothing: what it was working on when it dies is
+gone.
 
 `make bench-peers` installs it once, from the lock beside this file, into `.benchmarks/peers`, without scripts; it runs
 on the loopback alone, without telemetry, and ends with the run.
@@ -21,7 +22,7 @@ import pytest
 from benchmarks.blast import blast
 from benchmarks.forty import by_hand
 from benchmarks.report import Report, Topic
-from benchmarks.rig import ROOT, cpu_s, engine, folder_on_disk, make_payloads, partner, process
+from benchmarks.rig import ROOT, cpu_s, engine, folder_on_disk, forty_files, make_payloads, partner, server_of
 from benchmarks.test_end_to_end import ORDERS, ROUND_S, ROUNDS, complete
 
 HERE = Path(__file__).parent
@@ -31,8 +32,8 @@ INSTALL_S_MAX = 600
 WARM_UP_S = 5.0
 """Before the first round, for the peer's compiler to have seen it all."""
 
-RATIO_MIN = 0.6
-"""What holds; asked is 1.5."""
+RATIO_MIN = 1.0
+"""What holds (1.2 to 1.5 measured); asked is 1.5."""
 
 VERSION = json.loads((HERE / "package.json").read_text())["dependencies"]["node-red"]
 SECTION = "Beside a peer: orders mapped and posted; 64 connections, a partner that answers at once"
@@ -84,10 +85,9 @@ def test_completes_more_than_node_red(installed: Path, report: Report) -> None:
     with (
         folder_on_disk() as folder,
         partner() as partner_port,
-        engine(partner_port) as measured,
-        process("node", str(installed / "node_red.js"), str(partner_port), str(folder)) as (peer, line),
+        engine(partner_port, files=forty_files()) as measured,
+        server_of(["node", str(installed / "node_red.js"), str(partner_port), str(folder)]) as (peer, port),
     ):
-        port = int(line)
         blast(port, "/orders", make_payloads(1_000), 64, WARM_UP_S)
         for number in range(ROUNDS):
             payloads = make_payloads(ORDERS, number * ORDERS)

@@ -13,6 +13,8 @@ from engine.store import Tally
 
 PATHS_MAX = 1_000
 """Distinct paths of one contract between two writings; more are counted as `*` below the field they were found in."""
+SHAPES_MAX = 256
+"""Sets of fields that are counted together, before each is counted alone."""
 
 
 class Count:
@@ -25,16 +27,31 @@ class Count:
 
 
 class Sightings:
-    """What was seen since it was last taken: contract → path → Count."""
+    """What was seen since it was last taken: contract → path → Count, and what came `together`."""
 
     def __init__(self) -> None:
         self.seen: dict[str, dict[str, Count]] = {}
+        self.together: dict[tuple[str, tuple[str, ...]], Count] = {}
 
     def add(self, contract: str, paths: Iterable[str], event: int, now: int) -> None:
-        """Counts the unknown fields of one event."""
-        counts = self.seen.setdefault(contract, {})
-        for path in paths:
-            self.count(counts, path, 1, now, now, event)
+        """Counts the unknown fields of one event. A partner's events lack the same ones all day: so they are counted
+        together first, and each alone when they are taken."""
+        shape = (contract, tuple(paths))
+        found = self.together.get(shape)
+        if found is None:
+            if len(self.together) >= SHAPES_MAX:
+                self.spread()
+            found = self.together[shape] = Count(0, now, now, event)
+        found.count += 1
+        found.last_at, found.event = now, event
+
+    def spread(self) -> None:
+        """Counts by path what was counted together."""
+        for (contract, paths), each in self.together.items():
+            counts = self.seen.setdefault(contract, {})
+            for path in paths:
+                self.count(counts, path, each.count, each.first_at, each.last_at, each.event)
+        self.together = {}
 
     def count(self, counts: dict[str, Count], path: str, times: int, first_at: int, last_at: int, event: int) -> None:
         found = counts.get(path)
@@ -46,10 +63,12 @@ class Sightings:
             counts[path] = Count(times, first_at, last_at, event)
         else:
             found.count += times
-            found.last_at, found.event = last_at, event
+            found.first_at = min(found.first_at, first_at)
+            found.last_at, found.event = max((found.last_at, found.event), (last_at, event))
 
     def take(self) -> tuple[Tally, ...]:
         """All of it; counting begins anew."""
+        self.spread()
         taken = [
             Tally(Sighting(Sighted.UNKNOWN_FIELD, contract, path), each.count, each.first_at, each.last_at, each.event)
             for contract, counts in self.seen.items()

@@ -1,34 +1,100 @@
-"""Claims of a running engine: what it has in hand it is not given a second time."""
+"""When the deliverer claims: at once where places are plenty, together for what comes free while few are."""
 
 import asyncio
+from typing import Any
 
-from run.stage import CREATED, SECOND, Stage
+import pytest
 
-from engine.model import Outcome, Request
+from engine.model import Delivery
+from engine.run import deliver
+from engine.run.claim import Ports
 from engine.run.deliver import Deliverer
+from engine.store import Claimed, ClaimRequest
 
-HOUR = 3600 * SECOND
-
-
-class Stopped(Stage):
-    """The engine stands still for an hour while each call is out, and looks for work before it hears the answer."""
-
-    async def send(self, request: Request, timeout_s: float) -> Outcome:
-        self.at += HOUR
-        self.deliverer.wake()
-        await asyncio.sleep(0.01)
-        self.deliverer.drain()
-        return await super().send(request, timeout_s)
-
-    def deliver(self) -> None:
-        self.deliverer = Deliverer(self.ports, 4)
-        asyncio.run(self.deliverer.run())
+WORKERS = 4
+HOUR_S = 3600.0
 
 
-def test_an_engine_that_stood_still_keeps_what_it_is_at_work_on() -> None:
-    stage = Stopped(CREATED)
-    stage.arrive()
-    stage.deliver()
-    assert (stage.status(), len(stage.sent)) == ("done", 1)
-    assert [fact.name for fact in stage.facts if fact.name == "lease_lost"] == []
-    assert stage.deliverer.tasks == {}
+def delivery(event: int) -> Delivery:
+    return Delivery(event, "orders", "plan", None, None, {}, {}, b"", 0, 1, 0, 0, 0)
+
+
+class Stage:
+    """A store that gives out what is `due`, and walks that end when they are told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, events: int) -> None:
+        self.due = list(range(1, events + 1))
+        self.limits: list[int] = []
+        self.walks: dict[int, asyncio.Event] = {}
+        stage = self
+
+        class Walk:
+            def __init__(self, _ports: Ports, one: Delivery) -> None:
+                self.end = stage.walks[one.event] = asyncio.Event()
+
+            async def run(self) -> None:
+                await self.end.wait()
+
+        monkeypatch.setattr(deliver, "Walk", Walk)
+
+    claim = None
+
+    async def submit(self, _verb: object, request: ClaimRequest) -> Claimed:
+        self.limits.append(request.limit)
+        chosen, self.due = self.due[: request.limit], self.due[request.limit :]
+        return Claimed(tuple(map(delivery, chosen)), request.now if self.due else None)
+
+    def now(self) -> int:
+        return 1_800_000_000_000_000
+
+    def deliverer(self) -> Deliverer:
+        anything: Any = self
+        return Deliverer(Ports(anything, anything, anything, anything, anything, anything, lambda _fact: None), WORKERS)
+
+
+async def turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def test_what_comes_free_while_few_are_is_claimed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliver, "GATHER_S", 0.5)
+    stage = Stage(monkeypatch, events=6)
+
+    async def run() -> None:
+        deliverer = stage.deliverer()
+        running = asyncio.create_task(deliverer.run())
+        await turns()
+        stage.walks[1].set()
+        await turns()
+        stage.walks[2].set()
+        while len(stage.walks) < 6:
+            await asyncio.sleep(0.01)
+        deliverer.drain()
+        for walk in stage.walks.values():
+            walk.set()
+        await running
+
+    asyncio.run(run())
+    assert stage.limits == [4, 2]
+
+
+def test_where_half_are_free_a_claim_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliver, "GATHER_S", HOUR_S)
+    stage = Stage(monkeypatch, events=2)
+
+    async def run() -> None:
+        deliverer = stage.deliverer()
+        running = asyncio.create_task(deliverer.run())
+        await turns()
+        stage.due.append(3)
+        deliverer.wake()
+        await turns()
+        deliverer.drain()
+        for walk in stage.walks.values():
+            walk.set()
+        await running
+
+    asyncio.run(run())
+    assert stage.limits == [4, 2]
+    assert sorted(stage.walks) == [1, 2, 3]

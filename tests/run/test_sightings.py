@@ -1,7 +1,7 @@
 """Counts of unknown fields between two writings: added up, bounded, put back where they could not be written."""
 
 from engine.model import Sighted, Sighting
-from engine.run.sightings import PATHS_MAX, Sightings, times_by_place
+from engine.run.sightings import PATHS_MAX, SHAPES_MAX, Sightings, times_by_place
 from engine.store import Tally
 
 ORDER, PAYMENT = "shop/order@1", "shop/payment@1"
@@ -24,6 +24,24 @@ def test_counts_are_added_up_and_begin_anew_once_taken() -> None:
     )
     assert times_by_place(taken) == {ORDER: 3, PAYMENT: 1}
     assert sightings.take() == ()
+
+
+def test_sets_of_fields_by_turns_keep_when_each_field_was_seen_first_and_last() -> None:
+    sightings = Sightings()
+    sightings.add(ORDER, ("duties", "tips"), event=1, now=10)
+    sightings.add(ORDER, ("duties",), event=2, now=20)
+    sightings.add(ORDER, ("duties", "tips"), event=3, now=30)
+    assert sightings.take() == (tally(ORDER, "duties", 3, 10, 30, 3), tally(ORDER, "tips", 2, 10, 30, 3))
+
+
+def test_more_sets_of_fields_than_are_kept_together_are_counted_all_the_same() -> None:
+    sightings = Sightings()
+    for number in range(2 * SHAPES_MAX):
+        sightings.add(ORDER, ("duties", f"f{number}"), event=number, now=number)
+    counts = {each.sighting.name: each.count for each in sightings.take()}
+    assert counts["duties"] == 2 * SHAPES_MAX
+    assert len(counts) == 2 * SHAPES_MAX + 1
+    assert len(sightings.together) == 0
 
 
 def test_what_could_not_be_written_is_counted_with_what_came_since() -> None:
