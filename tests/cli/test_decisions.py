@@ -113,7 +113,7 @@ ITEM = ItemState("parcels[0]", "held", "review", on_release="end", queue="look")
         ({}, "rejected, and discarded"),
         ({"on_reject": "compensate"}, "rejected, and what it did is being undone"),
         ({"on_reject": "continue"}, "rejected, and goes on"),
-        ({"items": (ITEM,), "on_release": "send"}, "rejected, and goes on"),
+        ({"items": (ITEM,), "on_release": "send", "on_reject": "items"}, "rejected, and goes on"),
     ],
 )
 def test_a_rejection_says_what_came_of_it(
