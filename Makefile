@@ -17,7 +17,7 @@ $(INSTALLED): requirements/dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)
 
-demo: $(INSTALLED) ## the brand's story, live on this machine, in about 30 seconds
+demo: $(INSTALLED) ## the brand's story, live on this machine, in about a minute
 	$(BIN)/waybill demo
 
 test: $(INSTALLED) ## every test

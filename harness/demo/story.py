@@ -42,10 +42,11 @@ PARTNERS = ("erp", "ledger", "parcelpost", "overland", "wms")
 NOBODY = "http://127.0.0.1:9"
 """The address of partners that have no part in this story."""
 FAULTS = (
-    "slow=0.25,slow_least_s=0.05,slow_most_s=0.6,throttle=0.03,error_before=0.02,error_after=0.02,cut_before=0.01,"
-    "cut_after=0.04,times_max=3"
+    "slow=0.25,slow_least_s=0.05,slow_most_s=0.6,throttle=0.015,error_before=0.01,error_after=0.01,"
+    "cut_before=0.01,cut_after=0.02,times_max=2"
 )
-"""An eighth of all requests fail: below the fifth of what is sent that may be retries."""
+"""Every fifteenth request fails: well below the fifth of what is sent that may be retries, so that little is left to be
+tried when the shop has closed."""
 SENDING_SHARE = 0.8
 """The shop sends for this part of the story; the rest is for what still has to be tried again."""
 KILL_AT, DEAD_S, RELEASE_AT = 0.52, 1.5, 0.85
