@@ -3,6 +3,7 @@
 Of each key one event has it (`in_way` 2): it is claimable, runs, or waits to go on. Those behind it are numbered in the
 order of arrival (`in_way` 1), and the first of them gets it next. What waits for a person, sleeps, or is over is not in
 the way, unless it is stuck and its integration says that it blocks: then it stays the first, and nobody gets the key.
+Statements say `in_way > 0` beside what they mean: by these words a database knows the partial index that they need.
 """
 
 from collections.abc import Iterable, Sequence
@@ -73,7 +74,11 @@ def give_way(database: Database, keys: Iterable[bytes]) -> None:
     )
     if later:
         inside, values = database.among("event", sorted({event for (event,) in later}))
-        database.run(f"UPDATE delivery SET ready = 0, in_way = 1, gate = '' WHERE {inside}", values)
+        # Asked again in the same breath: a claim holds rows, not keys, and may have taken one of them this moment.
+        database.run(
+            f"UPDATE delivery SET ready = 0, in_way = 1, gate = '' WHERE {inside} AND status = 'waiting' AND ready IN (1, 2)",
+            values,
+        )
         promote(database, found)
 
 

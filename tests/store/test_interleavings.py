@@ -313,3 +313,24 @@ def test_an_effect_that_is_begun_anew_while_it_would_be_forgotten_stays(emptied:
     assert one.database.rows("SELECT state, event FROM effect") == [("open", claimed.deliveries[0].event)]
     one.close()
     two.close()
+
+
+def test_who_is_claimed_while_it_would_give_way_keeps_its_key(emptied: str) -> None:
+    one, two = PostgresDriver(emptied), PostgresDriver(emptied)
+    one.commit(one.store.accept, arrival("a", "k"), arrival("b", "k"))
+    ((first,),) = (claimed.deliveries for claimed in one.commit(one.store.claim, ClaimRequest(T0, 1, T0 + HOUR)))
+    one.commit(one.store.record, record(first, Status.HELD))
+    ((later,),) = (claimed.deliveries for claimed in one.commit(one.store.claim, ClaimRequest(T0, 1, T0 + HOUR)))
+    one.commit(one.store.record, record(later, Status.WAITING, due_at=T0))
+    with two.connection.transaction():
+        taken = Between(
+            two.database, "delivery older", lambda: one.commit(one.store.claim, ClaimRequest(T0, 1, T0 + HOUR))
+        )
+        two.store.move(taken, [Move(first.event, T0, "release", "ada")])  # type: ignore[arg-type]
+    assert [(row.event, row.status) for row in one.rows() if row.status is Status.RUNNING] == [
+        (later.event, Status.RUNNING)
+    ]
+    (claimed,) = two.commit(two.store.claim, ClaimRequest(T0, 9, T0 + HOUR))
+    assert claimed.deliveries == ()
+    one.close()
+    two.close()
