@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+from real import ROOT
 
 from engine.contract import Contract, compile_contract
-from engine.language import Resources, Table, compile_mapping
-from engine.run.load import Loaded
+from engine.language import FieldProblem, MappingError, Resources, Table, compile_mapping
+from engine.run.load import Loaded, load
 from engine.spec import shape
 from engine.spec.value import to_value
 from engine.wire.files import find_zone
@@ -34,3 +39,26 @@ def mapped(loaded: Loaded, name: str, tables: Mapping[str, Table] | None = None)
         compile_contract(shaped.to, models[shaped.to].content),
         compile_mapping(fields, let, resources),
     )
+
+
+@cache
+def reference() -> Loaded:
+    return load(ROOT, "local")
+
+
+def run(name: str, document: Any) -> Any:
+    """The mapping's result, both ends held against their contracts."""
+    mapping = mapped(reference(), name)
+    assert [str(violation) for violation in mapping.source.check(document)] == []
+    result = mapping.run(document)
+    assert [str(violation) for violation in mapping.target.check(result)] == []
+    return result
+
+
+def refused(name: str, document: Any) -> tuple[FieldProblem, ...]:
+    """Why the mapping makes nothing of a document that its contract holds."""
+    mapping = mapped(reference(), name)
+    assert [str(violation) for violation in mapping.source.check(document)] == []
+    with pytest.raises(MappingError) as told:
+        mapping.run(document)
+    return told.value.problems

@@ -1,39 +1,17 @@
 """What the mappings of the reference workspace say of money, time, ids and advertising, in documents made for it."""
 
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 import pytest
-from real import ROOT
-from reference.mapped import mapped
+from reference.mapped import mapped, reference, refused, run
 
 from engine.contract.body import decode_body
-from engine.language import MappingError
-from engine.run.load import Loaded, load
-
-
-@cache
-def reference() -> Loaded:
-    return load(ROOT, "local")
-
-
-def run(name: str, document: Any) -> Any:
-    """The mapping's result, both ends held against their contracts."""
-    mapping = mapped(reference(), name)
-    assert [str(violation) for violation in mapping.source.check(document)] == []
-    result = mapping.run(document)
-    assert [str(violation) for violation in mapping.target.check(result)] == []
-    return result
 
 
 def missing(name: str, document: Any) -> list[tuple[str, str | None]]:
     """What the mapping lacks, and what it declares for that."""
-    mapping = mapped(reference(), name)
-    assert [str(violation) for violation in mapping.source.check(document)] == []
-    with pytest.raises(MappingError) as told:
-        mapping.run(document)
-    return [(str(problem), problem.on_missing) for problem in told.value.problems]
+    return [(str(problem), problem.on_missing) for problem in refused(name, document)]
 
 
 # ── Shopify ──────────────────────────────────────────────────────────────────────────────────────────────────────────
