@@ -36,6 +36,10 @@ class Status(StrEnum):
         return self in (Status.ACCEPTED, Status.RUNNING, Status.WAITING)
 
 
+LANES = ("urgent", "normal", "bulk")
+"""Who goes first where something is scarce; a lane is stored as its place here."""
+
+
 class Effect(StrEnum):
     """What an operation does at the partner, and what is known of repeats."""
 
@@ -58,6 +62,10 @@ class EffectState(StrEnum):
     REFUSED = "refused"
     DONE = "done"
     UNDONE = "undone"
+
+
+UNSETTLED = (EffectState.OPEN, EffectState.UNKNOWN)
+"""Nobody knows whether these took effect."""
 
 
 @lru_cache(1024)

@@ -3,25 +3,21 @@
 import argparse
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from engine.errors import UserError
-from engine.model import Status
+from engine.language.times import micros
+from engine.model import LANES, Status
+from engine.spec.leaves import MICROSECONDS, RATE_US
 from engine.store import EventRow, Filter
 from engine.store.readers import read_events
 
 PAGE = 1000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LANES = ("urgent", "normal", "bulk")
 SPAN = re.compile(r"(\d{1,6})(s|m|h|d)")
-SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 RATE = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)/(s|min|h)")
-RATE_SECONDS = {"s": 1, "min": 60, "h": 3_600}
-
-
 FILTERS = ("integration", "queue", "step", "lane", "match", "since", "until")
 
 
@@ -71,14 +67,14 @@ def read_time(text: str, now: Callable[[], int]) -> int:
     """A time with its offset, or a span back from now → microseconds since 1970. Raises UserError."""
     span = SPAN.fullmatch(text)
     if span:
-        return now() - int(span[1]) * SECONDS[span[2]] * 1_000_000
+        return now() - int(span[1]) * MICROSECONDS[span[2]]
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
         raise UserError(f"`{text[:40]}` is not a time; write 2026-11-27T18:00Z, or 2h for two hours ago")
-    return (at.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
+    return micros(at)
 
 
 def read_pace(text: str) -> int:
@@ -87,4 +83,4 @@ def read_pace(text: str) -> int:
     times = float(found[1]) if found else 0.0
     if not found or not times:
         raise UserError(f"`{text[:40]}` is not a rate; write 10/s, 300/min or 1000/h")
-    return int(RATE_SECONDS[found[2]] * 1_000_000 / times)
+    return int(RATE_US[found[2]] / times)

@@ -14,12 +14,11 @@ from typing import Any
 
 from engine.cli import FAILED, HELD
 from engine.cli.choose import FILTERS, chosen, event_number, find_events, read_pace
-from engine.cli.formats import plural
+from engine.cli.formats import moment, plural
 from engine.cli.terminal import say
 from engine.clock import SystemClock
 from engine.errors import UserError, WaybillError
 from engine.model import Status
-from engine.rules.opening import time_text
 from engine.spec.plan import Plan
 from engine.store import EventRow, Filter, Move
 from engine.store.open import Address, commit_here, reading, store_address
@@ -135,7 +134,7 @@ def carry_out(arguments: argparse.Namespace, wanted: list[dict[str, Any]]) -> in
         said += answer["answers"] if answer and "answers" in answer else move_here(root, address, some)
     ends = rejected(address, [one["event"] for one, text in zip(wanted, said, strict=True) if ended(one, text)])
     for one, text in zip(wanted, said, strict=True):
-        when = f" at {time_text(one['due_at'])[:19]}Z" if one["due_at"] else ""
+        when = f" at {moment(one['due_at'])}" if one["due_at"] else ""
         so = ends.get(one["event"], "") if ended(one, text) else ""
         say(f"evt-{one['event']}: {text or DONE[one['action']] + when + so}")
     if not wanted:

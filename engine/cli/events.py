@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli import HELD
-from engine.cli.choose import FILTERS, LANES, check_statuses, chosen, event_number, find_events
-from engine.cli.formats import plural
+from engine.cli.choose import FILTERS, check_statuses, chosen, event_number, find_events
+from engine.cli.formats import moment, plural
 from engine.cli.story import marks, read_story, story_as_json, story_lines
 from engine.cli.terminal import say, say_parts
 from engine.clock import SystemClock
 from engine.errors import UserError
-from engine.model import Status
+from engine.model import LANES, Status
 from engine.rules.opening import time_text
 from engine.store import EventRow, Filter
 from engine.store.database import Database
@@ -72,7 +72,7 @@ def list_events(arguments: argparse.Namespace, connection: Database, wanted: Fil
             continue
         where = f" [{row.queue}]" if row.queue else ""
         say_parts(
-            f"evt-{row.event:<7} {row.status.value:<12}{time_text(row.received_at)[:19]}Z",
+            f"evt-{row.event:<7} {row.status.value:<12}{moment(row.received_at)}",
             f"{row.integration}@{row.version}",
             f"id {row.id or '-'}",
             f"key {row.key or '-'}{where}",

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from engine.errors import Fault, pointed_at
+from engine.rules.opening import time_text
 
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 GITHUB_WORDS = {"error": "error", "warning": "warning", "note": "notice"}
@@ -53,6 +54,11 @@ def count_line(faults: Sequence[Fault], findings: Sequence[Fault], files: Sequen
     ]
     said = ", ".join(plural(count, word) for count, word in told if count)
     return f"{said or 'nothing to report'} in {plural(len(files), 'file')}"
+
+
+def moment(at: int) -> str:
+    """Microseconds since 1970 as people read them: to the second."""
+    return f"{time_text(at)[:19]}Z"
 
 
 def plural(count: int, word: str) -> str:

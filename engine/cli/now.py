@@ -8,10 +8,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.cli.formats import plural
+from engine.cli.formats import moment, plural
 from engine.model import ItemState, Status
-from engine.rules.opening import time_text
-from engine.spec.leaves import DURATION, MICROSECONDS
+from engine.spec.leaves import duration_us
 from engine.store import EventRow, GateRow, Line
 from engine.store.claim import CRASHES_MAX
 from engine.store.standing import Standing
@@ -76,10 +75,6 @@ def now_of(
     return Now(now.waits_for, now.until, now.then, now.behind, standing.later, (*now.told, more))
 
 
-def moment(at: int) -> str:
-    return f"{time_text(at)[:19]}Z"
-
-
 # ── stands still ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -128,8 +123,7 @@ def ends(row: EventRow, step: Mapping[str, Any], lines: Sequence[Line], asked: i
 
 def span_us(text: object) -> int:
     """`8h` → microseconds; 0 for what is no span."""
-    found = DURATION.fullmatch(text) if isinstance(text, str) else None
-    return int(float(found[1]) * MICROSECONDS[found[2]]) if found else 0
+    return (duration_us(text) or 0) if isinstance(text, str) else 0
 
 
 def choices(row: EventRow, standing: Standing, items: Sequence[ItemState]) -> str:

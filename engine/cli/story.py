@@ -11,10 +11,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.cli.choose import LANES
-from engine.cli.formats import plural
-from engine.cli.now import Now, moment, now_of
-from engine.model import EffectState, ItemState, Status
+from engine.cli.formats import moment, plural
+from engine.cli.now import Now, now_of
+from engine.model import LANES, UNSETTLED, ItemState, Status
 from engine.rules.opening import time_text
 from engine.store import Effect, EventRow, GateRow, Line
 from engine.store.database import Database
@@ -29,9 +28,6 @@ DECISIONS = {
 }
 SENT = ("call", "look-up", "undo")
 """Kinds of lines that tell of a request."""
-
-
-UNSETTLED = (EffectState.OPEN, EffectState.UNKNOWN)
 
 
 class Story(Struct, frozen=True):

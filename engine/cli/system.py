@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli import HELD
+from engine.cli.formats import moment
 from engine.cli.terminal import say, say_parts
 from engine.errors import UserError
 from engine.rules.opening import time_text
@@ -104,17 +105,17 @@ def as_json(one: GateView) -> dict[str, Any]:
         "operation": operation or None,
         "state": one.state,
         "forced": one.forced or None,
-        "since": moment(one.since),
-        "until": moment(one.until),
+        "since": time_or_null(one.since),
+        "until": time_or_null(one.until),
         "reason": one.reason or None,
         "tokens": one.tokens,
         "burst": one.burst,
-        "paused_until": moment(one.paused_until),
+        "paused_until": time_or_null(one.paused_until),
         "parked": one.parked,
     }
 
 
-def moment(at: int) -> str | None:
+def time_or_null(at: int) -> str | None:
     return time_text(at) if at else None
 
 
@@ -124,14 +125,14 @@ def lines(one: GateView) -> Iterator[str]:
     yield f"  {operation:<26}" if operation else f"{name:<28}"
     said = STATES[one.state]
     if one.until:
-        said = f"{said} until {time_text(one.until)[:19]}Z"
+        said = f"{said} until {moment(one.until)}"
     elif one.since:
-        said = f"{said} since {time_text(one.since)[:19]}Z"
+        said = f"{said} since {moment(one.since)}"
     yield f"{STATES[one.forced]} by hand (its breaker: {said})" if one.forced else said
     yield one.reason
     if one.tokens is not None:
         yield f"{one.tokens} of {one.burst} calls free" if one.burst else f"{one.tokens} calls left"
     if one.paused_until:
-        yield f"the partner asked for silence until {time_text(one.paused_until)[:19]}Z"
+        yield f"the partner asked for silence until {moment(one.paused_until)}"
     if one.parked:
         yield f"{one.parked} {'waits' if one.parked == 1 else 'wait'}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli import HELD
-from engine.cli.formats import plural, shown
+from engine.cli.formats import moment, plural, shown
 from engine.cli.terminal import say, say_parts
 from engine.errors import FaultyWorkspace, UserError
 from engine.language import Table, TextTable
@@ -134,7 +134,7 @@ def tell_drift(tallies: Iterable[Tally]) -> None:
     contracts: dict[str, list[tuple[str, ...]]] = {}
     for tally in tallies:
         seen = tally.sighting
-        times = f"{plural(tally.count, 'event')} since {second(tally.first_at)}, {last_seen(tally)}"
+        times = f"{plural(tally.count, 'event')} since {moment(tally.first_at)}, {last_seen(tally)}"
         contracts.setdefault(seen.place, []).append((f"  {DRIFT[seen.kind]}", seen.name, times))
     for contract, told in contracts.items():
         say(contract)
@@ -143,11 +143,7 @@ def tell_drift(tallies: Iterable[Tally]) -> None:
 
 
 def last_seen(tally: Tally) -> str:
-    return f"last {second(tally.last_at)}, e.g. evt-{tally.event}"
-
-
-def second(at: int) -> str:
-    return f"{time_text(at)[:19]}Z"
+    return f"last {moment(tally.last_at)}, e.g. evt-{tally.event}"
 
 
 def quoted(text: str) -> str:

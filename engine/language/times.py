@@ -46,7 +46,7 @@ _IN_UTC = {
     for text, offset in _OFFSETS.items()
 }
 """Offset → hour there → hour in UTC, where the date is the same; any other stamp is reckoned, or read the long way."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_MIN = -62_135_596_800
 _SECONDS_MAX = 253_402_300_799
 
@@ -76,6 +76,11 @@ def utc_text(value: object, zone: tzinfo | None, disambiguation: Disambiguation 
     return moment.replace(tzinfo=None).isoformat() + "Z"
 
 
+def micros(at: datetime) -> int:
+    """A moment with its offset as microseconds since 1970."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
 def date_text(value: object, zone: tzinfo | None) -> str:
     """A date as `YYYY-MM-DD`: a date as it is, of a local stamp its date, of an instant its date in `zone`.
 
@@ -103,7 +108,7 @@ def _instant(value: object) -> datetime:
     if not _SECONDS_MIN <= seconds <= _SECONDS_MAX:
         hint = "milliseconds become seconds with floor(x * `0.001`)"
         raise ConversionError("time", "the number is too large for seconds since 1970", hint)
-    return _EPOCH + timedelta(seconds=seconds)
+    return EPOCH + timedelta(seconds=seconds)
 
 
 def _aware(value: object, zone: tzinfo | None, disambiguation: Disambiguation | None) -> datetime:

@@ -6,15 +6,13 @@ anybody has decided.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from engine.language.errors import LanguageError
-from engine.language.times import utc_text
+from engine.language.times import micros, utc_text
 from engine.model import ItemState, Status
 from engine.rules.needs import Ask, End
 from engine.spec.plan import HoldStep
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +48,7 @@ def make_question(step: HoldStep, scope: Mapping[str, object], place: str) -> As
 
 def time_at(value: object) -> int:
     """A time as a value says it, in microseconds since 1970. Raises LanguageError for what is none."""
-    text = utc_text(value, None)
-    since = datetime.fromisoformat(text) - EPOCH
-    return since // timedelta(microseconds=1)
+    return micros(datetime.fromisoformat(utc_text(value, None)))
 
 
 def times_of(question: Ask, began_at: int) -> Times:

@@ -4,20 +4,20 @@ In this order: is it stale, can it be read, does it pass `receive.when`, does it
 waits or writes, and no error of an expression leaves this file: it becomes an end that a person can read.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 
 from engine.contract.body import BodyError, decode_body
 from engine.contract.drift import missing_fields
 from engine.contract.violations import Violation
 from engine.language.errors import LanguageError
+from engine.language.times import EPOCH
 from engine.model import Delivery, Sighted, Sighting, Status
 from engine.rules.needs import End
 from engine.rules.order import older, revision_value
 from engine.rules.truth import truth
 from engine.spec.plan import Plan, ReceivePlan
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOCAL_EPOCH = EPOCH.replace(tzinfo=None)
 """Written without its offset: a Z behind it is shorter, and a fifth of the time of a format."""
 PROBLEMS_SHOWN = 5

@@ -5,9 +5,10 @@ Backoff And Jitter", 2015. Retry-After: RFC 9110, section 10.2.3, in seconds or 
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+from engine.language.times import micros
 from engine.spec.shape import Retry
 
 SECONDS = re.compile(r"([0-9]{1,9})(\.[0-9]{1,9})?")
@@ -37,8 +38,7 @@ def retry_after_us(text: str, now: int) -> int | None:
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    since = at - datetime(1970, 1, 1, tzinfo=UTC)
-    return max(0, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds - now)
+    return max(0, micros(at) - now)
 
 
 def next_try_at(policy: Retry, attempts: int, chance: float, now: int, retry_after: str | None) -> int:

@@ -20,7 +20,7 @@ from engine.language import (
     compile_template,
     compile_value,
 )
-from engine.model import Effect, Request, effect_digest
+from engine.model import LANES, Effect, Request, effect_digest
 from engine.spec import shape, yaml
 from engine.spec.bind import (
     bind,
@@ -57,8 +57,6 @@ from engine.spec.read import INVALID, Reader
 from engine.spec.steps import values_of
 from engine.spec.value import to_value
 from engine.spec.workspace import Workspace
-
-LANES = {"urgent": 0, "normal": 1, "bulk": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +321,7 @@ def compile_plan(parts: Parts, content: dict[str, Any], environment: str, resour
         receive=compiler.receive(spec.receive),
         steps=tuple(compiler.step(step) for step in spec.steps),
         tables=resources.tables,
-        lane=LANES[spec.lane],
+        lane=LANES.index(spec.lane),
         within_us=span(within),
     )
 

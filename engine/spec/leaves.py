@@ -77,15 +77,22 @@ def read_template(reader: "Reader", node: Node, path: str) -> Any:
 
 
 def read_duration(reader: "Reader", node: Node, path: str) -> Any:
-    found = DURATION.fullmatch(node.text) if isinstance(node, Scalar) else None
-    if found is None:
+    microseconds = duration_us(node.text) if isinstance(node, Scalar) else None
+    if microseconds is None:
         said = f"`{node.text[:40]}`" if isinstance(node, Scalar) else "this"
         hint = "a number and a unit: 250ms, 30s, 5m, 12h, 14d"
         return reader.fault("bad-duration", node.mark, path, f"{said} is not a duration", hint)
+    return shape.Duration(microseconds)
+
+
+def duration_us(text: str) -> int | None:
+    """`1.5h` → microseconds; None for what is no span."""
+    found = DURATION.fullmatch(text)
+    if found is None:
+        return None
     number, unit = found.groups()
     whole, _, fraction = number.partition(".")
-    microseconds = int(whole) * MICROSECONDS[unit] + int(fraction.ljust(6, "0") or 0) * MICROSECONDS[unit] // 1_000_000
-    return shape.Duration(microseconds)
+    return int(whole) * MICROSECONDS[unit] + int(fraction.ljust(6, "0") or 0) * MICROSECONDS[unit] // 1_000_000
 
 
 def read_rate(reader: "Reader", node: Node, path: str) -> Any:
