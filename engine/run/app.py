@@ -36,7 +36,7 @@ from engine.spec.plan import Plan
 from engine.store import GateRow, Gauges, Move
 from engine.store.open import open_store, store_address
 from engine.store.opened import Surroundings
-from engine.store.readers import read_gates, read_gauges, read_plan, read_versions
+from engine.store.readers import read_gates, read_gauges, read_kept_gates, read_plan, read_versions
 from engine.wire.answers import Answer
 from engine.wire.control import ControlServer, socket_path
 from engine.wire.http_client import HttpClient
@@ -151,7 +151,7 @@ class Engine:
             )
             self.deliverer = Deliverer(ports, settings.workers, self.opened.node)
             self.gate_watch = GateWatch(
-                self.gates, self.keep_gate, self.read_gates, self.clock, self.observe, self.deliverer.wake
+                self.gates, self.keep_gate, self.read_kept_gates, self.clock, self.observe, self.deliverer.wake
             )
             self.intake = Intake(self.store, self.committer, self.clock, self.observe, self.wake, inbound_routes)
             try:
@@ -335,8 +335,8 @@ class Engine:
     async def keep_gate(self, row: GateRow) -> None:
         await self.committer.submit(self.store.keep_gates, row)
 
-    async def read_gates(self) -> Sequence[GateRow]:
-        rows: Sequence[GateRow] = await self.beside(self.opened.count, read_gates)
+    async def read_kept_gates(self) -> Sequence[GateRow]:
+        rows: Sequence[GateRow] = await self.beside(self.opened.count, read_kept_gates)
         return rows
 
     async def open_admin(self) -> "tuple[IntakeServer, int]":
@@ -355,7 +355,7 @@ class Engine:
             try:
                 gauges = await self.beside(self.opened.count, read_gauges)
                 self.store_metrics.health = await self.beside(self.opened.health)
-                gates = view(await self.read_gates(), self.live.systems, self.clock.now())
+                gates = view(await self.beside(self.opened.count, read_gates), self.live.systems, self.clock.now())
             except StoreAway:
                 self.store_metrics.health = None
             page = self.metrics.page(gauges, self.clock.now(), gates)

@@ -40,7 +40,6 @@ class ClaimRequest(Struct, frozen=True):
     limit: int
     lease_until: int
     running: Mapping[str, int] = {}
-    lanes: Mapping[int, int] = {}
     allow: Mapping[str, int] = {}
     quotas: Mapping[str, Quota] = {}
     node: int = 0
@@ -297,7 +296,7 @@ class Gauges(Struct, frozen=True):
 
 
 class Turn(IntEnum):
-    """When a verb runs within a group: outcomes first and claims last, so that a claim sees all that the group made due.
+    """When a verb runs within a group: outcomes first and claims after all that makes events due, so that they see it.
     What is ACCEPT is arrivals: a full store refuses those alone."""
 
     RECORD = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.model import EffectState, effect_digest
+from engine.model import UNSETTLED, EffectState, Status, effect_digest
 from engine.store import Answered, Intent, Leave
 from engine.store.buckets import Buckets
 from engine.store.database import Database, Row
@@ -17,10 +17,11 @@ from engine.store.record import record
 from engine.store.room import Room
 from engine.store.rows import decode_stored, rounds
 
-UNSETTLED = (EffectState.OPEN, EffectState.UNKNOWN)
 SURELY_NOT = (EffectState.CLEAR, EffectState.REFUSED)
 AGAIN_AT_ONCE = (*SURELY_NOT, EffectState.TURNED_AWAY)
 """May be sent again to the same partner, whatever the request."""
+STILL_MOVES = frozenset((Status.HELD, *(status for status in Status if status.active)))
+"""An event like that moves on, by itself or by a person, and settles its effects."""
 
 
 class Effect(Struct, gc=False):
@@ -183,7 +184,7 @@ class Ledger:
             values,
         ):
             effect = self.found[digest] = Effect(*row)
-            self.owners.setdefault(effect.event, status in ("accepted", "running", "waiting", "held"))
+            self.owners.setdefault(effect.event, status in STILL_MOVES)
 
     def ask(self, intent: Intent) -> Answered:
         """What the ledger says to an intent; nothing is sent by it yet."""

@@ -55,7 +55,7 @@ class EmbeddedStore:
         """See `OpenStore.watch`."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.watch_disk())
-            group.create_task(forget(self.committer, self.committer, self.store, self.address.keep, lambda: 0))
+            group.create_task(forget(self.committer, self.store, self.address.keep, lambda: 0))
 
     async def watch_disk(self) -> None:
         """Near a full disk the intake answers 503, so that outcomes still find room. A reader that pins the log makes it

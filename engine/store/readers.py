@@ -6,6 +6,7 @@ Any connection will do; commands use a read-only one beside the running engine.
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.model import EffectState, ItemState, Sighted, Sighting, Status, effect_digest
 from engine.store import Effect, EventRow, Filter, GateRow, Gauges, Line, Tally
@@ -169,13 +170,18 @@ def read_effects(database: Database, lines: list[Line]) -> list[Effect]:
 def read_gates(database: Database) -> list[GateRow]:
     """All gates there is something to tell of, by name: as they are kept, and how many wait there."""
     parked: dict[str, int] = dict(database.rows("SELECT gate, count(*) FROM delivery WHERE ready = 2 GROUP BY gate"))
-    kept = {
-        gate: GateRow(gate, state, until, forced, reason, at, quota or b"", parked.get(gate, 0))
+    kept = {row.gate: row for row in read_kept_gates(database)}
+    return [replace(kept.get(gate, GateRow(gate)), parked=parked.get(gate, 0)) for gate in sorted(kept | parked)]
+
+
+def read_kept_gates(database: Database) -> list[GateRow]:
+    """Gates as they are kept. Who waits there is not counted: that takes as long as they are many."""
+    return [
+        GateRow(gate, state, until, forced, reason, at, quota or b"")
         for gate, state, until, forced, reason, at, quota in database.rows(
             "SELECT gate, state, until, forced, reason, at, quota FROM gate"
         )
-    }
-    return [kept.get(gate) or GateRow(gate, parked=parked[gate]) for gate in sorted(kept | parked)]
+    ]
 
 
 def read_gate(database: Database, gate: str) -> GateRow:

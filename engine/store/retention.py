@@ -11,15 +11,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.model import Status
 from engine.store.database import Database, Row
+from engine.store.rows import OVER, OVER_LISTED
 
 AT_ONCE = 256
 """Rows of each kind that one batch looks at."""
 DIGESTS_AT_ONCE = 1_024
 PLACES = "SELECT name, value FROM meta WHERE name LIKE 'kept_%' OR name LIKE 'forgotten_%' OR name LIKE 'ended_%'"
-OVER = (Status.DONE, Status.IGNORED, Status.SUPERSEDED, Status.COMPENSATED, Status.DISCARDED)
-"""Statuses of events that nobody needs any more; a dead one still waits for a person."""
 
 
 class Retention(Struct, frozen=True):
@@ -99,9 +97,8 @@ def hold_over(database: Database, events: Sequence[int], request: Retention) -> 
     if not events:
         return []
     inside, values = database.among("event", events)
-    statuses = ", ".join(f"'{status}'" for status in OVER)
     rows = database.rows(
-        f"SELECT event FROM delivery WHERE {inside} AND status IN ({statuses}) AND in_way = 0 AND finished_at < ?"
+        f"SELECT event FROM delivery WHERE {inside} AND status IN {OVER_LISTED} AND in_way = 0 AND finished_at < ?"
         f" ORDER BY event{database.lock}",
         (*values, request.events_before),
     )

@@ -9,8 +9,8 @@ from hashlib import sha256
 from engine.contract.body import BodyError, canonical_json, decode_body
 from engine.model import Arrival
 from engine.store.database import Database, Row
+from engine.store.rows import OVER_LISTED
 
-DROPPABLE = "('done', 'ignored', 'superseded', 'compensated', 'discarded')"
 DROP_AT_ONCE = 64
 RESERVE_BYTES_PER_ACTIVE = 2048
 PAGE_BYTES = 4096
@@ -87,7 +87,7 @@ def drop_bodies(database: Database) -> int:
 def droppable(database: Database, after: int) -> list[Row]:
     return database.rows(
         "SELECT e.event, e.body FROM event e JOIN delivery d ON d.event = e.event"
-        f" WHERE e.event > ? AND e.body IS NOT NULL AND d.status IN {DROPPABLE} ORDER BY e.event LIMIT {DROP_AT_ONCE}",
+        f" WHERE e.event > ? AND e.body IS NOT NULL AND d.status IN {OVER_LISTED} ORDER BY e.event LIMIT {DROP_AT_ONCE}",
         (after,),
     )
 

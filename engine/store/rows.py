@@ -7,12 +7,14 @@ from typing import TypeVar
 import msgspec
 
 from engine.contract.body import encode_json
-from engine.model import Revision
+from engine.model import Revision, Status
 from engine.store import Line
 from engine.store.database import Database, Row
 
-ACTIVE = "('accepted', 'running', 'waiting')"
-"""Statuses in which the engine itself moves an event, as SQL."""
+OVER = (Status.DONE, Status.IGNORED, Status.SUPERSEDED, Status.COMPENSATED, Status.DISCARDED)
+"""Statuses of events that nobody needs any more; a dead one still waits for a person."""
+OVER_LISTED = "('" + "', '".join(OVER) + "')"
+"""The same as SQL."""
 LINE_COLUMNS = "event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result, tables"
 
 Item = TypeVar("Item")

@@ -17,19 +17,19 @@ REST_S = 60.0
 """After a pass that has seen everything."""
 
 
-class Busy(Protocol):
+class Upkept(Committer, Protocol):
+    """A committer that says whether a group is under way."""
+
     in_flight: bool
 
 
 async def forget(
-    committer: Committer,
-    busy: Busy,
+    committer: Upkept,
     store: SqlStore,
     keep: Keep,
     rows_from: Callable[[], int | None],
-    after: Callable[[], None] = lambda: None,
 ) -> None:
-    """Forgets until it is cancelled. `rows_from` gives None while another node does it; `after` each batch that forgot."""
+    """Forgets until it is cancelled. `rows_from` gives None while another node does it."""
     clock = SystemClock()
     while True:
         least = rows_from()
@@ -44,6 +44,6 @@ async def forget(
         except StoreFull:
             await asyncio.sleep(REST_S)
             continue
-        if done.events or done.effects or done.identities or done.messages:
-            after()
-        await asyncio.sleep(IDLE_PAUSE_S if done.more and not busy.in_flight else BUSY_PAUSE_S if done.more else REST_S)
+        await asyncio.sleep(
+            IDLE_PAUSE_S if done.more and not committer.in_flight else BUSY_PAUSE_S if done.more else REST_S
+        )

@@ -22,8 +22,8 @@ COUNTED = ("event", "delivery", "line", "effect", "identity", "message", "plan")
 
 class Verified(Struct, frozen=True):
     """`problems` in words: rows that do not fit together; `damage`: what cannot be read at all. `rows` of each table.
-    `groups` is how many groups of commits the store has
-    had, `missing` how many more its head says were answered (None: there is no head to compare with)."""
+    `groups` is how many groups of commits the store has had, `missing` how many more its head says were answered (None:
+    there is no head to compare with)."""
 
     problems: tuple[str, ...]
     rows: Mapping[str, int]

@@ -68,7 +68,7 @@ class PostgresStore:
 
     async def watch(self) -> None:
         """See `OpenStore.watch`."""
-        await forget(self.committer, self.committer, self.store, self.address.keep, lambda: self.keeper.rows_from)
+        await forget(self.committer, self.store, self.address.keep, lambda: self.keeper.rows_from)
 
     async def close(self) -> None:
         """See `OpenStore.close`."""
