@@ -71,29 +71,30 @@ def waits_for_ever(workspace: Workspace) -> Iterator[Fault]:
 
 def compensation_leaves(workspace: Workspace) -> Iterator[Fault]:
     """What a compensation cannot take back stands when the event ends."""
-    for document, spec in integrations(workspace):
-        for at in compensating(spec):
-            undone, standing, known = before(workspace, document, spec, place_of(at))
-            if known and undone and standing:
-                message = f"after a failure here this would stand: {', '.join(standing)}; the event then ends `dead`"
-                hint = "declare `undo` in the operation, or put the step behind all that may fail"
-                yield finding("compensation-leaves", document, f"{at}.on_failure", message, hint)
+    for document, at, undone, standing in compensations(workspace):
+        if undone and standing:
+            message = f"after a failure here this would stand: {', '.join(standing)}; the event then ends `dead`"
+            hint = "declare `undo` in the operation, or put the step behind all that may fail"
+            yield finding("compensation-leaves", document, f"{at}.on_failure", message, hint)
 
 
 def compensation_empty(workspace: Workspace) -> Iterator[Fault]:
     """Compensating where nothing can be taken back does nothing."""
+    for document, at, undone, standing in compensations(workspace):
+        if not undone:
+            done = f"what was done before has no `undo`: {', '.join(standing)}"
+            message = f"there is nothing to undo here: {done if standing else 'nothing was done before'}"
+            hint = "declare `undo` in the operation that should be taken back, or leave `on_failure` out"
+            yield finding("compensation-empty", document, f"{at}.on_failure", message, hint)
+
+
+def compensations(workspace: Workspace) -> Iterator[tuple[Document, str, list[str], list[str]]]:
+    """(document, path, what can be undone, what would stand) of every step that compensates and could be read whole."""
     for document, spec in integrations(workspace):
         for at in compensating(spec):
             undone, standing, known = before(workspace, document, spec, place_of(at))
-            if known and not undone:
-                what = (
-                    f"what was done before has no `undo`: {', '.join(standing)}"
-                    if standing
-                    else "nothing was done before"
-                )
-                message = f"there is nothing to undo here: {what}"
-                hint = "declare `undo` in the operation that should be taken back, or leave `on_failure` out"
-                yield finding("compensation-empty", document, f"{at}.on_failure", message, hint)
+            if known:
+                yield document, at, undone, standing
 
 
 def before(

@@ -104,14 +104,11 @@ class Intake:
             self.refused(route, began_at, reply, receipt)
             return
         self.appended(route, began_at, (receipt,))
-        status = route.status
-        if receipt.verdict == "duplicate":
-            if route.text is None and status == 202:
-                status = 200
-            reply(self.answer(route, status, b"duplicate", receipt.event))
-            return
-        self.wake()
-        reply(self.answer(route, status, b"accepted", receipt.event))
+        known = receipt.verdict == "duplicate"
+        if not known:
+            self.wake()
+        word = b"duplicate" if known else b"accepted"
+        reply(self.answer(route, b'{"status": "%b", "event": "evt-%d"}' % (word, receipt.event), known=known))
 
     def all_settled(
         self, route: Route, began_at: int, reply: Reply, receipts: Sequence[Receipt] | BaseException
@@ -128,16 +125,15 @@ class Intake:
 
     def counted(self, route: Route, new: int, duplicates: int) -> Answer:
         """What a split delivery is answered: how many of its events are new, and how many were known."""
+        word = b"accepted" if new or not duplicates else b"duplicate"
+        body = b'{"status": "%b", "accepted": %d, "duplicates": %d}' % (word, new, duplicates)
+        return self.answer(route, body, known=not new)
+
+    def answer(self, route: Route, body: bytes, *, known: bool) -> Answer:
+        """What its sender insists on, else what became of it; 200 where all of it was known."""
         if route.text is not None:
             return Answer(route.status, route.text.encode(), "text/plain; charset=utf-8")
-        status = 200 if not new and route.status == 202 else route.status
-        word = b"accepted" if new or not duplicates else b"duplicate"
-        return Answer(status, b'{"status": "%b", "accepted": %d, "duplicates": %d}' % (word, new, duplicates))
-
-    def answer(self, route: Route, status: int, word: bytes, event: int) -> Answer:
-        if route.text is not None:
-            return Answer(status, route.text.encode(), "text/plain; charset=utf-8")
-        return Answer(status, b'{"status": "%b", "event": "evt-%d"}' % (word, event))
+        return Answer(200 if known and route.status == 202 else route.status, body)
 
 
 def name(plan: Plan, inbound: Inbound, now: int) -> Arrival:
