@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.clock import SteadyClock, SystemChance, SystemClock
-from engine.errors import FaultyWorkspace, StoreAway, StoreFull, UserError, WaybillError
-from engine.model import Fact, Outcome, Request, Sighted
+from engine.errors import FaultyWorkspace, StoreAway, UserError, WaybillError
+from engine.model import Fact
 from engine.rules.signature import SECRET_BYTES_STRONG
 from engine.run.claim import Ports
+from engine.run.client_in_use import ClientInUse
+from engine.run.commands import Commands
 from engine.run.deliver import Deliverer
 from engine.run.gate_view import GateView, view
 from engine.run.gate_watch import GateWatch
@@ -27,13 +29,13 @@ from engine.run.intake import Intake
 from engine.run.live import Live
 from engine.run.load import Loaded, load
 from engine.run.observe import Log, Metrics
-from engine.run.sightings import Sightings, times_by_place
+from engine.run.sightings import Sightings, SightingsWriter
 from engine.run.start import addresses, addresses_and_routes, changed_versions
 from engine.run.store_metrics import StoreMetrics
 from engine.run.tables import TableWatch, find_marks
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
-from engine.store import GateRow, Gauges, Move
+from engine.store import GateRow, Gauges
 from engine.store.open import open_store, store_address
 from engine.store.opened import Surroundings
 from engine.store.readers import read_gates, read_gauges, read_kept_gates, read_plan, read_versions
@@ -43,7 +45,6 @@ from engine.wire.http_client import HttpClient
 from engine.wire.http_server import IntakeServer, ServerLimits, admin_server
 
 DRAIN_S = 30.0
-SIGHTINGS_EVERY_S = 5.0
 CLOCK_WAIT_S = 0.02
 
 
@@ -58,34 +59,6 @@ class Settings:
     port: int
     admin_port: int
     workers: int
-
-
-class ClientInUse:
-    """The http client of the moment. A reload puts a new one in; the old one closes once its calls have ended."""
-
-    def __init__(self, client: HttpClient) -> None:
-        self.client = client
-        self.calls = {client: 0}
-
-    async def send(self, request: Request, timeout_s: float) -> Outcome:
-        client = self.client
-        self.calls[client] += 1
-        try:
-            return await client.send(request, timeout_s)
-        finally:
-            self.calls[client] -= 1
-            if client is not self.client and not self.calls[client]:
-                await self.retire(client)
-
-    async def replace(self, client: HttpClient) -> None:
-        old, self.client = self.client, client
-        self.calls[client] = 0
-        if not self.calls[old]:
-            await self.retire(old)
-
-    async def retire(self, client: HttpClient) -> None:
-        if self.calls.pop(client, None) is not None:
-            await client.close()
 
 
 class Engine:
@@ -136,7 +109,8 @@ class Engine:
             self.loaded = loaded
             self.tables = TableWatch(settings.root, marks, lambda: self.loaded, self.fact)
             self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
-            self.sightings = Sightings()
+            sightings = Sightings()
+            self.sightings = SightingsWriter(sightings, self.store, self.committer, self.clock, self.observe)
             self.gates = Gates(self.live, settings.workers)
             ports = Ports(
                 self.store,
@@ -146,13 +120,15 @@ class Engine:
                 self.clock,
                 SystemChance(),
                 self.observe,
-                self.sightings,
+                sightings,
+                wake=self.wake,
                 gates=self.gates,
             )
             self.deliverer = Deliverer(ports, settings.workers, self.opened.node)
             self.gate_watch = GateWatch(
                 self.gates, self.keep_gate, self.read_kept_gates, self.clock, self.observe, self.deliverer.wake
             )
+            self.commands = Commands(self.opened.shown, ports, self.tables.settle, self.gate_watch.force)
             self.intake = Intake(self.store, self.committer, self.clock, self.observe, self.wake, inbound_routes)
             try:
                 await self.serve()
@@ -180,7 +156,7 @@ class Engine:
         if recovered:
             self.fact("recovered", events=recovered)
         server = IntakeServer(self.intake, ServerLimits(), self.clock, self.http_error)
-        control = ControlServer(socket_path(self.settings.root), self.command)
+        control = ControlServer(socket_path(self.settings.root), self.commands.carry_out)
         admin, admin_port = await self.open_admin()
         port = await server.start(self.settings.host, self.settings.port)
         await control.start()
@@ -196,7 +172,7 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 delivering = group.create_task(self.deliverer.run())
-                watches = (self.opened.watch(), self.tables.run(), self.write_sightings(), self.gate_watch.run())
+                watches = (self.opened.watch(), self.tables.run(), self.sightings.run(), self.gate_watch.run())
                 watching = [group.create_task(watch) for watch in watches]
                 group.create_task(self.stop_when_told(server, delivering, watching))
         except* WaybillError as errors:
@@ -232,7 +208,7 @@ class Engine:
             # What is still out is an intent on disk: it is `unknown` to the next start, and settled there.
             delivering.cancel()
         if self.failure is None:
-            await self.flush_sightings()
+            await self.sightings.flush()
 
     # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -278,54 +254,7 @@ class Engine:
         self.fact("reloaded", integrations=len(loaded.plans))
         self.deliverer.wake()
 
-    # ── what was seen ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def write_sightings(self) -> None:
-        while True:
-            await asyncio.sleep(SIGHTINGS_EVERY_S)
-            await self.flush_sightings()
-
-    async def flush_sightings(self) -> None:
-        """Writes what was counted in memory; a full store puts it off."""
-        tallies = self.sightings.take()
-        if not tallies:
-            return
-        try:
-            await self.committer.submit(self.store.tally, tallies)
-        except StoreFull:
-            self.sightings.give_back(tallies)
-            return
-        for contract, times in times_by_place(tallies).items():
-            self.fact("sighted", kind=Sighted.UNKNOWN_FIELD.value, place=contract, times=times)
-
-    # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
-
-    async def command(self, request: Any) -> Any:
-        """Carries out people's decisions: {store, moves: [{event, action, …}]} or {store, gates: [[gate, forced]]} →
-        {answers}.
-
-        A command that means another store than ours is told so, and opens that one itself.
-        """
-        if request["store"] != self.opened.shown:
-            return {"elsewhere": self.opened.shown}
-        if "gates" in request:
-            for gate, forced in request["gates"]:
-                await self.gate_watch.force(gate, forced)
-            return {"answers": [""] * len(request["gates"])}
-        if any(move["action"] != "reject" for move in request["moves"]):
-            await self.tables.settle()  # whoever has just added a row means the table with it
-        answers = await asyncio.gather(*(self.move(move) for move in request["moves"]))
-        self.deliverer.wake()
-        return {"answers": answers}
-
-    async def move(self, wish: Any) -> str:
-        latest = wish.pop("latest")
-        plan = self.live.plans[latest].hash if latest in self.live.plans else None
-        decided = Move(at=self.clock.now(), plan=plan, **wish)
-        said = await self.committer.submit(self.store.move, decided)
-        if not said:
-            self.fact("released", event=decided.event, action=decided.action, by=decided.by)
-        return said
+    # ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def beside(self, ask: Callable[..., Any], *what: Any) -> Any:
         """What takes a while, such as counting a large backlog: beside the loop, one at a time."""

@@ -6,15 +6,19 @@ loses the counts of those seconds, never an event. What ends an event (missing r
 way: it is counted in the record that ends it.
 """
 
+import asyncio
 from collections.abc import Iterable
 
-from engine.model import Sighted, Sighting
-from engine.store import Tally
+from engine.errors import StoreFull
+from engine.model import Fact, Sighted, Sighting
+from engine.ports import Clock, Committer, Observer
+from engine.store import Store, Tally
 
 PATHS_MAX = 1_000
 """Distinct paths of one contract between two writings; more are counted as `*` below the field they were found in."""
 SHAPES_MAX = 256
 """Sets of fields that are counted together, before each is counted alone."""
+WRITE_EVERY_S = 5.0
 
 
 class Count:
@@ -91,3 +95,39 @@ def times_by_place(tallies: Iterable[Tally]) -> dict[str, int]:
     for tally in tallies:
         times[tally.sighting.place] = times.get(tally.sighting.place, 0) + tally.count
     return times
+
+
+class SightingsWriter:
+    """Writes down what was counted, now and then."""
+
+    def __init__(
+        self, sightings: Sightings, store: Store, committer: Committer, clock: Clock, observe: Observer
+    ) -> None:
+        self.sightings = sightings
+        self.store = store
+        self.committer = committer
+        self.clock = clock
+        self.observe = observe
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_EVERY_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Writes what was counted in memory; a full store puts it off."""
+        tallies = self.sightings.take()
+        if not tallies:
+            return
+        try:
+            await self.committer.submit(self.store.tally, tallies)
+        except StoreFull:
+            self.sightings.give_back(tallies)
+            return
+        for contract, times in times_by_place(tallies).items():
+            data: dict[str, str | float | None] = {
+                "kind": Sighted.UNKNOWN_FIELD.value,
+                "place": contract,
+                "times": times,
+            }
+            self.observe(Fact("sighted", self.clock.now(), data))
