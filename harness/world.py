@@ -21,7 +21,7 @@ from engine.rules.steps import Course, advance
 from engine.rules.undo import step_at
 from engine.run.claim import Ports
 from engine.run.intake import name, split
-from engine.run.live import Live
+from engine.run.live import Live, none_kept
 from engine.run.load import Loaded
 from engine.run.walk import Walk
 from engine.spec import shape
@@ -128,7 +128,7 @@ class World:
         self.connection = open_memory()
         self.http = SimulatedHttp(loaded)
         self.committer = InlineCommitter(self.connection)
-        live = Live(loaded.plans, loaded.systems, kept=lambda _: None, refresh=lambda _: None)
+        live = Live(loaded.plans, loaded.systems, kept=none_kept, refresh=lambda _: None)
         self.ports = Ports(self.store, self.committer, self.http, live, self.clock, EvenChance(), ignore)
         self.calls: dict[int, list[Called]] = {}
 

@@ -91,6 +91,9 @@ def force(root: Path, store: str | None, gate: str, forced: str) -> None:
     address = store_address(root, store)
     answer = ask(socket_path(root), {"store": address.shown, "gates": [[gate, forced]]})
     if answer and "answers" in answer:
+        (refused,) = answer["answers"]
+        if refused:
+            raise UserError(f"{gate}: {refused}")
         return
     from engine.store.verbs import SqlStore
 

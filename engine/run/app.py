@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.clock import SteadyClock, SystemChance, SystemClock
-from engine.errors import FaultyWorkspace, StoreAway, UserError, WaybillError
+from engine.errors import FaultyWorkspace, StoreAway, StoreFull, UserError, WaybillError
 from engine.model import Fact
 from engine.rules.signature import SECRET_BYTES_STRONG
 from engine.run.claim import Ports
@@ -150,11 +150,7 @@ class Engine:
 
     async def serve(self) -> None:
         """From the first claim to the last answer."""
-        await self.keep_plans(self.loaded)
-        await self.gate_watch.settle()
-        recovered = await self.committer.submit(self.store.recover, (self.opened.node, self.clock.now()))
-        if recovered:
-            self.fact("recovered", events=recovered)
+        await self.begin()
         server = IntakeServer(self.intake, ServerLimits(), self.clock, self.http_error)
         control = ControlServer(socket_path(self.settings.root), self.commands.carry_out)
         admin, admin_port = await self.open_admin()
@@ -184,6 +180,17 @@ class Engine:
             await admin.stop(0)
             self.fact("stopped")
 
+    async def begin(self) -> None:
+        """What must be on disk before the first event. Raises UserError where there is no room for it."""
+        try:
+            await self.keep_plans(self.loaded)
+            await self.gate_watch.settle()
+            recovered = await self.committer.submit(self.store.recover, (self.opened.node, self.clock.now()))
+        except StoreFull as error:
+            raise UserError(f"{self.opened.shown}: {error}; make room on its disk, or raise its max_size") from None
+        if recovered:
+            self.fact("recovered", events=recovered)
+
     def warn_of_weak_secrets(self) -> None:
         for path, route in self.intake.routes.items():
             if min(map(len, route.verification.secrets)) < SECRET_BYTES_STRONG:
@@ -197,18 +204,20 @@ class Engine:
         await self.stopping.wait()
         self.fact("stopping")
         self.ready = self.intake.open = False
-        await server.stop(DRAIN_S)
+        ends_at = asyncio.get_running_loop().time() + DRAIN_S
         self.deliverer.drain()
+        await server.stop(DRAIN_S)
         for watch in watching:
             watch.cancel()
         try:
-            async with asyncio.timeout(DRAIN_S):
+            async with asyncio.timeout_at(ends_at):
                 await asyncio.shield(delivering)
+                if self.failure is None:
+                    await self.sightings.flush()
         except TimeoutError:
-            # What is still out is an intent on disk: it is `unknown` to the next start, and settled there.
+            # What is still out is an intent on disk: it is `unknown` to the next start, and settled there. What was
+            # counted in memory since the last writing is given up where the store does not take it in time.
             delivering.cancel()
-        if self.failure is None:
-            await self.sightings.flush()
 
     # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -219,8 +228,8 @@ class Engine:
                 self.store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now)
             )
 
-    def kept_plan(self, hash_: str) -> Plan | None:
-        content = read_plan(self.opened.reader, hash_)
+    async def kept_plan(self, hash_: str) -> Plan | None:
+        content: bytes | None = await self.beside(self.opened.count, lambda reader: read_plan(reader, hash_))
         return None if content is None else compile_content(content, self.settings.environment, self.loaded.resources)
 
     def refresh(self, _system: str) -> None:
@@ -237,15 +246,20 @@ class Engine:
         try:
             # Reading and compiling takes a good part of a second: beside the loop, so that no sender waits for it.
             loaded = await asyncio.to_thread(load, self.settings.root, self.settings.environment)
-            faults = changed_versions(loaded, read_versions(self.opened.reader))
+            faults = changed_versions(loaded, await self.beside(self.opened.count, read_versions))
             if faults:
                 raise FaultyWorkspace(faults)
             found, inbound_routes = addresses_and_routes(loaded)
             client = HttpClient(found, self.clock)
-        except UserError as error:
+        except (UserError, StoreFull) as error:
             self.fact("reload_refused", reason=str(error))
             return
-        await self.keep_plans(loaded)
+        try:
+            await self.keep_plans(loaded)
+        except StoreFull as error:
+            self.fact("reload_refused", reason=f"its plans could not be kept: {error}")
+            await client.close()
+            return
         self.loaded = loaded
         self.tables.forget()
         self.live.replace(loaded.plans, loaded.systems)

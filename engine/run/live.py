@@ -4,7 +4,7 @@ An event keeps the plan it was accepted under, by hash; plans that are no longer
 the store kept, once, when an event of theirs is claimed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from engine.errors import Gone
@@ -29,6 +29,11 @@ class LiveSystem:
     quotas: Mapping[str, Quota]
 
 
+async def none_kept(_hash: str) -> Plan | None:
+    """Where no store holds older plans."""
+    return None
+
+
 class Live:
     """The newest plans and settings; replaced as a whole by a reload."""
 
@@ -36,7 +41,7 @@ class Live:
         self,
         plans: Mapping[str, Plan],
         systems: Mapping[str, LiveSystem],
-        kept: Callable[[str], Plan | None],
+        kept: Callable[[str], Awaitable[Plan | None]],
         refresh: Callable[[str], None],
     ) -> None:
         self.kept = kept
@@ -51,11 +56,11 @@ class Live:
         self.by_hash = {plan.hash: plan for plan in plans.values()}
         self.older.clear()
 
-    def plan(self, hash_: str) -> Plan:
-        """The plan an event is pinned to. Raises Gone where it cannot be had."""
+    async def plan(self, hash_: str) -> Plan:
+        """The plan an event is pinned to. Raises Gone where it cannot be had, StoreAway where nobody can say."""
         plan = self.by_hash.get(hash_) or self.older.get(hash_)
         if plan is None:
-            plan = self.kept(hash_)
+            plan = await self.kept(hash_)
             if plan is None:
                 raise Gone(f"the plan it is pinned to ({hash_[:12]}) is not in the store")
             self.older[hash_] = plan

@@ -4,11 +4,12 @@ No policy lives here: what a case means is in `rules`, and what is remembered be
 at any line resumes at the next claim. Calls are `call`'s, undoing is `compensate`'s.
 """
 
+import asyncio
 from collections import Counter
 
 from msgspec.structs import replace
 
-from engine.errors import Gone, LeaseLost
+from engine.errors import Gone, LeaseLost, StoreAway
 from engine.model import Arrival, EffectState, Emission, ItemState, Status
 from engine.rules import steps
 from engine.rules.decide import UNKNOWN_EFFECTS, Action, Decision
@@ -16,7 +17,7 @@ from engine.rules.holds import began_of, times_of
 from engine.rules.needs import Ask, Call, Emit, End, Failed, Need, Rest
 from engine.rules.opening import open_event
 from engine.run.call import CallOut
-from engine.run.claim import Claim
+from engine.run.claim import FULL_WAIT_S, Claim
 from engine.run.compensate import Compensation
 from engine.run.wait import find_message
 from engine.spec.plan import Plan
@@ -31,13 +32,22 @@ class Walk(Claim):
         """Goes as far as it can now. A lost lease ends it: whoever has the delivery goes on with it."""
         try:
             try:
-                await self.walk(self.ports.live.plan(self.delivery.plan))
+                await self.walk(await self.pinned())
             except Gone as error:
                 # The next reload may bring it back; until then a person is told, and other events go on.
                 self.settled = None
                 await self.record(Status.HELD, queue="gone", reason=str(error), on_release="send")
         except LeaseLost:
             self.fact("lease_lost")
+
+    async def pinned(self) -> Plan:
+        """The plan of this event. One that must be read from a store that is away is waited for."""
+        while True:
+            try:
+                return await self.ports.live.plan(self.delivery.plan)
+            except StoreAway:
+                self.fact("plan_waits_for_store")
+                await asyncio.sleep(FULL_WAIT_S)
 
     async def walk(self, plan: Plan) -> None:
         """Thinks, then does the one thing that is needed, until the event ends or waits."""

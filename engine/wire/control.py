@@ -72,19 +72,28 @@ def short_path(path: Path) -> "Any":
         os.close(folder)
 
 
-def ask(path: Path, request: Any) -> Any:
-    """Sends one request to a running engine; None where none listens."""
+def ask(path: Path, request: Any, timeout_s: float = TIMEOUT_S) -> Any:
+    """Sends one request to a running engine; None where none listens. Raises UserError where it does not answer."""
     caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    caller.settimeout(TIMEOUT_S)
+    caller.settimeout(timeout_s)
     with caller:
         try:
             with short_path(path) as short:
                 caller.connect(short)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
-        caller.sendall(json.dumps(request).encode() + b"\n")
-        with caller.makefile("rb") as answers:
-            line = answers.readline()
+        line = b""
+        try:
+            caller.sendall(json.dumps(request).encode() + b"\n")
+            with caller.makefile("rb") as answers:
+                line = answers.readline()
+        except TimeoutError:
+            raise UserError(
+                f"the engine has not answered for {timeout_s:g} s, and may yet do what was asked; look at its log and"
+                " at what is stored before you ask again"
+            ) from None
+        except ConnectionError:
+            pass  # it died: no answer either
     if not line:
         raise UserError("the engine went away without an answer; look at its log, then try again")
     return json.loads(line)

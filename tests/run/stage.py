@@ -17,7 +17,7 @@ from engine.model import Delivery, Fact, Outcome, Request, Sent, Sighted
 from engine.run.claim import Ports
 from engine.run.gates import Gates
 from engine.run.intake import name
-from engine.run.live import Live, live_systems
+from engine.run.live import Live, live_systems, none_kept
 from engine.run.load import check
 from engine.run.tables import put_in
 from engine.run.walk import Walk
@@ -64,7 +64,7 @@ class Stage:
         self.tables = workspace.tables
         self.plans = compile_workspace(workspace, "local", Resources(tables=workspace.tables, zones=lambda _: None))
         systems = live_systems({key: document.content for key, document in workspace.systems.items()})
-        live = Live(self.plans, systems, lambda _: None, self.refreshed.append)
+        live = Live(self.plans, systems, none_kept, self.refreshed.append)
         self.live = live
         self.facts: list[Fact] = []
         self.ports = Ports(self.store, self.committer, self, live, self, self, self.facts.append)

@@ -11,7 +11,7 @@ from engine.rules.quota import Bucket, Heard, Quota, encode, learn, take
 from engine.run.gate_view import GateView, view
 from engine.run.gate_watch import GateWatch
 from engine.run.gates import Admitted, Denied, Gates
-from engine.run.live import Live, LiveSystem
+from engine.run.live import Live, LiveSystem, none_kept
 from engine.run.observe import Metrics
 from engine.spec.shape import Retry
 from engine.store import GateRow, Gauges
@@ -35,7 +35,7 @@ class Node:
         self.woken = 0
         self.full = False
         self.store = store
-        self.gates = Gates(Live({}, {"erp": SYSTEM}, lambda _: None, lambda _: None), 4)
+        self.gates = Gates(Live({}, {"erp": SYSTEM}, none_kept, lambda _: None), 4)
         self.watch = GateWatch(self.gates, self.keep, self.read, self, self.facts.append, self.wake)
 
     def now(self) -> int:

@@ -11,7 +11,7 @@ from engine.model import Failure, Outcome, Sent
 from engine.rules.budget import FLOOR
 from engine.rules.quota import Quota, decode_heard
 from engine.run.gates import PROBE_MARGIN_US, Admitted, Denied, Gates
-from engine.run.live import Live, live_systems
+from engine.run.live import Live, live_systems, none_kept
 from engine.spec.compile import compile_workspace
 from engine.store import GateRow
 from engine.wire.files import find_zone
@@ -42,7 +42,7 @@ def live(*edits: Edit, more: Mapping[str, str] | None = None) -> Live:
     assert not faults, told(faults)
     systems = {name: document.content for name, document in workspace.systems.items()}
     plans = compile_workspace(workspace, "local", Resources(tables=workspace.tables, zones=find_zone))
-    return Live(plans, live_systems(systems), lambda _: None, lambda _: None)
+    return Live(plans, live_systems(systems), none_kept, lambda _: None)
 
 
 def gates(keys: str = BREAKER, workers: int = 8) -> Gates:

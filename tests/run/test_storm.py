@@ -16,7 +16,7 @@ from engine.model import Arrival, Delivery, Outcome, Sent, Status
 from engine.rules.breaker import Breaking
 from engine.rules.lanes import WEIGHTS
 from engine.run.gates import Admitted, Denied, Gates
-from engine.run.live import Live, LiveSystem, quota_at
+from engine.run.live import Live, LiveSystem, none_kept, quota_at
 from engine.spec import shape
 from engine.store import ClaimRequest, Intent, Leave, Quota, Record
 from engine.store.committer import run_group
@@ -67,7 +67,7 @@ class Storm:
         self.chance = random.Random(1)
         self.store, self.connection = SqlStore(), open_memory()
         system = LiveSystem(5.0, shape.Retry(), Breaking(30 * S, 20, 500_000, 0, 30 * S), quotas)
-        live = Live({}, {"erp": system}, lambda _: None, lambda _: None)
+        live = Live({}, {"erp": system}, none_kept, lambda _: None)
         self.nodes = [(Gates(live, 32), off) for off in (0, 40_000, -40_000)[:nodes]]
         self.partner = Partner(self.chance, failing)
         self.lanes: dict[int, int] = {}

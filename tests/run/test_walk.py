@@ -4,7 +4,10 @@ import pytest
 from blackbox.rig import FILES
 from run.stage import CREATED, LOST, REFUSED, SECOND, Crash, Stage, answered
 
+from engine.errors import StoreAway
 from engine.model import Outcome, Sent, effect_digest
+from engine.run import walk
+from engine.spec.plan import Plan
 
 FOUND = answered(200, {"items": [{"id": "so-7"}]})
 NOT_FOUND = answered(200, {"items": []})
@@ -366,3 +369,31 @@ def test_a_plan_that_cannot_be_had_holds_the_event_and_not_the_engine() -> None:
     stage.connection.execute("UPDATE delivery SET plan = 'lost'")
     stage.run()
     assert (stage.status(), "not in the store" in stage.row().reason) == ("held", True)
+
+
+def test_a_plan_that_cannot_be_read_while_the_store_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "FULL_WAIT_S", 0)
+    stage = Stage(CREATED)
+    stage.arrive()
+    (plan,) = stage.plans.values()
+    reads = iter([StoreAway("the database cannot be read"), plan])
+
+    async def kept(_hash: str) -> Plan | None:
+        found = next(reads)
+        if isinstance(found, StoreAway):
+            raise found
+        return found
+
+    stage.live.replace({}, stage.live.systems)
+    stage.live.kept = kept
+    stage.run()
+    assert stage.status() == "done"
+    assert [fact.name for fact in stage.facts][:1] == ["plan_waits_for_store"]
+
+
+def test_an_event_whose_plan_is_nowhere_is_held_for_a_person() -> None:
+    stage = Stage()
+    stage.arrive()
+    stage.live.replace({}, stage.live.systems)
+    stage.run()
+    assert (stage.status(), stage.row().queue) == ("held", "gone")
