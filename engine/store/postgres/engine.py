@@ -24,6 +24,11 @@ from engine.store.upkeep import forget
 from engine.store.verbs import SqlStore
 
 TRIES_MAX = 5
+UNCHANGED = "nothing was changed"
+UNSURE = (
+    "this was while the change was being committed, so nobody knows whether it was made: look at what is stored before"
+    " you ask again"
+)
 
 
 class PostgresStore:
@@ -96,18 +101,26 @@ def prepare(address: PostgresAddress, surroundings: Surroundings) -> int:
 
 
 def commit_here(address: PostgresAddress, entries: Sequence[tuple[Any, Any]]) -> list[Any]:
-    """Runs verbs in one transaction of a command's own, beside whatever engines run, and tells them."""
+    """Runs verbs in one transaction of a command's own, beside whatever engines run, and tells them. Raises UserError,
+    which says whether anything was changed, or that nobody knows."""
     with open_first(address.url, "waybill command") as connection:
         check_version(schema_version(connection))
         database = PostgresDatabase(connection, column_types(connection))
         for left in reversed(range(TRIES_MAX)):
+            sent = False
             try:
-                with connection.transaction():
-                    results = run_verbs(database, entries)
-                hint(connection)
+                connection.execute("BEGIN")
+                results = run_verbs(database, entries)
+                sent = True
+                connection.execute("COMMIT")
             except psycopg.Error as error:
-                if trouble_of(error, connection) is Trouble.AGAIN and left:
+                with contextlib.suppress(psycopg.Error):
+                    connection.execute("ROLLBACK")
+                    sent = False  # the same session answers, so it is known what became of the transaction: nothing
+                if not sent and left and trouble_of(error, connection) is Trouble.AGAIN:
                     continue
-                raise UserError(f"{address.shown}: {said(error)}; nothing was changed") from error
+                raise UserError(f"{address.shown}: {said(error)}; {UNSURE if sent else UNCHANGED}") from error
+            with contextlib.suppress(psycopg.Error):  # engines look by themselves, too
+                hint(connection)
             return results
     raise AssertionError
