@@ -14,7 +14,7 @@ import apsw
 from msgspec.structs import replace
 
 from engine.errors import StoreBroken, UserError
-from engine.store.files import Lock, StoreAddress, open_reader, sync_folder
+from engine.store.files import Lock, StoreAddress, holds_anything, open_reader, sync_folder
 from engine.store.head import Head, missing_groups, read_head, sequence_of
 from engine.store.sqlite import SqliteDatabase
 from engine.store.verify import Verified, count_rows, find_problems
@@ -45,25 +45,28 @@ def backup(address: StoreAddress, target: Path) -> Verified:
 
 
 def restore(source: Path, address: StoreAddress) -> Verified:
-    """Puts a backup in the place of a store, where there is none."""
-    refuse_existing(address.path)
-    refuse_existing(address.path.with_name(address.path.name + "-wal"))
+    """Puts a backup in the place of a store, where there is none.
+
+    The head goes first: a crash in between leaves it without a store, which the next start tells. The other way round
+    it would leave the head of the store that was there before, and a false alarm over the one that was restored.
+    """
+    refuse_store(address.path)
     lock = Lock(address.path)
     part = address.path.with_name(address.path.name + ".part")
     try:
+        refuse_store(address.path)  # once more: an engine may have begun one meanwhile
         with unfinished(part):
             shutil.copyfile(source, part)
             part.chmod(0o600)
             found = verify_file(part)
             if found.damage:
                 raise StoreBroken(f"{source} is not whole ({found.damage[0]}); it was not restored")
+            set_head(address.path, found.groups or 0)
             put(part, address.path)
     except OSError as error:
         raise UserError(f"{source} could not be restored to {address.shown} ({error.strerror})") from error
     finally:
         lock.release()
-    if found.groups is not None:
-        set_head(address.path, found.groups)
     return found
 
 
@@ -128,6 +131,13 @@ def set_head(path: Path, number: int) -> None:
 def refuse_existing(path: Path) -> None:
     if path.exists():
         raise UserError(f"{path} exists; nothing is written over: move it away, or name another")
+
+
+def refuse_store(path: Path) -> None:
+    """Nothing is written over, but a file without a byte, which holds nothing."""
+    for part in (path, path.with_name(path.name + "-wal")):
+        if holds_anything(part):
+            refuse_existing(part)
 
 
 @contextlib.contextmanager

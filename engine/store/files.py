@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import apsw
 
 from engine.errors import StoreBroken, UserError
-from engine.store.head import check_head
+from engine.store.head import HEAD, check_head, check_new
 from engine.store.options import STANDARD, Keep, read_keep, read_size, take_options
 from engine.store.sqlite import SqliteDatabase
 
@@ -94,15 +94,16 @@ class Lock:
         os.close(self.descriptor)
 
 
-def open_writer(address: StoreAddress, *, accept_loss: bool = False) -> SqliteDatabase:
+def open_writer(address: StoreAddress) -> SqliteDatabase:
     """Opens the one connection that writes. Raises StoreBroken where the file or the library cannot be trusted."""
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if is_defective(version):  # type: ignore[arg-type]
         raise StoreBroken(
             f"SQLite {apsw.sqlite_lib_version()} can corrupt its log (the WAL-reset defect); install apsw 3.51.3 or newer"
         )
-    fresh = not address.path.exists()
+    fresh = not holds_anything(address.path)
     if fresh:
+        check_new(address.path)
         address.path.parent.mkdir(parents=True, exist_ok=True)
         address.path.touch(mode=0o600)
     try:
@@ -112,17 +113,30 @@ def open_writer(address: StoreAddress, *, accept_loss: bool = False) -> SqliteDa
         if verdict != "ok":
             raise StoreBroken(f"{address.path} is damaged ({verdict}); restore a backup")
         migrate(connection)
-        if not accept_loss:
-            check_head(connection, address.path)
+        check_head(connection, address.path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreBroken(
-            f"{address.path} is not a sound store ({error}); restore a backup, or move the file away to begin anew"
+            f"{address.path} is not a sound store ({error}); restore a backup, or move the file away to begin anew, and"
+            f" what lies beside it with it ({', '.join(beside(address.path))})"
         ) from error
     if address.bytes_max is not None:
         connection.pragma("max_page_count", address.bytes_max // PAGE_BYTES)
     if fresh:
         sync_folder(address.path.parent)
     return connection
+
+
+def holds_anything(path: Path) -> bool:
+    """Is there a store, or what was one? A file without a byte is none: a start that came no further leaves it."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def beside(path: Path) -> list[str]:
+    """The files that belong to a store and are there."""
+    return [name for more in ("-wal", "-shm", HEAD) if path.with_name(name := path.name + more).exists()]
 
 
 def configure(connection: apsw.Connection) -> None:

@@ -22,6 +22,7 @@ from engine.errors import StoreBroken
 from engine.store import Turn, turn
 from engine.store.database import Database
 
+HEAD = ".head"
 LENGTH = 64
 """One write within one sector: it is there or not, never half."""
 LINE = re.compile(rb"waybill head ([0-9]{20}) ([0-9a-f]{16}) *\n")
@@ -46,7 +47,7 @@ def sequence_of(database: Database) -> int:
 
 
 def head_path(store: Path) -> Path:
-    return store.with_name(store.name + ".head")
+    return store.with_name(store.name + HEAD)
 
 
 def line(number: int) -> bytes:
@@ -96,6 +97,17 @@ def check_head(database: Database, store: Path) -> None:
             f"{store} has lost {said(missing)}: what was answered last is not in it (its log was damaged or cut, or an"
             " older copy was put in its place). Restore a backup or the right file; senders and partners know what"
             " else happened since. `waybill store verify` tells more, and with --accept-loss goes on without them"
+        )
+
+
+def check_new(store: Path) -> None:
+    """Raises StoreBroken where a store would begin anew beside the head of one that is gone: an empty store in the place
+    of a lost one is the longest lost tail of all."""
+    head = read_head(store)
+    if head:
+        raise StoreBroken(
+            f"there is no store at {store}, but the head beside it stands at group {head} of the commits that were"
+            f" answered. Put the file back or restore a backup; to begin anew move {head_path(store).name} away too"
         )
 
 

@@ -17,6 +17,7 @@ from engine.cli import main
 from engine.errors import StoreBroken
 from engine.model import EffectState, Emission, Status, effect_digest
 from engine.store import Line, Move, Settled
+from engine.store.backup import set_head
 from engine.store.files import StoreAddress, open_reader, open_writer
 from engine.store.open import reading, store_address
 from engine.store.postgres import partitions
@@ -142,6 +143,48 @@ def test_nothing_is_written_over(store: str, empty: str, tmp_path: Path, capsys:
     assert main(["store", "restore", str(copy), "--store", store]) == 2
     assert "nothing is written over" in capsys.readouterr().err
     assert contents(store) == before
+
+
+def test_a_file_without_a_byte_stands_in_nobodys_way(sqlite_url: str, tmp_path: Path) -> None:
+    """A start that came no further leaves one."""
+    copy, url = str(tmp_path / "copy"), f"sqlite:///{tmp_path}/restored.db"
+    main(["store", "backup", copy, "--store", sqlite_url])
+    (tmp_path / "restored.db").touch()
+    (tmp_path / "restored.db-wal").touch()
+    assert main(["store", "restore", copy, "--store", url]) == 0
+    assert contents(url) == contents(sqlite_url)
+    (tmp_path / "restored.db").unlink()
+    (tmp_path / "restored.db-wal").write_bytes(b"commits")
+    assert main(["store", "restore", copy, "--store", url]) == 2, "a log may hold what the file has not got yet"
+
+
+@pytest.mark.parametrize("dies_at", ["put", "sync_folder"])
+def test_a_restore_that_dies_leaves_no_false_alarm(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured, dies_at: str
+) -> None:
+    """A store had come further than its backup, and was lost; its head is still there."""
+    path, copy = tmp_path / "events.db", str(tmp_path / "copy")
+    assert main(["store", "backup", copy, "--store", sqlite_url]) == 0
+    set_head(path, 999)
+    path.unlink()
+    path.with_name("events.db-wal").unlink()
+
+    class Dead(Exception):
+        pass
+
+    def die(*_given: object) -> None:
+        raise Dead
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"engine.store.backup.{dies_at}", die)
+        assert main(["store", "restore", copy, "--store", sqlite_url]) == 4
+    if dies_at == "put":
+        assert not path.exists()
+        assert main(["store", "restore", copy, "--store", sqlite_url]) == 0
+    open_writer(StoreAddress(path, None)).close()
+    capsys.readouterr()
+    assert main(["store", "verify", "--store", sqlite_url]) == 0
+    assert "its head agrees" in capsys.readouterr().out
 
 
 def flip(path: Path, at: int) -> None:

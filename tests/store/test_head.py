@@ -132,6 +132,33 @@ def test_a_head_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeypatch
     assert len(ids(path)) == GROUPS - 1
 
 
+@pytest.mark.parametrize("left", ["nothing", "an empty file"])
+def test_a_store_that_is_gone_is_told_and_begins_anew_only_without_its_head(tmp_path: Path, left: str) -> None:
+    path = killed(tmp_path)
+    path.unlink()
+    if left == "an empty file":
+        path.touch()
+    with pytest.raises(StoreBroken, match=rf"no store at .* group {GROUPS} .* move events.db.head away too"):
+        open_writer(StoreAddress(path, None))
+    assert path.exists() == (left == "an empty file"), "and nothing is begun that would stand in a backup's way"
+    head_path(path).unlink()
+    open_writer(StoreAddress(path, None)).close()
+    assert ids(path) == []
+
+
+def test_what_lies_beside_a_store_that_is_not_sound_is_named(tmp_path: Path) -> None:
+    path = killed(tmp_path)
+    path.write_bytes(b"x" * 8192)
+    log_of(path).write_bytes(b"")
+    with pytest.raises(
+        StoreBroken, match=r"away to begin anew, and what lies beside it .*events\.db-wal.*events\.db\.head"
+    ):
+        open_writer(StoreAddress(path, None))
+    for file in path.parent.iterdir():
+        file.unlink()
+    open_writer(StoreAddress(path, None)).close()
+
+
 def test_verify_tells_what_is_missing_and_the_store_can_be_taken_as_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
