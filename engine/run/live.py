@@ -4,15 +4,18 @@ An event keeps the plan it was accepted under, by hash; plans that are no longer
 the store kept, once, when an event of theirs is claimed.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.errors import Gone
 from engine.rules.breaker import Breaking
 from engine.rules.quota import Quota, burst_of
 from engine.spec import shape
-from engine.spec.plan import Plan
+from engine.spec.plan import EmitStep, Plan
 
+NUMBERS = re.compile(r"\[[0-9]+\]")
+"""Of items, in the place of a step inside an `each`."""
 ON_THE_WAY_US = 100_000
 """Between a call's token and its first byte at the partner lie a commit and a connection, now quick and now slow: calls
 bunch. What flows in meanwhile is held back from the burst, so that also the partner's own count stays within it."""
@@ -54,6 +57,7 @@ class Live:
         self.plans = dict(plans)
         self.systems = dict(systems)
         self.by_hash = {plan.hash: plan for plan in plans.values()}
+        self.emitters = emitters(plans.values())
         self.older.clear()
 
     async def plan(self, hash_: str) -> Plan:
@@ -66,12 +70,26 @@ class Live:
             self.older[hash_] = plan
         return plan
 
+    def shares(self, integration: str, topic: str, place: str) -> bool:
+        """Does another integration tell events of the topic, without an id of their own, at a step of the same name?"""
+        return bool(self.emitters.get((topic, NUMBERS.sub("", place)), set()) - {integration})
+
     def system(self, name: str) -> LiveSystem:
         """A system's settings. Raises Gone where the newest workspace no longer has it."""
         system = self.systems.get(name)
         if system is None:
             raise Gone(f"system `{name}`, which its plan calls, is no longer in the workspace")
         return system
+
+
+def emitters(plans: Iterable[Plan]) -> dict[tuple[str, str], set[str]]:
+    """(topic, place) → the integrations that tell an event there whose id is made of their own event's."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for plan in plans:
+        for place, step in plan.every_step():
+            if isinstance(step, EmitStep) and step.once is None:
+                found.setdefault((step.topic.name, place), set()).add(plan.integration)
+    return found
 
 
 def live_systems(systems: Mapping[str, shape.System]) -> dict[str, LiveSystem]:

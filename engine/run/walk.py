@@ -196,8 +196,17 @@ class Walk(Claim):
     # ── topics ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def emit(self, need: Emit) -> None:
-        """Keeps an event of a topic, and what arrives of it, for the record that ends the step."""
+        """Keeps an event of a topic, and what arrives of it, for the record that ends the step.
+
+        Ids of events are an integration's own: where another one tells events of the topic at a step of the same name,
+        a default id says whose it is, or the one message would be taken for the other. It is decided as the event is
+        told, like who receives it: so it is no part of a plan, which another integration must not change, and no
+        message of a time before is told anew, for the step that told it has ended in the same commit.
+        """
         now, topic = self.ports.clock.now(), need.step.topic.name
+        integration = self.delivery.integration
+        if need.step.once is None and self.ports.live.shares(integration, topic, need.place):
+            need = replace(need, id=f"{integration}:{need.id}")
         arrivals = tuple(
             arrival_of(plan, need, now) for plan in self.ports.live.plans.values() if plan.receive.topic == topic
         )

@@ -228,12 +228,15 @@ class Plan:
     within_us: int | None = None
     """`sla.complete.within`: from arrival; past it a call that fails without effect is not tried again."""
 
-    def calls(self) -> Iterator[CallStep]:
-        """Its calls, those inside `each` too, in order."""
-        waiting = list(reversed(self.steps))
+    def every_step(self) -> "Iterator[tuple[str, StepPlan]]":
+        """Its steps, those inside `each` too, in order; with each its place, without the numbers of items."""
+        waiting = [(step.id, step) for step in reversed(self.steps)]
         while waiting:
-            step = waiting.pop()
-            if isinstance(step, CallStep):
-                yield step
-            elif isinstance(step, EachStep):
-                waiting += reversed(step.steps)
+            place, step = waiting.pop()
+            yield place, step
+            if isinstance(step, EachStep):
+                waiting += [(f"{place}.{inner.id}", inner) for inner in reversed(step.steps)]
+
+    def calls(self) -> Iterator[CallStep]:
+        """Its calls."""
+        return (step for _, step in self.every_step() if isinstance(step, CallStep))

@@ -29,6 +29,15 @@ receive: {topic: orders}
 steps:
   - {id: touch, call: erp.touch, input: {fields: {id: body.id}}, once: body.id}
 """
+SECOND = """
+receive:
+  webhook: {path: /hooks/second, system: shop}
+  id: headers."x-shop-event"
+  key: body.customer
+steps:
+  - {id: order, map: order}
+  - {id: publish, emit: {topic: orders, body: order}}
+"""
 PUBLISH = """
   - {id: order, map: order}
   - {id: publish, emit: {topic: orders, body: order}}
@@ -214,6 +223,43 @@ def test_what_is_told_arrives_once_at_whoever_receives_the_topic() -> None:
     stage.run_all()
     assert [row.status.value for row in stage.rows()] == ["done"] * 3
     assert [request.body for request in stage.sent] == [{"id": "shop-1"}] * 2
+
+
+def test_two_integrations_that_tell_of_events_with_one_id_are_not_taken_for_one() -> None:
+    stage = Stage(DONE, DONE, files=shop(PUBLISH, second=SECOND, hearers=HEARER))
+    stage.arrive("7")
+    stage.arrive("7", "9", "second")
+    stage.run()
+    heard = [row.id for row in stage.rows() if row.integration == "hearers"]
+    assert sorted(map(str, heard)) == ["second:7:publish", "shop-orders:7:publish"]
+    stage.run_all()
+    assert {row.status.value for row in stage.rows()} == {"done"}
+    assert sorted(str(request.body) for request in stage.sent) == ["{'id': 'shop-1'}", "{'id': 'shop-9'}"]
+
+
+def test_another_step_name_or_a_once_is_enough_and_the_id_is_the_plain_one() -> None:
+    otherwise = SECOND.replace("id: publish", "id: tell")
+    named = SECOND.replace("body: order}}", "body: order}, once: order.id}")
+    elsewhere = TELLER
+    for second in (otherwise, named, elsewhere):
+        stage = Stage(files=shop(PUBLISH, second=second, hearers=HEARER))
+        stage.arrive("7")
+        stage.run()
+        assert stage.rows()[1].id == "7:publish"
+
+
+def test_who_has_told_does_not_tell_again_though_another_integration_joins() -> None:
+    """Also of a time when ids said nothing of integrations."""
+    steps = PUBLISH + "  - {id: touch, call: erp.touch, input: {fields: {id: body.id}}, once: body.id}\n"
+    stage = Stage(answered(503), DONE, DONE, files=shop(steps, second=SECOND, hearers=HEARER))
+    alone = {name: plan for name, plan in stage.plans.items() if name != "second"}
+    stage.live.replace(alone, stage.live.systems)
+    stage.arrive("7")
+    stage.run()
+    stage.live.replace(stage.plans, stage.live.systems)
+    stage.run_all()
+    assert [row.id for row in stage.rows() if row.integration == "hearers"] == ["7:publish"]
+    assert stage.status() == "done"
 
 
 def test_who_tells_and_dies_before_the_commit_tells_once(monkeypatch: pytest.MonkeyPatch) -> None:
