@@ -43,9 +43,6 @@ def quota_faults(document: Document, quota: shape.Quota, path: str) -> Iterator[
         message = "a leaky bucket lets calls out one by one: there are no bursts"
         hint = "remove it; a partner that takes bursts, as Shopify's bucket of 40 does, is a token_bucket"
         yield fault("key-not-here", document, f"{path}.burst", message, hint)
-    if is_zero(quota.spacing):
-        hint = "write how far apart two calls are, such as `spacing: 200ms`, or remove it"
-        yield fault("out-of-range", document, f"{path}.spacing", "a spacing of nothing keeps nothing apart", hint)
 
 
 def breaker_faults(document: Document, breaker: shape.Breaker) -> Iterator[Fault]:
@@ -56,14 +53,6 @@ def breaker_faults(document: Document, breaker: shape.Breaker) -> Iterator[Fault
     if breaker.failures is not INVALID and not breaker.failures.millionths:
         message = "at a share of 0% it opens although nothing fails"
         yield fault("out-of-range", document, "breaker.failures", message, "write such as `failures: 50%`")
-    for word, sample in (("slow", "2s"), ("open_for", "30s")):
-        if is_zero(getattr(breaker, word)):
-            message = f"`{word}` is no time at all"
-            yield fault("out-of-range", document, f"breaker.{word}", message, f"write such as `{word}: {sample}`")
-
-
-def is_zero(span: shape.Duration | None) -> bool:
-    return isinstance(span, shape.Duration) and span.microseconds == 0
 
 
 def fault(code: str, document: Document, path: str, message: str, hint: str) -> Fault:

@@ -84,7 +84,7 @@ class Reader:
         """What can be read of `node`, with INVALID inside where it cannot; `details` is the key's metadata."""
         origin = get_origin(kind)
         if kind in LEAVES:
-            return LEAVES[kind](self, node, path)
+            return self.lasting(LEAVES[kind](self, node, path), node, path, details)
         if kind == shape.Value:
             return self.value(node, path)
         if kind in (shape.Setting, shape.Setting | shape.Confidential):
@@ -101,6 +101,14 @@ class Reader:
             return self.table(node, kind, path, details)
         assert is_dataclass(kind), kind
         return self.shape(node, kind, path, details)
+
+    def lasting(self, leaf: Any, node: Node, path: str, details: Details) -> Any:
+        """A leaf; a span of nothing is a fault where the key could do nothing with it."""
+        if "lasting" not in details or not isinstance(leaf, shape.Duration) or leaf.microseconds:
+            return leaf
+        key = path.rpartition(".")[2]
+        message, such_as = details["lasting"]
+        return self.fault("out-of-range", node.mark, path, f"`{key}`: {message}", f"write such as `{key}: {such_as}`")
 
     def either(self, node: Node, kind: Any) -> Any:
         """Of a text or a mapping that may stand in one place, the one that does."""

@@ -152,7 +152,8 @@ Confidential = SecretName
 
 
 def entry(help_: str, default: Any = MISSING, **more: Any) -> Any:
-    """Declares one YAML key: its help, and its default (None and empty defaults mean it may be left out)."""
+    """Declares one YAML key: its help, and its default (None and empty defaults mean it may be left out). `more` is for
+    the reader; `lasting` says what is wrong with a span of nothing, and what to write instead."""
     if callable(default):
         return field(default_factory=default, metadata={"help": help_, **more})
     return field(default=default, metadata={"help": help_, **more})
@@ -325,7 +326,9 @@ class Idempotency:
 
     header: HeaderName = entry("the header that carries the key")
     valid_for: Duration | None = entry(
-        "how long the partner remembers a key; past it a retry becomes a look-up or a hold", None
+        "how long the partner remembers a key; past it a retry becomes a look-up or a hold",
+        None,
+        lasting=("a key that is forgotten at once makes every retry a look-up or a hold", "24h"),
     )
 
 
@@ -349,7 +352,11 @@ class Quota:
     kind: Literal["token_bucket", "leaky_bucket"] = entry(
         "token_bucket allows bursts; leaky_bucket lets calls out one by one, as evenly as the rate goes", "token_bucket"
     )
-    spacing: Duration | None = entry("least time from the beginning of one call to that of the next", None)
+    spacing: Duration | None = entry(
+        "least time from the beginning of one call to that of the next",
+        None,
+        lasting=("a spacing of nothing keeps nothing apart", "200ms"),
+    )
     concurrency: Calls | None = entry("calls under way at once", None)
 
 
@@ -361,8 +368,14 @@ class Breaker:
     window: Duration = entry("time over which calls are counted", Duration(30_000_000))
     calls_min: Calls = entry("fewer calls in the window say nothing", 20)
     failures: Percent = entry("share of calls that fail, or are slow, at which it opens", Percent("50%"))
-    slow: Duration | None = entry("a call that takes so long is slow", None)
-    open_for: Duration = entry("how long it pauses before it tries again", Duration(30_000_000))
+    slow: Duration | None = entry(
+        "a call that takes so long is slow", None, lasting=("every call takes longer than no time", "2s")
+    )
+    open_for: Duration = entry(
+        "how long it pauses before it tries again",
+        Duration(30_000_000),
+        lasting=("a breaker that is open for no time pauses nothing", "30s"),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -499,7 +512,9 @@ class System:
     base_url: dict[KebabName, Setting] = entry("environment to address", dict, sample="{production: https://…}")
     auth: Auth | None = entry("how calls are signed in", None)
     idempotency: Idempotency | None = entry("its idempotency key, where it has one", None)
-    timeout: Duration = entry("a call's total deadline", Duration(10_000_000))
+    timeout: Duration = entry(
+        "a call's total deadline", Duration(10_000_000), lasting=("no call is answered in no time", "5s")
+    )
     quota: Quota | None = entry("how often it may be called", None)
     retry: Retry = entry("how failed calls are retried", Retry)
     breaker: Breaker = entry("when calls pause, because it fails or is slow", Breaker)
@@ -588,7 +603,11 @@ class Hold:
     queue: KebabName | None = entry("the queue's name", None)
     until: Until | None = entry("the result is that event's body", None)
     reason: Template | None = entry("why, for the person who decides", None, unless=("until",))
-    expires: Moment | None = entry("when it ends by itself, as `on_failure` says: a span, or JMESPath for a time", None)
+    expires: Moment | None = entry(
+        "when it ends by itself, as `on_failure` says: a span, or JMESPath for a time",
+        None,
+        lasting=("it would end as it begins, before anybody could decide", "12h"),
+    )
     warn: Duration | None = entry("after how long somebody is told that it still waits", None)
 
 
@@ -692,7 +711,11 @@ class Complete:
 
     LATER: ClassVar[tuple[str, ...]] = ("p99", "success")
 
-    within: Duration | None = entry("from arrival; past it a call that fails without effect is not tried again", None)
+    within: Duration | None = entry(
+        "from arrival; past it a call that fails without effect is not tried again",
+        None,
+        lasting=("every event is late as it arrives, so that nothing is ever tried again", "24h"),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

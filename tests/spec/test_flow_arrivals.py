@@ -163,6 +163,7 @@ RECEIVE = [
     one(
         "the item before it is split", SPEC, "split: body.orders", "split: envelope.orders", "unknown-name", "envelope"
     ),
+    one("a split into a number", SPEC, "split: body.orders", "split: length(body.orders)", "type-cannot-fit", "length"),
     one(
         "a split into no list",
         PAID,

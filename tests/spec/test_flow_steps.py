@@ -272,6 +272,7 @@ HOLDS = [
         "remove",
     ),
     one("an end that is no time", SPEC, "expires: 7d", "expires: 7", "bad-duration", "7", "30s"),
+    one("an end as it begins", SPEC, "expires: 7d", "expires: 0d", "out-of-range", "0d", "expires: 12h"),
     one("an end out of scope", SPEC, "expires: body.until", "expires: until", "unknown-name", "until,"),
     one("a warning that is no span", SPEC, "warn: 3d", "warn: soon", "bad-duration", "soon"),
     one("a warning when it is over", SPEC, "warn: 3d", "warn: 7d", "warn-too-late", "7d", "shorter"),

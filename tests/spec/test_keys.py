@@ -95,6 +95,17 @@ KEYS_AND_TYPES = [
     ),
     mistake("a duration without a unit", ERP, "timeout: 5s", "timeout: 5", "bad-duration", "5", "30s"),
     mistake("a duration in words", ERP, "valid_for: 24h", "valid_for: a day", "bad-duration", "a day", "12h"),
+    mistake("a deadline of nothing", ERP, "timeout: 5s", "timeout: 0s", "out-of-range", "0s", "timeout: 5s"),
+    mistake("a key that is forgotten at once", ERP, "valid_for: 24h", "valid_for: 0h", "out-of-range", "0h", "24h"),
+    mistake(
+        "late from the beginning",
+        SPEC,
+        "impact: revenue",
+        "impact: revenue\nsla: {complete: {within: 0.0s}}",
+        "out-of-range",
+        "0.0s",
+        "within: 24h",
+    ),
     mistake("a step's id in kebab-case", SPEC, "- id: review", "- id: re-view", "bad-name", "re-view"),
     mistake(
         "a contract without a version", SPEC, "contract: shop/order@1", "contract: shop/order", "bad-name", "shop/order"
