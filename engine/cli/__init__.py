@@ -108,11 +108,14 @@ def add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     added = command(
         commands,
         "explain",
-        "what a finding means, why it matters, how to mend it; or what a function of expressions does",
+        "what a finding means, why it matters, how to mend it; what a function of expressions does; what a key says",
         "check:explain",
     )
     added.add_argument(
-        "code", nargs="?", metavar="CODE", help="such as unknown-key, or a function such as join; without it all"
+        "code",
+        nargs="?",
+        metavar="CODE",
+        help="such as unknown-key, a function such as join, or a key such as any_of; without it all",
     )
 
 

@@ -10,7 +10,7 @@ from engine.cli import FAILED, HELD, WRONG
 from engine.errors import UserError
 
 if TYPE_CHECKING:
-    from engine.spec.codes import Explanation, FunctionPage
+    from engine.spec.codes import Explanation, FunctionPage, KeyPage
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -28,27 +28,29 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    """What a code means or a function does; without either, all of both in a line each."""
-    from engine.spec.codes import all_codes, all_functions, explain_function
+    """What a code means, a function does or a key is for; without any, all of them in a line each."""
+    from engine.spec.codes import all_codes, all_functions, all_keys, explain_function, explain_key
     from engine.spec.codes import explain as find
 
     if arguments.code is None:
         sys.stdout.write("".join(f"{code:26}{summary(find(code))}\n" for code in all_codes()))
         sys.stdout.write("\nfunctions of expressions\n")
         sys.stdout.write("".join(f"{name:26}{summary(explain_function(name))}\n" for name in all_functions()))
+        sys.stdout.write("\nkeys of the dialect\n")
+        sys.stdout.write("".join(f"{name:26}{summary(explain_key(name))}\n" for name in all_keys()))
         return HELD
-    name = arguments.code.removesuffix("()")
-    found = find(name) or explain_function(name)
-    if found is None:
+    name = arguments.code.removesuffix("()").removesuffix(":")
+    found = [page for page in (find(name), explain_function(name), explain_key(name)) if page]
+    if not found:
         from engine.spec.workspace import closest
 
-        known = (*all_codes(), *all_functions())
-        raise UserError(f"there is no code or function `{arguments.code}`; {closest(name, known, 'codes')}")
-    sys.stdout.write(str(found))
+        known = (*all_codes(), *all_functions(), *all_keys())
+        raise UserError(f"there is no code, function or key `{arguments.code}`; {closest(name, known, 'codes')}")
+    sys.stdout.write("\n".join(map(str, found)))
     return HELD
 
 
-def summary(page: "Explanation | FunctionPage | None") -> str:
+def summary(page: "Explanation | FunctionPage | KeyPage | None") -> str:
     assert page is not None
     return page.meaning.splitlines()[0]
 

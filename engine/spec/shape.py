@@ -286,9 +286,9 @@ class Charter:
     charter: str = entry("the name of the organisation")
     environments: dict[KebabName, Environment] = entry("the places this workspace runs in", sample="{production: {}}")
     teams: dict[KebabName, Team] = entry("team name to its people", sample='{orders: {contact: "#orders"}}')
-    raci: dict[KebabName, KebabName] = entry("responsibility to team", dict, sample="{deploys: TEAM}")
+    raci: dict[KebabName, KebabName] = entry("responsibility to team", dict, sample="{deploys: orders}")
     domains: dict[KebabName, Domain] = entry(
-        "kind of data to its system of record", dict, sample="{order: {system_of_record: SYSTEM}}"
+        "kind of data to its system of record", dict, sample="{order: {system_of_record: erp}}"
     )
     topics: dict[KebabName, Topic] = entry(
         "news between integrations", dict, sample="{orders: {contract: canonical/order@1, key: id}}"
@@ -537,7 +537,7 @@ class Mapping:
     mapping: KebabName = entry("its name; the file's stem")
     from_: ContractName = entry("contract of the source document")
     to: ContractName = entry("contract of the result")
-    let: dict[SnakeName, Value] = entry("names used as $name", dict, sample="{NAME: customer.id}")
+    let: dict[SnakeName, Value] = entry("names used as $name", dict, sample="{customer: customer.id}")
     fields: dict[str, Value] = entry(
         "field of the result to value; required unless it says otherwise", sample="{id: order_id}"
     )
@@ -666,7 +666,9 @@ class Step:
         "what to do when nobody knows whether the call took effect", None
     )
     outcomes: tuple[OutcomeRule, ...] = entry("what comes of this call means, before the operation's own rules", tuple)
-    hold: Hold | None = entry("wait for a person, or for an event of a topic", None)
+    hold: Hold | None = entry(
+        "wait for a person, or for an event of a topic", None, sample='{queue: large-orders, reason: "TEXT"}'
+    )
     decide: Decide | None = entry("a decision table", None)
     emit: Emit | None = entry("an event of a topic", None)
     each: Expression | None = entry("JMESPath giving the list; its items retry and fail separately", None)
@@ -737,7 +739,9 @@ class Integration:
     owner: KebabName = entry("a team of the charter")
     impact: Literal["revenue", "penalty", "operations"] = entry("what a failure costs")
     lane: Literal["urgent", "normal", "bulk"] = entry("its share of scarce capacity: 16, 4 or 1", "normal")
-    receive: Receive = entry("what comes in")
+    receive: Receive = entry(
+        "what comes in", sample="{webhook: {path: /hooks/orders, system: shop}, id: body.event, key: body.id}"
+    )
     steps: tuple[Step, ...] = entry("what is done, in order")
     sla: Sla | None = entry("what is promised to the business", None)
     examples: tuple[Example, ...] = entry("recorded events and what comes of them", tuple)

@@ -160,11 +160,22 @@ def test_explain_without_a_code_lists_those_that_check_can_report(capsys: Captur
     assert len(listed) > 80
 
 
+def test_explain_tells_a_key_of_the_dialect_and_a_function_of_the_same_name(capsys: Captured) -> None:
+    assert main(["explain", "quota:"]) == 0
+    assert "charter/systems/NAME.yaml: operations.NAME.quota\n" in capsys.readouterr().out
+    assert main(["explain", "split"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("split(text, separator[, count])\n")
+    assert "  specs/NAME.yaml: receive.split\n" in out
+    assert main(["explain", "anyof"]) == 2
+    assert capsys.readouterr().err.endswith("did you mean `any_of`?\n")
+
+
 def test_an_unknown_code_is_answered_with_the_nearest_one(capsys: Captured) -> None:
     assert main(["explain", "bear-number"]) == 2
     assert capsys.readouterr() == (
         "",
-        "waybill: there is no code or function `bear-number`; did you mean `bare-number`?\n",
+        "waybill: there is no code, function or key `bear-number`; did you mean `bare-number`?\n",
     )
 
 
