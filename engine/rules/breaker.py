@@ -145,6 +145,14 @@ def tell(breaker: Breaker, policy: Breaking, now: int, counted: Counted, probe: 
     return breaker
 
 
+def in_vain(breaker: Breaker, probe: int, counted: Counted) -> bool:
+    """Whether a probe failed before anybody was answered well again. That says how the partner is and nothing of the
+    probe's own event, which spends no attempt by it: else a long outage would use up one event after the other. In a
+    later stage others have been answered, and its own request may be why."""
+    first = breaker.state is State.HALF_OPEN and breaker.ramp == 1
+    return first and counted is Counted.FAILED and probe in (number for number, _ in breaker.probes)
+
+
 def closed_after(breaker: Breaker, policy: Breaking, now: int, counted: Counted) -> Breaker:
     width = max(1, policy.window_us // SLICES)
     current = now // width

@@ -24,6 +24,7 @@ from engine.spec.plan import DEFAULT_ON_UNKNOWN, OperationPlan
 from engine.store import Answered, Intent, Leave, Quota, Settled
 
 BEGINS_MAX = 3
+PROBE_LATER_US = 1_000_000
 OWN = "recalled"
 """The kind of line of an effect that this event made before, under an earlier plan."""
 SAID = {True: "found", False: "not found", None: "unknown"}
@@ -130,7 +131,18 @@ class CallOut:
         outcome = await self.ports.http.send(request, self.ports.live.system(request.system).timeout_s)
         if self.ports.gates is not None and self.admitted is not None:
             self.claim.learnt += self.ports.gates.told(self.admitted, outcome, self.ports.clock.now())
+            if self.admitted.in_vain:
+                self.claim.spare_attempt(self.call.place)
         return outcome
+
+    def behind_others(self, decision: Decision) -> Decision:
+        """Who probed in vain comes after those who wait at the gate: the next probe is another's, if there is another.
+        So one whose own request makes the partner fail does not keep the breaker open for all, for ever."""
+        gates, admitted = self.ports.gates, self.admitted
+        if gates is None or admitted is None or not admitted.in_vain or decision.action is not Action.WAIT:
+            return decision
+        opens_at = gates.opens_at(admitted.system, admitted.operation, self.ports.clock.now())
+        return replace(decision, at=max(decision.at, (opens_at or 0) + PROBE_LATER_US))
 
     # ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -256,6 +268,7 @@ class CallOut:
         result = result_of(operation.result, scope) if meaning.verdict is Verdict.DONE else None
         wants_lookup = operation.result is not None and result is None
         decision = decide.after_answer(meaning.verdict, self.known(outcome, meaning), wants_lookup=wants_lookup)
+        decision = self.behind_others(decision)
         self.note(call.kind, outcome, meaning.verdict.value, meaning.why, decision, result)
         return decision
 
@@ -278,7 +291,7 @@ class CallOut:
             self.ports.live.refresh(request.system)
         found = is_found(lookup, scope) if meaning.verdict is Verdict.DONE else None
         result = result_of(lookup.result, scope) if found else None
-        decision = decide.after_lookup(found, self.known(outcome, meaning), done=done)
+        decision = self.behind_others(decide.after_lookup(found, self.known(outcome, meaning), done=done))
         self.note("look-up", outcome, SAID[found], meaning.why, decision, result)
         return decision
 

@@ -167,6 +167,15 @@ class Claim:
         state = self.state_of(item, place)
         self.course.items[item] = replace(state, state="waiting", due_at=0, attempts=state.attempts + 1)
 
+    def spare_attempt(self, place: str) -> None:
+        """Takes back what `count_attempt` counted, of a send that says nothing of its event."""
+        item = self.item(place)
+        if not item:
+            self.attempts = max(0, self.attempts - 1)
+            return
+        state = self.state_of(item, place)
+        self.put_item(replace(state, attempts=max(0, state.attempts - 1)))
+
     def end_step(self, place: str, kind: str, result: object, **more: Unpack[Called]) -> None:
         """The step at a place is over, and a line says so; what was counted there is counted no more."""
         self.tell(place, kind, ended=True, result=result, **more)

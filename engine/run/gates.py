@@ -47,7 +47,8 @@ NEARLY: Final = 4
 
 @dataclass(slots=True)
 class Admitted:
-    """A call that may begin. `quotas` are those of its gates, for its intent."""
+    """A call that may begin. `quotas` are those of its gates, for its intent. Once it was told, `in_vain` says that
+    it was a probe which found the partner as ill as before: its event spends no attempt by it."""
 
     system: str
     operation: str
@@ -56,6 +57,7 @@ class Admitted:
     probe: int
     quotas: tuple[Quota, ...]
     ended: bool = False
+    in_vain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ class Gates:
         admitted.ended = True
         self.out[admitted.system] -= 1
         gate = f"{admitted.system}.{admitted.operation}"
+        admitted.in_vain = rules.in_vain(self.breaker(gate), admitted.probe, counted)
         after = rules.tell(self.breaker(gate), self.policy(admitted.system), now, counted, admitted.probe)
         self.put(gate, after, now)
 

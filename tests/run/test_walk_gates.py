@@ -6,6 +6,7 @@ import pytest
 from run.shop import shop
 from run.stage import LOST, REFUSED, SECOND, Crash, Stage, answered
 
+from engine.model import Outcome, Request
 from engine.store import Answered, Leave
 
 CALL = "\n  - {id: erp, call: erp.create_order, input: body, once: body.id}\n"
@@ -66,6 +67,62 @@ def test_an_open_breaker_pauses_calls_and_a_probe_lets_them_go_on() -> None:
         stage.pass_time(21)
         stage.run()
     assert [row.status.value for row in stage.rows()] == ["done"] * 3
+
+
+BREAKER = "breaker: {window: 10s, calls_min: 2, failures: 50%, open_for: 30s}"
+
+
+def two_attempts(keys: str, steps: str = CALL) -> dict[str, str]:
+    made = files(keys, steps)
+    assert "attempts_max: 4" in made[ERP]
+    return {**made, ERP: made[ERP].replace("attempts_max: 4", "attempts_max: 2")}
+
+
+@pytest.mark.parametrize("ill", [REFUSED, answered(503)])
+def test_probes_of_a_long_outage_spend_no_attempt_of_whoever_makes_them(ill: Outcome) -> None:
+    stage = Stage(*[ill] * 20, CREATED, CREATED, files=two_attempts(BREAKER), gates=8)
+    for at in range(2):
+        stage.arrive(f"e{at}", str(at), customer=f"c{at}")
+    stage.run()
+    for _ in range(100):
+        if len(stage.sent) < 20:
+            stage.pass_time(16)
+            stage.run()
+    assert [attempts for _, _, attempts in waiting(stage)] == [1, 1]
+    for _ in range(8):
+        stage.pass_time(16)
+        stage.run()
+    assert [row.status.value for row in stage.rows()] == ["done", "done"]
+
+
+def test_a_probe_of_an_item_spends_no_attempt_of_it() -> None:
+    each = '\n  - {id: all, each: "[body.id]", as: one, steps: [{id: erp, call: erp.create_order, input: body, once: one}]}\n'
+    stage = Stage(
+        *[REFUSED] * 12, CREATED, files=two_attempts(BREAKER.replace("calls_min: 2", "calls_min: 1"), each), gates=8
+    )
+    stage.arrive()
+    for _ in range(30):
+        stage.run()
+        stage.pass_time(16)
+    assert (stage.status(), len(stage.sent)) == ("done", 13)
+
+
+def test_a_request_that_makes_its_partner_fail_does_not_keep_the_breaker_open_for_all() -> None:
+    """It is not the first to probe once others wait, and behind them its attempts count."""
+    stage = Stage(files=two_attempts(BREAKER), gates=8)
+
+    async def send(request: Request, _timeout_s: float) -> Outcome:
+        stage.sent.append(request)
+        assert isinstance(request.body, dict)
+        return answered(503) if request.body["id"] == "0" or len(stage.sent) <= 4 else CREATED
+
+    stage.send = send  # type: ignore[method-assign]
+    for at in range(4):
+        stage.arrive(f"e{at}", str(at), customer=f"c{at}")
+    for _ in range(40):
+        stage.run()
+        stage.pass_time(16)
+    assert [row.status.value for row in stage.rows()] == ["dead", "done", "done", "done"]
 
 
 def test_an_open_breaker_is_skipped_while_another_provider_can_serve() -> None:
