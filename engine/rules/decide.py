@@ -176,7 +176,7 @@ def after_lookup(found: bool | None, known: Known, *, done: bool = False) -> Dec
 
 def after_undo(known: Known, event: int) -> Decision:
     """The effect was there and was taken back, for the sake of that event."""
-    why = f"it was undone by evt-{event}; under the same `once` the partner would give the first answer again"
+    why = f"it was undone by evt-{event}; the same `once` is the same effect: `redrive --new-effect` makes another one"
     return failed(known, None, why)
 
 

@@ -216,10 +216,13 @@ class Ledger:
         return Answered(Leave.SEND, None, sent_at, intent.event, differs)
 
     def ask_other(self, intent: Intent, digest: bytes, place: int) -> Answered | None:
-        """Does, or may, an effect at another provider stand? None: surely not, and this one may be called."""
+        """Does, or may, an effect at another provider stand, or did one that was taken back? None: surely not, and this
+        one may be called. Whether what was undone is made anew must not go by who happens to be asked first."""
         effect = self.found.get(digest)
-        if effect is None or effect.state in SURELY_NOT or effect.state == EffectState.UNDONE:
+        if effect is None or effect.state in SURELY_NOT:
             return None
+        if effect.state == EffectState.UNDONE:
+            return Answered(Leave.UNDONE, None, effect.first_sent_at, effect.event, place=place)
         if effect.state == EffectState.DONE:
             return Answered(Leave.KNOWN, result_of(effect), effect.first_sent_at, effect.event, place=place)
         if effect.event != intent.event and self.owners.get(effect.event, False):

@@ -196,3 +196,30 @@ def test_where_none_lets_calls_through_it_waits_for_the_first_that_will_and_not_
     stage.pass_time(11)
     stage.run()
     assert (stage.status(), stage.paths()) == ("done", [B])
+
+
+@pytest.mark.parametrize("first", ["carrier-a.buy, carrier-b.buy", "carrier-b.buy, carrier-a.buy"])
+def test_what_was_undone_at_one_provider_is_not_made_anew_at_another(first: str) -> None:
+    """One event that came twice: the first was compensated, the second asks whomever it asks first."""
+    steps = LABEL.replace("carrier-b.buy]}", f"carrier-b.buy], pick: {{value: [{first}]}}}}")
+    undone = """
+  - id: label
+    call: {any_of: [carrier-a.buy, carrier-b.buy]}
+    input: {fields: {id: body.id}}
+    once: body.id
+  - {id: touch, call: erp.touch, input: {fields: {id: body.id}}, once: body.id, on_failure: compensate}
+"""
+    second = f"""
+receive:
+  webhook: {{path: /hooks/second, system: shop}}
+  id: headers."x-shop-event"
+  key: body.customer
+steps:{steps}"""
+    stage = Stage(LABEL_A, answered(422), answered(200), LABEL_B, files=shop(undone, second=second))
+    stage.arrive()
+    stage.run_all()
+    stage.arrive("e2", integration="second")
+    stage.run_all()
+    assert [stage.status(1), stage.status(2)] == ["compensated", "dead"]
+    assert len(stage.sent) == 3
+    assert "it was undone by evt-1; the same `once` is the same effect" in stage.row(2).reason
