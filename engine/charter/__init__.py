@@ -60,6 +60,7 @@ RULES: tuple[Rule, ...] = (
     flow.waits_for_ever,
     flow.compensation_leaves,
     flow.compensation_empty,
+    flow.undo_shared,
     windows.dedupe_too_short,
     windows.dedupe_outlived,
     gates.breaker_never_opens,

@@ -88,6 +88,25 @@ def compensation_empty(workspace: Workspace) -> Iterator[Fault]:
             yield finding("compensation-empty", document, f"{at}.on_failure", message, hint)
 
 
+def undo_shared(workspace: Workspace) -> Iterator[Fault]:
+    """An undo has the `once` of the effect it takes back: of two such effects under one `once`, one is taken back."""
+    for document, spec in integrations(workspace):
+        last = max(map(place_of, compensating(spec)), default=0)
+        made: dict[tuple[str, str], tuple[str, str]] = {}
+        for call in calls_of(workspace, document, spec):
+            undo, once = call.operation.undo, call.step.once
+            if not undo or not isinstance(once, shape.Expression) or not stands_before(call.at, last):
+                continue
+            undoing = f"{call.name.partition('.')[0]}.{undo.call}"
+            at, name = made.setdefault((undoing, once.text.strip()), (call.at, call.name))
+            if (
+                at != call.at and name != call.name
+            ):  # of the providers of a step one serves; of one operation it is one effect
+                message = f"`{undoing}` undoes this and `{name}` of an earlier step under one `once`: as one effect"
+                hint = "give them different identities, such as `once: join('-', [order.id, 'invoice'])`"
+                yield finding("undo-shared", document, f"{call.at}.once", message, hint)
+
+
 def compensations(workspace: Workspace) -> Iterator[tuple[Document, str, list[str], list[str]]]:
     """(document, path, what can be undone, what would stand) of every step that compensates and could be read whole."""
     for document, spec in integrations(workspace):

@@ -26,6 +26,15 @@ ERP_UNDO = """    undo: {call: cancel_order, input: "{id: result}"}\n"""
 LABEL_UNDO = """    undo: {call: void_label, input: "{id: result, reason: once}"}\n"""
 LABEL_LOOKUP = """    lookup: {call: find_label, input: "{reference: once}", found: "status == `200`"}\n"""
 TLS = "failure == 'tls'"
+BILL = """\
+  bill_order:
+    request: {method: POST, path: /bills, body: "merge(input, {reference: once})"}
+    effect: idempotent
+    identity: body.reference
+    result: body.id
+    undo: {call: cancel_order, input: "{id: result}"}
+  cancel_order:
+"""
 VOID = """\
     request: {method: DELETE, path: "/labels/{{ input.id }}"}
     effect: idempotent
@@ -184,6 +193,17 @@ FOUND = [
         (OTHER, LABEL_UNDO, ""),
     ),
     finds_in(
+        "two effects that one undo takes back under one identity",
+        "undo-shared",
+        "order.id}",
+        (ERP, "  cancel_order:\n", BILL),
+        (
+            SPEC,
+            "  - id: route\n",
+            "  - {id: bill, call: erp.bill_order, input: order, once: order.id}\n  - id: route\n",
+        ),
+    ),
+    finds_in(
         "the key of a topic that is the same for all",
         "key-constant",
         "\"'all'\"",
@@ -245,6 +265,17 @@ LEFT_ALONE = [
         (SPEC, LAST_EMIT, LAST_EMIT + "  - {id: more, call: erp.cancel_order, input: erp, once: order.id}\n"),
     ),
     leaves("something to undo", "compensation-empty"),
+    leaves("providers of one step, of which one serves", "undo-shared"),
+    leaves(
+        "two effects that one undo takes back under two identities",
+        "undo-shared",
+        (ERP, "  cancel_order:\n", BILL),
+        (
+            SPEC,
+            "  - id: route\n",
+            "  - {id: bill, call: erp.bill_order, input: order, once: \"join('-', [order.id, 'bill'])\"}\n  - id: route\n",
+        ),
+    ),
     leaves("while a system before it cannot be read", "compensation-empty", (ERP, "timeout: 5s", "timeout: 5")),
     leaves(
         "while a system before it cannot be read",

@@ -272,6 +272,17 @@ FINDINGS = (
         "Declare `undo` in the operations before it, or leave `on_failure: compensate` out.",
     ),
     Explanation(
+        "undo-shared",
+        "Two effects under one `once` are undone by one operation.",
+        "An undo is itself an effect, under the `once` of the one it takes back. So the two undos are one effect under"
+        " one key: the first is sent, and the second is held for a person as a changed request.",
+        "Give the two effects different identities.",
+        "- {id: erp, call: erp.create_order, once: order.id}\n"
+        "- {id: invoice, call: erp.create_invoice, once: order.id}",
+        "- {id: erp, call: erp.create_order, once: order.id}\n"
+        "- {id: invoice, call: erp.create_invoice, once: \"join('-', [order.id, 'invoice'])\"}",
+    ),
+    Explanation(
         "dedupe-too-short",
         "Ids are forgotten before the sender stops repeating.",
         "A repeat that comes after is a new event. `once` still protects the effects, and everything else runs again.",
