@@ -32,7 +32,7 @@ ON_ITS_WAY_S = 0.5
 """A token is taken before its call is written down, sent and read: on a busy machine so much later."""
 FAILING = 0.6
 WARM_UP = 3 * BURST
-DOWN_S = 8.0
+DOWN_S = 60.0
 
 STRICT = """
 system: strict
