@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from engine.errors import StoreFull
 from engine.run.claim import FULL_WAIT_S, LEASE_US, Ports
-from engine.run.walk import Walk
+from engine.run.walk import Walk, think_of
 from engine.store import ClaimRequest
 
 IDLE_WAIT_S = 5.0
@@ -69,11 +69,14 @@ class Deliverer:
             claimed = await self.ports.committer.submit(self.ports.store.claim, request)
         except StoreFull:
             return FULL_WAIT_S
-        for delivery in claimed.deliveries:
-            self.running[delivery.integration] += 1
-            task = group.create_task(Walk(self.ports, delivery).run())
-            self.tasks[task] = delivery.event
-            task.add_done_callback(self.ended(delivery.integration))
+        walks = [Walk(self.ports, delivery) for delivery in claimed.deliveries]
+        think_of(walks)
+        for walk in walks:
+            integration = walk.delivery.integration
+            self.running[integration] += 1
+            task = group.create_task(walk.run())
+            self.tasks[task] = walk.delivery.event
+            task.add_done_callback(self.ended(integration))
         next_at = self.next_at(claimed.next_due_at, now)
         if next_at is None:
             return IDLE_WAIT_S

@@ -26,16 +26,23 @@ class Stage:
         self.due = list(range(1, events + 1))
         self.limits: list[int] = []
         self.walks: dict[int, asyncio.Event] = {}
+        self.told: list[tuple[str, int]] = []
         stage = self
 
         class Walk:
             def __init__(self, _ports: Ports, one: Delivery) -> None:
+                self.delivery = one
                 self.end = stage.walks[one.event] = asyncio.Event()
 
             async def run(self) -> None:
+                stage.told.append(("runs", self.delivery.event))
                 await self.end.wait()
 
+        def think_of(walks: list[Walk]) -> None:
+            stage.told += [("is thought of", walk.delivery.event) for walk in walks]
+
         monkeypatch.setattr(deliver, "Walk", Walk)
+        monkeypatch.setattr(deliver, "think_of", think_of)
 
     claim = None
 
@@ -98,3 +105,4 @@ def test_where_half_are_free_a_claim_waits_for_nothing(monkeypatch: pytest.Monke
     asyncio.run(run())
     assert stage.limits == [4, 2]
     assert sorted(stage.walks) == [1, 2, 3]
+    assert stage.told[:4] == [("is thought of", 1), ("is thought of", 2), ("runs", 1), ("runs", 2)]
