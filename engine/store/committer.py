@@ -23,8 +23,9 @@ from engine.store.files import BUSY_WAIT_S, PAGE_BYTES
 from engine.store.groups import GroupCommitter, run_verbs
 from engine.store.head import Head, count_group
 
-CHECKPOINT_EVERY_S = 0.05
-"""Seldom enough that its own fsync rarely meets a commit's."""
+CHECKPOINT_EVERY_S = 0.2
+"""Seldom enough that its own fsync rarely meets a commit's, and that pages which every group writes are moved once for
+many groups."""
 LEND_S = 0.002
 """A hundred arrivals are written in this time; a group that takes longer no longer holds up the loop."""
 WAL_RESTART_BYTES = 128 << 20
