@@ -126,9 +126,11 @@ def test_the_first_few_after_a_crowd_wait_for_the_others(tmp_path: Path, monkeyp
         await asyncio.gather(*few, *(committer.submit(sized, n) for n in range(28)))
         monkeypatch.setattr("engine.store.groups.GATHER_S", 3600)
         await asyncio.gather(*(committer.submit(sized, n) for n in range(16)))
+        await asyncio.gather(*(committer.submit(sized, n) for n in range(32)))
+        await committer.submit(store.accept, arrival())  # a sender waits for nobody
 
     on_thread(tmp_path / "events.db", play)
-    assert sizes == [32, 32, 16]
+    assert sizes == [32, 32, 16, 32]
 
 
 def test_a_verb_that_fails_stops_everything_loudly(tmp_path: Path) -> None:
