@@ -55,8 +55,8 @@ ORDERS = 20_000
 PAIR_EVENTS = 8_000
 DRAIN_S_MAX = 45.0
 COUNTS = "WAYBILL_BENCH_COUNTS"
-COSTS_MAX = 4.75
-"""What holds on SQLite (4.1 to 4.3 measured); asked is 3."""
+COSTS_MAX = 4.0
+"""What holds on SQLite (3.1 to 3.6 measured); asked is 3."""
 CORES_FOR_TWO = 6
 TWO_MIN = 1.5
 STATISTICS_S = 1.5

@@ -234,6 +234,7 @@ class Request(Struct, frozen=True):
     `path` is percent-encoded and begins with a slash, `query` holds decoded text, `body` is JSON or None. `read` says
     what the body of the answer is: `json`; `text` for what is read elsewhere; `base64` for a document such as a label,
     which under a 2xx becomes `{content_type, base64, bytes, sha256}` and under another status is read as JSON.
+    `written` is the body as JSON text, where it was needed before it is sent.
     """
 
     system: str
@@ -244,6 +245,7 @@ class Request(Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     body: object = None
     read: Literal["json", "text", "base64"] = "json"
+    written: bytes | None = None
 
 
 class Sent(StrEnum):

@@ -6,6 +6,8 @@ Refuses to make a call without identity where the operation has an effect: such 
 from collections.abc import Mapping
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from engine.contract.body import sorted_json
 from engine.model import Effect, Request, Status
 from engine.rules.needs import Call, End
@@ -42,13 +44,17 @@ def to_provider(
     """The call as one of the providers takes it."""
     operation = providers[which]
     once = None if operation.effect is Effect.NONE else identity
-    request = operation.request(input_, once)
-    return Call(step, place, operation, input_, once, request, request_digest(request), providers, identity)
+    request, digest = written(operation.request(input_, once))
+    return Call(step, place, operation, input_, once, request, digest, providers, identity)
 
 
-def request_digest(request: Request) -> bytes:
-    parts = [request.method, request.path, request.query, request.headers, request.body]
-    return sha256(sorted_json(parts)).digest()[:DIGEST_BYTES]
+def written(request: Request) -> tuple[Request, bytes]:
+    """The request with its body written, and the digest of JSON `[method, path, query, headers, body]`: a body is
+    written once, for the digest and for the wire, and its keys are sorted there too."""
+    body = sorted_json(request.body)
+    head = sorted_json([request.method, request.path, request.query, request.headers])
+    digest = sha256(b"%b,%b]" % (head[:-1], body)).digest()[:DIGEST_BYTES]
+    return request if request.body is None else replace(request, written=body), digest
 
 
 def picked(step: CallStep, scope: Mapping[str, object]) -> tuple[OperationPlan, ...] | str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from engine.language.errors import LanguageError
 from engine.model import Effect, Step
-from engine.rules.calls import request_digest
+from engine.rules.calls import written
 from engine.rules.needs import Call
 from engine.rules.steps import RELEASE, Course, scope_at
 from engine.spec.plan import CallStep, EachStep, EmitStep, Plan, StepPlan
@@ -61,11 +61,10 @@ def undo_call(course: Course, effect: Step) -> Call | str:
         made_of = None if step.input is None else step.input(scope)
         input_ = undo.input({"input": made_of, "once": effect.once, "result": effect.result})
         once = None if undo.operation.effect is Effect.NONE else effect.once
-        request = undo.operation.request(input_, once)
+        request, digest = written(undo.operation.request(input_, once))
     except LanguageError as error:
         return f"its undo cannot be made: {error.message}"
     again = CallStep(effect.id, None, undo.operation, None, None, "", "dead_letter", None, ())
-    digest = request_digest(request)
     return Call(again, effect.id, undo.operation, input_, once, request, digest, (undo.operation,), once, UNDO)
 
 

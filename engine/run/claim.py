@@ -87,7 +87,7 @@ class More(Called, total=False):
 
 class Claim:
     """One claim of one event. `lines`, `settled`, `emitted`, `undone` and `learnt` are yet to be written; `course` is
-    how far it has come."""
+    how far it has come. `leaving`: the record that ends it is on its way."""
 
     def __init__(self, ports: Ports, delivery: Delivery) -> None:
         self.ports = ports
@@ -105,6 +105,7 @@ class Claim:
         self.passes = delivery.passes
         self.tables: dict[str, None] = {}
         self.ended_lines: list[Line] = []
+        self.leaving = False
 
     def open(self, plan: Plan, scope: dict[str, object]) -> None:
         """Begins at what is stored."""
@@ -247,7 +248,9 @@ class Claim:
         await self.record(Status.WAITING, step=place, due_at=decision.at, reason=decision.reason, gate=decision.gate)
 
     async def record(self, status: Status, **where: Unpack[Where]) -> None:
-        """Writes where the event stands."""
+        """Writes where the event stands, which ends the claim."""
+        self.leaving = True
+        self.ports.wake()
         if not await self.commit(self.ports.store.record, self.make_record(status, **where)):
             raise LeaseLost
         self.written()

@@ -7,11 +7,12 @@ the gates let through is theirs; this file only knows how many more there may be
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from engine.errors import StoreFull
 from engine.run.claim import FULL_WAIT_S, LEASE_US, Ports
-from engine.run.walk import Walk
+from engine.run.walk import Walk, think_of
 from engine.store import ClaimRequest
 
 IDLE_WAIT_S = 5.0
@@ -19,6 +20,8 @@ CLAIM_MAX = 64
 GATHER_S = 0.02
 """While more than half of the workers are out, the places that come free in this time are filled by one claim: claims
 cost the same for one as for many, and what was claimed together goes on together, in fewer and larger groups."""
+STILL_OUT = 8
+"""It waits no longer once only one worker in so many is out."""
 
 
 class Deliverer:
@@ -30,7 +33,7 @@ class Deliverer:
         self.workers = workers
         self.node = node
         self.running: Counter[str] = Counter()
-        self.tasks: dict[asyncio.Task[None], int] = {}  # each to the event it is at work on
+        self.tasks: dict[asyncio.Task[None], Walk] = {}
         self.due = asyncio.Event()
         self.draining = False
         self.paused = False
@@ -50,8 +53,23 @@ class Deliverer:
                             await self.due.wait()
                     except TimeoutError:
                         continue
-                if len(self.tasks) > self.workers // 2 and not self.draining:
-                    await asyncio.sleep(GATHER_S)
+                await self.gather()
+
+    async def gather(self) -> None:
+        """Lets places come free, so that one claim fills many."""
+        if self.busy <= self.workers // 2:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_S):
+                while self.busy > self.workers // STILL_OUT and not self.draining:
+                    self.due.clear()
+                    await self.due.wait()
+
+    @property
+    def busy(self) -> int:
+        """How many places are taken. One is free once the record that ends its claim is on its way: a claim that is
+        handed in now runs behind it, in the same commit."""
+        return sum(not walk.leaving for walk in self.tasks.values())
 
     def drain(self) -> None:
         """Claims nothing more; `run` returns when what is under way has ended."""
@@ -60,7 +78,7 @@ class Deliverer:
 
     async def claim(self, group: asyncio.TaskGroup) -> float:
         """Starts what is due; the seconds until something else may be."""
-        free = self.workers - len(self.tasks)
+        free = min(self.workers - self.busy, 2 * self.workers - len(self.tasks))
         if free <= 0 or self.paused:
             return IDLE_WAIT_S
         now = self.ports.clock.now()
@@ -69,16 +87,19 @@ class Deliverer:
             claimed = await self.ports.committer.submit(self.ports.store.claim, request)
         except StoreFull:
             return FULL_WAIT_S
-        for delivery in claimed.deliveries:
-            self.running[delivery.integration] += 1
-            task = group.create_task(Walk(self.ports, delivery).run())
-            self.tasks[task] = delivery.event
-            task.add_done_callback(self.ended(delivery.integration))
+        walks = [Walk(self.ports, delivery) for delivery in claimed.deliveries]
+        think_of(walks)
+        for walk in walks:
+            integration = walk.delivery.integration
+            self.running[integration] += 1
+            task = group.create_task(walk.run())
+            self.tasks[task] = walk
+            task.add_done_callback(self.ended(integration))
         next_at = self.next_at(claimed.next_due_at, now)
         if next_at is None:
             return IDLE_WAIT_S
         if claimed.deliveries and next_at <= now:
-            return 0.0 if len(self.tasks) < self.workers else IDLE_WAIT_S
+            return 0.0 if self.busy < self.workers else IDLE_WAIT_S
         return min(IDLE_WAIT_S, max(0.001, (next_at - self.ports.clock.now()) / 1_000_000))
 
     def request(self, now: int, limit: int) -> ClaimRequest:
@@ -86,7 +107,7 @@ class Deliverer:
         gates = self.ports.gates
         allow = gates.allow(now) if gates else {}
         quotas = gates.quotas(now) if gates else {}
-        at_work = tuple(self.tasks.values())
+        at_work = tuple(walk.delivery.event for walk in self.tasks.values())
         return ClaimRequest(
             now,
             limit,

@@ -60,9 +60,13 @@ class Live:
         self.emitters = emitters(plans.values())
         self.older.clear()
 
+    def at_hand(self, hash_: str) -> Plan | None:
+        """The plan an event is pinned to, unless it has to be read first."""
+        return self.by_hash.get(hash_) or self.older.get(hash_)
+
     async def plan(self, hash_: str) -> Plan:
         """The plan an event is pinned to. Raises Gone where it cannot be had, StoreAway where nobody can say."""
-        plan = self.by_hash.get(hash_) or self.older.get(hash_)
+        plan = self.at_hand(hash_)
         if plan is None:
             plan = await self.kept(hash_)
             if plan is None:

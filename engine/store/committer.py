@@ -25,6 +25,10 @@ from engine.store.head import Head, count_group
 
 CHECKPOINT_EVERY_S = 0.05
 """Seldom enough that its own fsync rarely meets a commit's."""
+CHECKPOINT_PAGES = 500
+CHECKPOINT_TURNS_MAX = 4
+"""With fewer pages to move it waits for more, so many turns long: pages that every group writes are then moved once for
+many groups. More at once would be a pause for those whose commit meets its fsync."""
 LEND_S = 0.002
 """A hundred arrivals are written in this time; a group that takes longer no longer holds up the loop."""
 WAL_RESTART_BYTES = 128 << 20
@@ -126,6 +130,8 @@ class ThreadCommitter(GroupCommitter):
         self.stopping = threading.Event()
         self.checkpointer = threading.Thread(target=self.checkpoint, name="waybill-checkpoint", daemon=True)
         self.restart_wal = False
+        self.log_pages = 0
+        connection.set_wal_hook(self.log_grew)
         self.head = Head(path)
         self.clock = SystemClock()
         self.pinned_s = 0.0  # for how long a reader has kept the log from being moved
@@ -160,6 +166,11 @@ class ThreadCommitter(GroupCommitter):
         """See `GroupCommitter.written`."""
         self.give_back()
 
+    def log_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        """SQLite tells after each commit how long its log is."""
+        self.log_pages = pages
+        return apsw.SQLITE_OK
+
     def restart_log(self) -> None:
         """Between two groups, where little is left to move: the next write then starts the log anew.
 
@@ -180,8 +191,13 @@ class ThreadCommitter(GroupCommitter):
         connection.pragma("user_version")  # until it has read once, a connection knows of no log and moves nothing
         before, wait_s = 0, CHECKPOINT_EVERY_S
         there, caught_up_at = 0, self.clock.monotonic()
+        turns = 0
         try:
             while not self.stopping.wait(wait_s):
+                turns += 1
+                if wait_s and turns < CHECKPOINT_TURNS_MAX and 0 <= self.log_pages - before < CHECKPOINT_PAGES:
+                    continue
+                turns = 0
                 try:
                     frames, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 except apsw.IOError as error:

@@ -142,7 +142,7 @@ class _Partner:
         if request.body is None:
             return self.heading.over(request, None)
         try:
-            body = encode_json(request.body)
+            body = encode_json(request.body) if request.written is None else request.written
         except ValueError:  # its text may quote the body
             raise Unsendable("the body of the request cannot be written as JSON") from None
         return self.heading.over(request, body) + body

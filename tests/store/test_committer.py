@@ -111,6 +111,28 @@ def test_many_share_few_commits(tmp_path: Path, disk: Any) -> None:
     on_thread(tmp_path / "events.db", play)
 
 
+def test_the_first_few_after_a_crowd_wait_for_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def sized(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+        sizes.append(len(items))
+        return items
+
+    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
+        monkeypatch.setattr("engine.store.groups.GATHER_S", 0.5)
+        await asyncio.gather(*(committer.submit(sized, n) for n in range(32)))
+        few = [committer.submit(sized, n) for n in range(4)]
+        await asyncio.sleep(0.05)
+        await asyncio.gather(*few, *(committer.submit(sized, n) for n in range(28)))
+        monkeypatch.setattr("engine.store.groups.GATHER_S", 3600)
+        await asyncio.gather(*(committer.submit(sized, n) for n in range(16)))
+        await asyncio.gather(*(committer.submit(sized, n) for n in range(32)))
+        await committer.submit(store.accept, arrival())  # a sender waits for nobody
+
+    on_thread(tmp_path / "events.db", play)
+    assert sizes == [32, 32, 16, 32]
+
+
 def test_a_verb_that_fails_stops_everything_loudly(tmp_path: Path) -> None:
     def broken(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
         raise ZeroDivisionError

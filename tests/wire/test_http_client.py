@@ -414,6 +414,15 @@ def test_what_goes_out(auth: object, line: bytes) -> None:
     assert b"Content-Type: application/json\r\n" in head + b"\r\n"
 
 
+def test_a_body_that_is_written_goes_out_as_it_is() -> None:
+    async def run() -> bytes:
+        async with partner(answering(ok(b"{}"))) as it:
+            await call(at(it.port), Request("erp", "any", "POST", "/", body={"b": 1, "a": 2}, written=b'{"a":2,"b":1}'))
+            return it.requests[0]
+
+    assert asyncio.run(run()).endswith(b'\r\nContent-Length: 13\r\n\r\n{"a":2,"b":1}')
+
+
 @pytest.mark.parametrize(
     ("method", "length"),
     [("GET", 0), ("HEAD", 0), ("OPTIONS", 0), ("POST", 1), ("PUT", 1), ("PATCH", 1), ("DELETE", 1)],
