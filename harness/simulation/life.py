@@ -8,9 +8,8 @@ thousand times nothing. The times at which it looks stay those of production."""
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import apsw
 
 from engine.model import Fact, Outcome, Receipt, Request
 from engine.run.claim import Ports
@@ -24,6 +23,7 @@ from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
 from engine.store import GateRow
 from engine.store.readers import read_kept_gates, read_plan
+from engine.store.sqlite import SqliteDatabase
 from engine.store.verbs import SqlStore
 from harness.simulation.loop import SimLoop
 from harness.simulation.partners import Network
@@ -69,52 +69,52 @@ def polls_until(wait_s: float) -> int:
     return max(1, math.ceil(wait_s / IDLE_WAIT_S))
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every life of one run finds: it is the same world that it wakes up in."""
+
+    loaded: Loaded
+    store: SqliteDatabase
+    streams: Streams
+    witness: Witness
+    network: Network
+    routes: Mapping[str, Route]
+    workers: int
+    begin_at: int
+
+
 class Life:
     """One engine from its start to its end. `begun` is set once it takes events, or has ended before; `ended` is told
     when it is over, with the error of ours that ended it, or None where the power was cut."""
 
     def __init__(
-        self,
-        number: int,
-        loaded: Loaded,
-        connection: apsw.Connection,
-        streams: Streams,
-        witness: Witness,
-        network: Network,
-        routes: Mapping[str, Route],
-        workers: int,
-        begin_at: int,
-        ended: "Callable[[Life, BaseException | None], None]",
+        self, number: int, around: Surroundings, ended: "Callable[[Life, BaseException | None], None]"
     ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, SimLoop)
         self.number = number
         self.loop = loop
-        self.loaded = loaded
-        self.connection = connection
-        self.witness = witness
-        self.network = network
+        self.around = around
+        self.witness = witness = around.witness
         self.ended = ended
         self.failure: BaseException | None = None
         self.ready = False
         self.begun = asyncio.Event()
         self.stirred = asyncio.Event()
         self.power = Power(self.cut)
-        self.clock = SimClock(loop, begin_at, self.power)
-        self.committer = SimCommitter(
-            connection, self.power, witness, streams.of(f"disk {number}"), self.committed, self.fail
-        )
-        live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
+        self.clock = SimClock(loop, around.begin_at, self.power)
+        disk, chance = around.streams.of(f"disk {number}"), around.streams.of(f"chance {number}")
+        self.committer = SimCommitter(around.store, self.power, witness, disk, self.committed, self.fail)
         ports = Ports(
             SqlStore(),
             self.committer,
             SimHttp(self.power, witness, self.out),
-            live,
+            Live(around.loaded.plans, around.loaded.systems, self.kept_plan, self.refresh),
             self.clock,
-            SimChance(streams.of(f"chance {number}"), self.power),
+            SimChance(chance, self.power),
             self.observe,
         )
-        self.parts = Parts(ports, workers, 0, self.read_gates, self.wake, routes, LeapingDeliverer)
+        self.parts = Parts(ports, around.workers, 0, self.read_gates, self.wake, around.routes, LeapingDeliverer)
         self.task = loop.create_task(self.run(), name=f"engine-{number}")
         self.task.add_done_callback(self.over)
 
@@ -122,7 +122,7 @@ class Life:
 
     async def run(self) -> None:
         """As `engine.run.app` does: begins, then runs until it is drained."""
-        await self.parts.begin(self.loaded.plans.values())
+        await self.parts.begin(self.around.loaded.plans.values())
         self.ready = True
         self.begun.set()
         async with asyncio.TaskGroup() as group:
@@ -180,17 +180,16 @@ class Life:
 
     def kept_plan(self, hash_: str) -> Plan | None:
         self.power.check()
-        content = read_plan(self.connection, hash_)  # type: ignore[arg-type]
-        loaded = self.loaded
+        content, loaded = read_plan(self.around.store, hash_), self.around.loaded
         return None if content is None else compile_content(content, loaded.environment, loaded.resources)
 
     def refresh(self, system: str) -> None:
         self.power.check()
-        self.network.renewed(system)
+        self.around.network.renewed(system)
 
     async def read_gates(self) -> Sequence[GateRow]:
         self.power.check()
-        return read_kept_gates(self.connection)  # type: ignore[arg-type]
+        return read_kept_gates(self.around.store)
 
     # ── what it does ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -228,7 +227,7 @@ class Life:
             self.witness.heard(call)
             future.set_result(outcome)
 
-        self.network.out(request, timeout_s, about, told)
+        self.around.network.out(request, timeout_s, about, told)
         return future
 
     def committed(self, verb: Any, item: Any, result: Any, sending: int | None) -> None:

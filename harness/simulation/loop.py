@@ -52,6 +52,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._count = 0
         self._tasks_made = 0
         self._at_once = 0
+        self._left = 0  # of this turn
         self._stopping = False
         self._running = False
         self._closed = False
@@ -75,7 +76,7 @@ class SimLoop(asyncio.AbstractEventLoop):
     @property
     def quiet(self) -> bool:
         """Nothing is ready but what runs now."""
-        return not self._ready
+        return not self._ready and not self._left
 
     # ── what is to run ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,7 +167,9 @@ class SimLoop(asyncio.AbstractEventLoop):
         turn = [self._ready.popleft() for _ in range(len(self._ready))]
         if self._steps is not None and len(turn) > 1:
             turn = permuted(turn, self._steps)
+        self._left = len(turn)
         for handle in turn:
+            self._left -= 1
             if not handle.cancelled():
                 handle._run()  # noqa: SLF001 — what a loop does with its handles
         self._at_once += len(turn)

@@ -19,7 +19,7 @@ from engine.model import Failure, Outcome, Request, Sent
 from engine.rules.quota import burst_of
 from engine.spec import shape
 from engine.wire.exchange import ANSWER_BYTES_MAX, Unreadable, Unsendable, decoded, fields_fault, target
-from harness.faults import AFTER, BEFORE
+from harness.faults import AFTER, BEFORE, BROKEN
 from harness.partner import Partner, PartnerAnswer, Received, Row
 from harness.simulation.fates import Fates
 from harness.simulation.loop import SimLoop
@@ -31,8 +31,6 @@ LATENCY_S = (0.004, 0.12)
 """A call from its first byte to its last, where nobody says otherwise."""
 BUNCHING_S = 0.1
 """Calls that left one by one may arrive closer together: a partner that counts is as patient as this."""
-BROKEN = b'{"id": '
-"""What `invalid` answers: JSON that breaks off."""
 
 Told = Callable[[Outcome], None]
 

@@ -23,9 +23,10 @@ from engine.wire.secrets import Secret
 from harness.partner import Partner
 from harness.simulation.fates import Fates
 from harness.simulation.fence import Fence, Fenced
-from harness.simulation.life import Life
+from harness.simulation.life import Life, Surroundings
 from harness.simulation.loop import Deadlock, Livelock, SimLoop
 from harness.simulation.partners import Network, SimPartner
+from harness.simulation.people import People
 from harness.simulation.ports import PowerCut
 from harness.simulation.scenario import Run, Scenario
 from harness.simulation.senders import Senders
@@ -100,9 +101,20 @@ class Simulation:
             name: SimPartner(partner, loaded.shape(name), scenario.limits)
             for name, partner in self.kit.partners.items()
         }
-        self.network = Network(self.loop, self.streams, self.witness, fates, partners, scenario.latencies_s)
+        network = Network(self.loop, self.streams, self.witness, fates, partners, scenario.latencies_s)
         self.senders = Senders(self.loop, self.streams, self.witness, fates, self.listening)
+        self.people = People(self.loop, self.witness, scenario.people, self.listening)
         self.store = new_store()
+        self.around = Surroundings(
+            loaded,
+            self.store,
+            self.streams,
+            self.witness,
+            network,
+            self.kit.routes,
+            scenario.workers,
+            scenario.begin_at,
+        )
         self.down_s = self.streams.of("restarts")
         self.life: Life | None = None
         self.lives = 0
@@ -156,18 +168,7 @@ class Simulation:
         self.lives += 1
         if self.lives > 1:
             self.witness.tell("restart", nth=self.lives)
-        life = self.life = Life(
-            self.lives,
-            self.loaded,
-            self.store,
-            self.streams,
-            self.witness,
-            self.network,
-            self.kit.routes,
-            self.scenario.workers,
-            self.scenario.begin_at,
-            self.ended,
-        )
+        life = self.life = Life(self.lives, self.around, self.ended)
         return life
 
     def listening(self) -> Life | None:

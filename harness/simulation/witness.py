@@ -5,7 +5,7 @@ also says where a crash is due, since it is what counts the points. This file re
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -18,7 +18,7 @@ from harness.simulation.streams import Trace
 
 
 class Witness:
-    """What happened so far."""
+    """What happened so far. `held` is told of every event that waits for a person from now on."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Witness:
         self.children: dict[tuple[str, str], int] = {}
         self.intents: dict[int, Intent] = {}
         self.healed = False
+        self.held: Callable[[int], None] = lambda _: None
         self._due = {(crash.point, crash.nth) for crash in crashes}
         for kind in (*(fault.kind for fault in faults), *(point for point, _ in self._due)):
             self.fired[kind] = 0
@@ -99,6 +100,8 @@ class Witness:
         if record.status is not Status.RUNNING:
             label = self.label_of(record.event)
             self.tell("recorded", event=record.event, label=label, step=record.step, detail=record.status.value)
+        if record.status is Status.HELD:
+            self.held(record.event)
 
     def adopt(self, events: Iterable[tuple[int, str, str | None]]) -> None:
         """Names the (event, integration, id) that came of other events by the sending of those."""
