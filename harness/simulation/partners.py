@@ -55,10 +55,10 @@ class Counting:
 
     def __init__(self, rate: int, per_s: float, burst: int, spacing_s: float = 0.0, concurrency: int = 0) -> None:
         self.rate_s = rate / per_s if rate else 0.0
-        self.burst = max(1, burst)
+        self.burst = max(1, burst) + self.rate_s * BUNCHING_S
         self.spacing_s = spacing_s
         self.concurrency = concurrency
-        self.tokens = float(self.burst)
+        self.tokens = self.burst
         self.at_s = 0.0
         self.last_s = -math.inf
         self.under_way = 0
@@ -70,7 +70,7 @@ class Counting:
         if self.spacing_s and now_s - self.last_s < self.spacing_s - BUNCHING_S:
             return self.spacing_s
         if self.rate_s:
-            self.tokens = min(float(self.burst), self.tokens + (now_s - self.at_s) * self.rate_s)
+            self.tokens = min(self.burst, self.tokens + (now_s - self.at_s) * self.rate_s)
             self.at_s = now_s
             if self.tokens < 1:
                 return (1 - self.tokens) / self.rate_s
