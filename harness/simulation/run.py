@@ -105,6 +105,7 @@ class Simulation:
         self.senders = Senders(self.loop, self.streams, self.witness, fates, self.listening)
         self.people = People(self.loop, self.witness, scenario.people, self.listening)
         self.store = new_store()
+        self.witness.events_of = self.events_of
         self.around = Surroundings(
             loaded,
             self.store,
@@ -193,6 +194,9 @@ class Simulation:
             self.witness.tell("failed", detail=self.failure)
         self.finish(still=False)
 
+    def events_of(self, integration: str, id_: str) -> Iterator[int]:
+        return (row.event for row in read_events(self.store, Filter(integration=integration, id=id_)))
+
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def heal(self) -> None:
@@ -219,7 +223,6 @@ class Simulation:
         """What came of it."""
         events = tuple(read_events(self.store, Filter(limit=EVENTS_MAX)))
         witness = self.witness
-        witness.adopt((row.event, row.integration, row.id) for row in events)
         for row in events:
             self.streams.trace.note(row.event, row.status.value, row.step, row.attempts, row.reason)
         return Run(

@@ -18,7 +18,8 @@ from harness.simulation.streams import Trace
 
 
 class Witness:
-    """What happened so far. `held` is told of every event that waits for a person from now on."""
+    """What happened so far. `held` is told of every event that waits for a person from now on; `events_of` gives the
+    events of an integration with an id."""
 
     def __init__(
         self,
@@ -37,10 +38,10 @@ class Witness:
         self.fired: Counter[str] = Counter()
         self.passed: Counter[str] = Counter()
         self.labels: dict[int, str] = {}
-        self.children: dict[tuple[str, str], int] = {}
         self.intents: dict[int, Intent] = {}
         self.healed = False
         self.held: Callable[[int], None] = lambda _: None
+        self.events_of: Callable[[str, str], Iterable[int]] = lambda _integration, _id: ()
         self._due = {(crash.point, crash.nth) for crash in crashes}
         for kind in (*(fault.kind for fault in faults), *(point for point, _ in self._due)):
             self.fired[kind] = 0
@@ -96,19 +97,13 @@ class Witness:
         """An event stands somewhere else; what it told under topics goes back to the same sending."""
         for emission in record.emitted:
             for arrival in emission.arrivals:
-                self.children[arrival.integration, arrival.id or ""] = record.event
+                for event in self.events_of(arrival.integration, arrival.id or ""):
+                    self.labels.setdefault(event, self.label_of(record.event))
         if record.status is not Status.RUNNING:
             label = self.label_of(record.event)
             self.tell("recorded", event=record.event, label=label, step=record.step, detail=record.status.value)
         if record.status is Status.HELD:
             self.held(record.event)
-
-    def adopt(self, events: Iterable[tuple[int, str, str | None]]) -> None:
-        """Names the (event, integration, id) that came of other events by the sending of those."""
-        for event, integration, id_ in events:
-            parent = self.children.get((integration, id_ or ""))
-            if event not in self.labels and parent is not None and parent in self.labels:
-                self.labels[event] = self.labels[parent]
 
     # ── calls and books ──────────────────────────────────────────────────────────────────────────────────────────────
 
