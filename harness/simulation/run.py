@@ -25,7 +25,7 @@ from harness.simulation.fates import Fates
 from harness.simulation.fence import Fence, Fenced
 from harness.simulation.life import Life, Surroundings
 from harness.simulation.loop import Deadlock, Livelock, SimLoop
-from harness.simulation.partners import Network, SimPartner
+from harness.simulation.partners import Network, Plays, SimPartner
 from harness.simulation.people import People
 from harness.simulation.ports import PowerCut
 from harness.simulation.scenario import Run, Scenario
@@ -86,7 +86,7 @@ def new_store() -> SqliteDatabase:
 class Simulation:
     """One run. `run` gives what came of it."""
 
-    def __init__(self, loaded: Loaded, scenario: Scenario) -> None:
+    def __init__(self, loaded: Loaded, scenario: Scenario, played: Mapping[str, Plays]) -> None:
         self.loaded = loaded
         self.scenario = scenario
         self.kit = kit_of(loaded)
@@ -98,7 +98,7 @@ class Simulation:
         self.witness = Witness(self.loop, self.streams.trace, scenario.sendings, scenario.crashes, scenario.faults)
         fates = Fates(scenario.faults)
         partners = {
-            name: SimPartner(partner, loaded.shape(name), scenario.limits)
+            name: SimPartner(played.get(name, partner), loaded.shape(name), scenario.limits)
             for name, partner in self.kit.partners.items()
         }
         network = Network(self.loop, self.streams, self.witness, fates, partners, scenario.latencies_s)
@@ -141,7 +141,7 @@ class Simulation:
             if fence.touched:
                 raise Fenced(fence.touched[0])
             told = self.told(deadlock)
-            loop.close()
+        loop.close()
         self.store.close()
         return told
 

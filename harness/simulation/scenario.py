@@ -6,6 +6,8 @@ both are microseconds since the beginning of the run (`EventRow` alone keeps the
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,6 +15,9 @@ from engine.run.load import Loaded
 from engine.store import EventRow
 from engine.wire.answers import Inbound
 from harness.world import BEGIN_AT
+
+if TYPE_CHECKING:
+    from harness.simulation.partners import Plays
 
 CALL_FAULTS = (
     "refuse",
@@ -225,9 +230,33 @@ class Run(Struct, frozen=True):
     """Empty, or the error of ours that ended the engine."""
 
 
-def simulate(loaded: Loaded, scenario: Scenario) -> Run:
-    """Runs a scenario over a workspace. Raises ValueError for a fault that there is none of, and Fenced where something
-    touched the real world."""
+def simulate(loaded: Loaded, scenario: Scenario, played: "Mapping[str, Plays]" = MappingProxyType({})) -> Run:
+    """Runs a scenario over a workspace; `played` are systems whose part somebody else plays. Not for two threads at
+    once.
+
+    Raises ValueError for what the workspace or the simulation does not know, and Fenced where something touched the
+    real world."""
     from harness.simulation.run import Simulation
 
-    return Simulation(loaded, scenario).run()
+    known(loaded, scenario)
+    return Simulation(loaded, scenario, played).run()
+
+
+def known(loaded: Loaded, scenario: Scenario) -> None:
+    """Raises ValueError for an integration or a kind of fault that there is none of, or a time before the beginning."""
+    for sending in scenario.sendings:
+        if sending.integration not in loaded.plans:
+            raise ValueError(f"there is no integration `{sending.integration}`; there are {', '.join(loaded.plans)}")
+    kinds = (*CALL_FAULTS, *SENDER_FAULTS)
+    for fault in scenario.faults:
+        if fault.kind not in kinds:
+            raise ValueError(f"there is no fault `{fault.kind}`; there are {', '.join(kinds)}")
+        if not 0 <= fault.seconds < float("inf"):
+            raise ValueError(f"`{fault.kind}` lasts {fault.seconds} seconds, which is no time")
+    if scenario.people is not None and scenario.people.action not in ("release", "reject"):
+        raise ValueError(f"people release or reject; they do not `{scenario.people.action}`")
+
+
+def crashes_of(run: Run) -> tuple[Crash, ...]:
+    """Every crash that the same scenario could have met, one at each passing of each point: for a bounded proof."""
+    return tuple(Crash(point, nth) for point, count in run.passed.items() for nth in range(count))

@@ -7,14 +7,9 @@ from acting import DOUBLES, SECOND, booked, erp, order, play, shop, statuses, to
 
 from engine.run.walk import Walk
 from harness.simulation.life import Life
-from harness.simulation.scenario import POINTS, Crash, Run
+from harness.simulation.scenario import POINTS, Crash, crashes_of
 
 VERIFIABLE = shop(*DOUBLES)
-
-
-def points(run: Run) -> list[Crash]:
-    """Every passing of every point."""
-    return [Crash(point, nth) for point, count in run.passed.items() for nth in range(count)]
 
 
 @pytest.mark.parametrize("fault", ["", "cut_after"])
@@ -22,7 +17,7 @@ def test_a_crash_at_any_port_call_of_one_event_ends_with_one_effect(fault: str) 
     # The partner doubles what is sent again, so the engine has to know, and it is killed wherever it could not.
     faults = (erp(fault),) if fault else ()
     whole = play(order(1), of=VERIFIABLE, faults=faults)
-    cuts = points(whole)
+    cuts = crashes_of(whole)
     assert len(cuts) == whole.points > 18
     assert {point.partition(" ")[2] for point in whole.passed} == {*POINTS, "keep_plans"}
     for cut in cuts:
@@ -35,7 +30,7 @@ def test_a_crash_at_any_port_call_of_one_event_ends_with_one_effect(fault: str) 
 
 def test_two_crashes_at_any_two_points_end_with_one_effect() -> None:
     whole = play(order(1), of=VERIFIABLE)
-    cuts = [(first, second) for first in points(whole)[::3] for second in points(whole)[1::4]]
+    cuts = [(first, second) for first in crashes_of(whole)[::3] for second in crashes_of(whole)[1::4]]
     for pair in cuts:
         run = play(order(1), of=VERIFIABLE, crashes=pair)
         assert (statuses(run), booked(run)) == (["done"], ["shop-1"]), pair
