@@ -116,9 +116,8 @@ class SimCommitter(GroupCommitter):
 
     def hand_over(self) -> None:
         """The disk takes its time over a group; what is handed in meanwhile is the next one."""
-        if self.power.on:
-            self.flying, self.pending = self.pending[:GROUP_MAX], self.pending[GROUP_MAX:]
-            self.loop.call_later(self.disk.between(*FSYNC_S), self.commit)
+        self.flying, self.pending = self.pending[:GROUP_MAX], self.pending[GROUP_MAX:]
+        self.loop.call_later(self.disk.between(*FSYNC_S), self.commit)
 
     def commit(self) -> None:
         """The group is on disk, and whoever waits is told, unless the power went before or goes now."""

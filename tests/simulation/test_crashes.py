@@ -5,8 +5,11 @@ import asyncio
 import pytest
 from acting import DOUBLES, SECOND, booked, erp, order, play, shop, statuses, told
 
+from engine.model import Request
 from engine.run.walk import Walk
+from engine.store import Move
 from harness.simulation.life import Life
+from harness.simulation.ports import PowerCut
 from harness.simulation.scenario import POINTS, Crash, crashes_of
 
 VERIFIABLE = shop(*DOUBLES)
@@ -81,7 +84,7 @@ def test_a_call_on_its_way_is_booked_though_who_made_it_is_dead() -> None:
 
 def test_what_the_dead_still_do_reaches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     lives: list[Life] = []
-    ran: list[str] = []
+    refused: list[str] = []
     walk, began = Walk.run, Life.__init__
 
     def remember(self: Life, *more: object) -> None:
@@ -89,20 +92,39 @@ def test_what_the_dead_still_do_reaches_nothing(monkeypatch: pytest.MonkeyPatch)
         lives.append(self)
 
     async def with_last_words(self: Walk) -> None:
+        ports = self.ports
+        request = Request("erp", "create_order", "POST", "/sales-orders", body={"external_id": "of the dead"})
+        moved = Move(self.delivery.event, 0, "reject")
         try:
             await walk(self)
         finally:
             if not lives[-1].power.on:
-                ran.append("finally")
-                await self.ports.http.send(None, 1.0)  # type: ignore[arg-type]
+                for last in (lambda: ports.http.send(request, 1.0), lambda: ports.committer.submit(ports.store.move, moved),
+                             ports.clock.now, ports.chance.uniform):  # fmt: skip
+                    try:
+                        await last()
+                    except PowerCut:
+                        refused.append("refused")
 
     monkeypatch.setattr(Life, "__init__", remember)
     monkeypatch.setattr(Walk, "run", with_last_words)
     run = play(order(1), of=VERIFIABLE, crashes=(Crash("after begin", 0),))
-    assert ran == ["finally"]
-    assert lives[0].power.reached > 0
+    assert refused == ["refused"] * 4
+    assert lives[0].power.reached >= 4
     assert [call.life for call in run.calls] == [2, 2]  # the look-up, and the order
     assert (statuses(run), booked(run)) == (["done"], ["shop-1"])
+
+
+def test_what_was_on_its_way_to_the_disk_does_not_get_there() -> None:
+    orders = [order(number, 0, customer=str(number)) for number in range(8)]
+    between = []
+    for seed in range(10):
+        run = play(*orders, of=VERIFIABLE, seed=seed, crashes=(Crash("before send", 4),))
+        kinds = [moment.kind for moment in run.moments]
+        between += kinds[kinds.index("crash") + 1 : kinds.index("restart")]
+        assert sorted(booked(run)) == [f"shop-{number}" for number in range(8)]
+    assert "booked" in between  # the partner goes on
+    assert not {"accepted", "recorded", "call", "told"} & set(between)
 
 
 def test_who_will_not_end_is_a_deadlock_that_names_him(monkeypatch: pytest.MonkeyPatch) -> None:
