@@ -7,10 +7,13 @@ something still should, that is a deadlock, and it is told. This file refuses to
 
 import asyncio
 import contextlib
+import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from engine.errors import WaybillError
 from engine.run.intake import Route
 from engine.run.load import Loaded
 from engine.run.start import Needs, find_routes
@@ -190,7 +193,7 @@ class Simulation:
         if only_cuts(error):
             return
         if not self.failure:
-            self.failure = "; ".join(f"{type(one).__name__}: {one}" for one in leaves(error))
+            self.failure = "; ".join(shown(one) for one in leaves(error))
             self.witness.tell("failed", detail=self.failure)
         self.finish(still=False)
 
@@ -251,6 +254,14 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
             yield from leaves(inner)
     else:
         yield error
+
+
+def shown(error: BaseException) -> str:
+    """What went wrong and where. Only our own texts are repeated: others may quote what an event held."""
+    where = [*traceback.walk_tb(error.__traceback__)][-1:]
+    places = [f" at {Path(frame.f_code.co_filename).name}:{line}" for frame, line in where]
+    said = f": {error}" if isinstance(error, WaybillError) else ""
+    return f"{type(error).__name__}{''.join(places)}{said}"
 
 
 def only_cuts(error: BaseException) -> bool:

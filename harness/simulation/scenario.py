@@ -90,9 +90,9 @@ class Crash(Struct, frozen=True):
 
 
 class Sender(Struct, frozen=True):
-    """How a system delivers its webhooks: it waits `ack_s` for a 2xx, then delivers again after each of `ladder_s`,
-    counted from the delivery before; then it gives up. Systems without one of their own have the ladder of
-    `sender_of`."""
+    """How a system delivers its webhooks: it waits `ack_s` for a 2xx and hears nothing later; after each failure it
+    delivers again, by `ladder_s`, then it gives up. Systems that nobody says this of have what `senders.sender_of`
+    gives them."""
 
     system: str
     ack_s: float = 5.0

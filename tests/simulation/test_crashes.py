@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from acting import DOUBLES, SECOND, booked, erp, order, play, shop, statuses, told
 
+from engine.errors import Gone
 from engine.model import Request
 from engine.run.walk import Walk
 from engine.store import Move
@@ -137,11 +138,19 @@ def test_who_will_not_end_is_a_deadlock_that_names_him(monkeypatch: pytest.Monke
     assert (statuses(run), run.still) == (["running"], False)
 
 
-def test_an_error_of_ours_ends_the_run_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(LookupError("what a customer wrote"), "LookupError at test_crashes.py:"), (Gone("no plan"), ": no plan")],
+)
+def test_an_error_of_ours_ends_the_run_and_is_told_without_what_it_may_quote(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
     async def breaks(_: Walk) -> None:
-        raise LookupError("a defect")
+        raise error
 
     monkeypatch.setattr(Walk, "run", breaks)
     run = play(order(1))
-    assert (run.failure, run.still) == ("LookupError: a defect", False)
-    assert told(run, "failed") == ["failed LookupError: a defect"]
+    assert said in run.failure
+    assert "customer" not in run.failure
+    assert not run.still
+    assert told(run, "failed") == [f"failed {run.failure}"]
