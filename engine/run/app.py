@@ -21,15 +21,11 @@ from engine.rules.signature import SECRET_BYTES_STRONG
 from engine.run.claim import Ports
 from engine.run.client_in_use import ClientInUse
 from engine.run.commands import Commands
-from engine.run.deliver import Deliverer
 from engine.run.gate_view import GateView, view
-from engine.run.gate_watch import GateWatch
-from engine.run.gates import Gates
-from engine.run.intake import Intake
 from engine.run.live import Live
-from engine.run.load import Loaded, load
+from engine.run.load import load
 from engine.run.observe import Log, Metrics
-from engine.run.sightings import Sightings, SightingsWriter
+from engine.run.parts import Parts
 from engine.run.start import addresses, addresses_and_routes, changed_versions
 from engine.run.store_metrics import StoreMetrics
 from engine.run.tables import TableWatch, find_marks
@@ -109,9 +105,6 @@ class Engine:
             self.loaded = loaded
             self.tables = TableWatch(settings.root, marks, lambda: self.loaded, self.fact)
             self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
-            sightings = Sightings()
-            self.sightings = SightingsWriter(sightings, self.store, self.committer, self.clock, self.observe)
-            self.gates = Gates(self.live, settings.workers)
             ports = Ports(
                 self.store,
                 self.committer,
@@ -120,16 +113,13 @@ class Engine:
                 self.clock,
                 SystemChance(),
                 self.observe,
-                sightings,
                 wake=self.wake,
-                gates=self.gates,
             )
-            self.deliverer = Deliverer(ports, settings.workers, self.opened.node)
-            self.gate_watch = GateWatch(
-                self.gates, self.keep_gate, self.read_kept_gates, self.clock, self.observe, self.deliverer.wake
-            )
+            self.parts = Parts(ports, settings.workers, self.opened.node, self.read_kept_gates, inbound_routes)
+            self.gates, self.gate_watch = self.parts.gates, self.parts.gate_watch
+            self.deliverer, self.intake = self.parts.deliverer, self.parts.intake
+            self.sightings = self.parts.sightings
             self.commands = Commands(self.opened.shown, ports, self.tables.settle, self.gate_watch.force)
-            self.intake = Intake(self.store, self.committer, self.clock, self.observe, self.wake, inbound_routes)
             try:
                 await self.serve()
             finally:
@@ -183,13 +173,9 @@ class Engine:
     async def begin(self) -> None:
         """What must be on disk before the first event. Raises UserError where there is no room for it."""
         try:
-            await self.keep_plans(self.loaded)
-            await self.gate_watch.settle()
-            recovered = await self.committer.submit(self.store.recover, (self.opened.node, self.clock.now()))
+            await self.parts.begin(self.loaded.plans.values())
         except StoreFull as error:
             raise UserError(f"{self.opened.shown}: {error}; make room on its disk, or raise its max_size") from None
-        if recovered:
-            self.fact("recovered", events=recovered)
 
     def warn_of_weak_secrets(self) -> None:
         for path, route in self.intake.routes.items():
@@ -221,13 +207,6 @@ class Engine:
 
     # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def keep_plans(self, loaded: Loaded) -> None:
-        now = self.clock.now()
-        for plan in loaded.plans.values():
-            await self.committer.submit(
-                self.store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now)
-            )
-
     async def kept_plan(self, hash_: str) -> Plan | None:
         content: bytes | None = await self.beside(self.opened.count, lambda reader: read_plan(reader, hash_))
         return None if content is None else compile_content(content, self.settings.environment, self.loaded.resources)
@@ -255,7 +234,7 @@ class Engine:
             self.fact("reload_refused", reason=str(error))
             return
         try:
-            await self.keep_plans(loaded)
+            await self.parts.keep_plans(loaded.plans.values())
         except StoreFull as error:
             self.fact("reload_refused", reason=f"its plans could not be kept: {error}")
             await client.close()
@@ -274,9 +253,6 @@ class Engine:
         """What takes a while, such as counting a large backlog: beside the loop, one at a time."""
         async with self.counting:
             return await asyncio.to_thread(ask, *what)
-
-    async def keep_gate(self, row: GateRow) -> None:
-        await self.committer.submit(self.store.keep_gates, row)
 
     async def read_kept_gates(self) -> Sequence[GateRow]:
         rows: Sequence[GateRow] = await self.beside(self.opened.count, read_kept_gates)
