@@ -14,6 +14,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Adds every command of the harness; each sets `run`, a function from the arguments to the exit code."""
     add_try(commands)
     add_demo(commands)
+    add_partner(commands)
 
 
 def add_try(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -63,6 +64,37 @@ def demo(arguments: argparse.Namespace) -> int:
     from harness.demo.story import play
 
     return play(arguments.seconds, arguments.seed, arguments.keep)
+
+
+def add_partner(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "partner",
+        help="serve one simulated partner over HTTP",
+        description=(
+            "Serves a partner that is made from the operations of its system file, until it is told to stop. It keeps "
+            "a book of its effects (/_book on the admin port), in which a doubled one shows."
+        ),
+    )
+    added.add_argument("system", metavar="NAME", help="a file of charter/systems")
+    added.add_argument("workspace", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: this folder")
+    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    added.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    added.add_argument("--port", type=int, default=0, metavar="N", help="default: any free one")
+    added.add_argument("--admin-port", type=int, default=0, metavar="N", help="for /_book and /_counts; default: any")
+    added.add_argument("--seed", type=int, default=1, metavar="N", help="which requests the faults hit (default: 1)")
+    added.add_argument(
+        "--faults",
+        default="",
+        metavar="NAME=NUMBER,…",
+        help="shares of requests, such as slow=0.2,cut_after=0.05; a wrong name is answered with all of them",
+    )
+    added.set_defaults(run=partner)
+
+
+def partner(arguments: argparse.Namespace) -> int:
+    from harness.served import run
+
+    return run(arguments)
 
 
 def seconds(text: str) -> int:

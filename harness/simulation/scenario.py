@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from engine.run.load import Loaded
 from engine.store import EventRow
 from engine.wire.answers import Inbound
 from harness.world import BEGIN_AT
@@ -178,9 +179,10 @@ class CallMade(Struct, frozen=True):
 
 
 class Moment(Struct, frozen=True):
-    """One line of the story. `kind`: `send` (a sender delivers; `nth` counts its tries), `answer` (what it was told, in
-    `status`), `given_up`, `call`, `booked`, `told` (the engine hears of the call, in `status` and `detail`), `fault`,
-    `crash` (at `detail`), `restart`, `recorded` (an event stands at `detail`), `person`, `heal`."""
+    """One line of the story. `kind`: `send` (a sender delivers; `nth` counts its tries), `answer` (what it was told,
+    in `status`), `given_up`, `call`, `booked`, `told` (the engine hears of the call, in `status` and `detail`),
+    `fault`, `crash` (at `detail`), `restart`, `accepted` (an event is on disk, `detail` says as what), `recorded` (an
+    event stands at `detail`), `person`, `heal`, `failed`."""
 
     at_us: int
     kind: str
@@ -219,3 +221,13 @@ class Run(Struct, frozen=True):
     lives: int = 1
     still: bool = True
     """False: something still moved when `until_s` was over."""
+    failure: str = ""
+    """Empty, or the error of ours that ended the engine."""
+
+
+def simulate(loaded: Loaded, scenario: Scenario) -> Run:
+    """Runs a scenario over a workspace. Raises ValueError for a fault that there is none of, and Fenced where something
+    touched the real world."""
+    from harness.simulation.run import Simulation
+
+    return Simulation(loaded, scenario).run()
