@@ -6,6 +6,7 @@ both orders: each alone is a short story by itself, and most defects need no mor
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from harness.prove.labels import label, state_of, thing_of
 from harness.prove.mutants import mutants
 from harness.prove.news import Document
+from harness.prove.profiles import Profile
 from harness.prove.promises import Operation, Promises
 from harness.prove.study import MINUTE_US, Studied, Study
 from harness.simulation.scenario import Crash, Fault, Limit, People, Scenario, Sender, Sending
@@ -54,7 +56,8 @@ class Attack(Struct, frozen=True):
 
 
 def reference_of(scenario: Scenario) -> Scenario:
-    """The same news, each told once, the states of a thing in order, an hour between two messages; nothing goes wrong."""
+    """The same news, each told once, the states of a thing in order, an hour between two messages; nothing goes
+    wrong."""
     first: dict[str, Sending] = {}
     for sending in scenario.sendings:
         first.setdefault(sending.label, sending)
@@ -69,14 +72,21 @@ def reference_of(scenario: Scenario) -> Scenario:
 class Attacks:
     """Everything that is tried with one integration without drawing."""
 
-    def __init__(self, study: Study, promises: Promises, surroundings: Surroundings, *, seed: int, samples: int) -> None:
+    def __init__(
+        self, study: Study, promises: Promises, surroundings: Surroundings, profile: Profile, seed: int
+    ) -> None:
         self.study = study
         self.promises = promises
         self.surroundings = surroundings
         self.seed = seed
-        self.chosen = chosen(study.studied, samples)
+        self.mutants_max = profile.mutants
+        self.chosen = chosen(study.studied, profile.samples)
+        for each in self.chosen:
+            study.learn(each.sample)
 
-    def scenario(self, sendings: Sequence[Sending], faults: Sequence[Fault] = (), crashes: Sequence[Crash] = ()) -> Scenario:
+    def scenario(
+        self, sendings: Sequence[Sending], faults: Sequence[Fault] = (), crashes: Sequence[Crash] = ()
+    ) -> Scenario:
         around = self.surroundings
         return Scenario(
             seed=self.seed,
@@ -120,7 +130,9 @@ class Attacks:
         steps = self.promises.specs[self.study.integration].calls.values()
         systems = {system for step in steps for system, _ in step.providers}
         mine = {provider for step in steps for provider in step.providers}
-        return [each for each in studied.calls if each in mine or (each in self.promises.helpers and each[0] in systems)]
+        return [
+            each for each in studied.calls if each in mine or (each in self.promises.helpers and each[0] in systems)
+        ]
 
     def chain(self, states: Sequence[Document], gap_us: int = 0, thing: int = 0) -> list[Sending]:
         return [
@@ -196,7 +208,8 @@ class Attacks:
         sendings = [self.one(studied)]
         first = teller.named(sample.document)
         seen: set[object] = {*first.ids, *first.keys}
-        for number, mutant in enumerate(mutants(teller, sample.document, self.study.schema), start=1):
+        made = mutants(teller, sample.document, self.study.schema, self.study.words)
+        for number, mutant in enumerate(islice(made, self.mutants_max), start=1):
             parts = teller.parts(sample)
             thing = teller.moved(mutant.document, (*parts.thing, *parts.message, *parts.once), number)
             named = teller.named(thing) if thing is not None else None

@@ -6,6 +6,7 @@ to know how a scenario came about, and to call it a violation that an effect is 
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -36,8 +37,8 @@ def nothing_lost(trial: Trial) -> Iterator[Violation]:
     """What was answered with a 2xx is an event of the store, and what is done has done all it does where nothing goes
     wrong."""
     kept = Counter((row.integration, trial.run.labels.get(row.event)) for row in trial.run.events)
-    for place in trial.run.acknowledged:
-        sending = trial.scenario.sendings[place]
+    for index in trial.run.acknowledged:
+        sending = trial.scenario.sendings[index]
         # A delivery that holds no events is answered, and makes none.
         if not kept[sending.integration, sending.label] and thing_of(sending.label) in trial.then.of_thing:
             words = f"{sending.label} was acknowledged, and no event holds it"
@@ -78,7 +79,7 @@ def taken_for_another(trial: Trial) -> Iterator[Violation]:
                 yield Violation("nothing-lost", row.integration, first_step, words)
         done = trial.now.ends(thing) == {Status.DONE}
         root = near_of(thing)
-        for slot, rows in (seen.items() if root and done else ()):
+        for slot, rows in seen.items() if root and done else ():
             if slot not in standing and root == trial.now.thing(rows[0]):
                 words = f"{thing} is done, and the {rows[0].system} holds an effect of {root} alone"
                 yield Violation("nothing-lost", *slot, words)
@@ -94,7 +95,8 @@ def not_told_apart(trial: Trial) -> Iterator[Violation]:
         seen = list(scopes(plan, sending.inbound))
         for scope in seen:
             for place, first, second in same_items(plan, scope):
-                words = f"items {first + 1} and {second + 1} of {sending.label} differ and have one `once`: one is never done"
+                two = f"items {first + 1} and {second + 1} of {sending.label}"
+                words = f"{two} differ and have one `once`: one is never done"
                 yield Violation("nothing-lost", sending.integration, place, words)
         thing = sending.integration, thing_of(sending.label)
         for scope, other in zip(before.get(thing, ()), seen, strict=False):
@@ -151,15 +153,15 @@ def order_per_key(trial: Trial) -> Iterator[Violation]:
             lanes[spec.space, row.key].append(row.event)
     aside = {moment.event for moment in trial.run.moments if moment.kind == "recorded" and moment.detail in PASSED}
     for events in lanes.values():
-        for first, second in zip(events, events[1:], strict=False):
-            before, after = trial.now.calls[first], trial.now.calls[second]
+        for first, second in pairwise(events):
+            earliest, latest = trial.now.calls[first], trial.now.calls[second]
             spec = trial.spec(first)
-            if not before or not after or first in aside or spec is None or spec.waits:
+            if not earliest or not latest or first in aside or spec is None or spec.waits:
                 continue
-            if before[-1].at_us > after[0].at_us:
+            if earliest[-1].at_us > latest[0].at_us:
                 labels = trial.run.labels
                 words = f"{labels.get(second)} was worked on before {labels.get(first)}, which came first, was through"
-                yield Violation("order-per-key", spec.integration, before[-1].step, words)
+                yield Violation("order-per-key", spec.integration, earliest[-1].step, words)
 
 
 def no_stale_overwrite(trial: Trial) -> Iterator[Violation]:
@@ -173,8 +175,15 @@ def no_stale_overwrite(trial: Trial) -> Iterator[Violation]:
         place = next((place for _, place in trial.now.standing(thing)), "")
         for event in trial.now.of_thing[thing]:
             row, label = trial.now.events[event], trial.run.labels[event]
-            direct = any(each.label == label and each.integration == row.integration for each in trial.scenario.sendings)
-            if direct and row.status is Status.SUPERSEDED and event == trial.now.of_thing[thing][-1] and state_of(label) > 1:
+            direct = any(
+                each.label == label and each.integration == row.integration for each in trial.scenario.sendings
+            )
+            if (
+                direct
+                and row.status is Status.SUPERSEDED
+                and event == trial.now.of_thing[thing][-1]
+                and state_of(label) > 1
+            ):
                 words = f"{label} counts as older than the state before it, and is dropped"
                 yield Violation("no-stale-overwrite", row.integration, place, words)
 
@@ -194,7 +203,11 @@ def overwrites(trial: Trial) -> Iterator[tuple[Effect, Effect]]:
             slots.append(("path", *where, paths.get(place, ""), thing))
         if spec.guarded:
             slots.append(("step", spec.integration, effect.step, thing, trial.now.events[effect.event].key))
-        stale = [slot for slot in slots if slot in last and state_of(trial.now.label(last[slot])) > state_of(trial.now.label(effect))]
+        stale = [
+            slot
+            for slot in slots
+            if slot in last and state_of(trial.now.label(last[slot])) > state_of(trial.now.label(effect))
+        ]
         if stale:
             yield last[stale[0]], effect
         last.update(dict.fromkeys(slots, effect))
@@ -243,7 +256,9 @@ def convergence(trial: Trial) -> Iterator[Violation]:
         standing = [one for one in trial.run.effects if one.event == row.event and one.struck_at_us is None]
         stands = next((one for one in standing if one.step == row.step), None)
         if row.status is Status.DEAD and not row.phase and stands is not None:
-            words = f"{trial.now.label(stands)} ends dead, and the {stands.system} holds its effect ({stands.operation})"
+            words = (
+                f"{trial.now.label(stands)} ends dead, and the {stands.system} holds its effect ({stands.operation})"
+            )
             yield Violation("convergence", row.integration, row.step, words)
     for thing in trial.now.of_thing:
         ends = trial.now.ends(thing)
@@ -256,7 +271,9 @@ def convergence(trial: Trial) -> Iterator[Violation]:
             spec = trial.promises.specs.get(slot[0])
             call = spec.calls.get(step_id(slot[1])) if spec else None
             if call is not None and call.on_failure == "continue" and not rows and Status.SUPERSEDED not in ends:
-                words = f"{thing} is done, though {wanted[0].operation} failed and the {wanted[0].system} holds no effect"
+                words = (
+                    f"{thing} is done, though {wanted[0].operation} failed and the {wanted[0].system} holds no effect"
+                )
                 yield Violation("convergence", *slot, words)
             elif len(rows) == len(wanted) and not off:
                 yield from differing(trial, slot, rows, wanted)
@@ -343,10 +360,12 @@ def quota_kept(trial: Trial) -> Iterator[Violation]:
     for row in trial.run.events:
         spec = trial.promises.specs.get(row.integration)
         calls = [call for call in trial.now.calls[row.event] if call.step == row.step]
-        if spec is not None and row.status is Status.DEAD and calls and calls[-1].status == 429:
-            if len(calls) < trial.promises.attempts_max[calls[-1].system]:
-                words = f"{trial.run.labels.get(row.event)} ends dead after the {calls[-1].system} said 429, which asks to come later"
-                yield Violation("quota-kept", row.integration, row.step, words)
+        if spec is None or row.status is not Status.DEAD or not calls or calls[-1].status != 429:
+            continue
+        system = calls[-1].system
+        if len(calls) < trial.promises.attempts_max[system]:
+            words = f"{trial.run.labels.get(row.event)} ends dead, for the {system} said 429, which asks to come later"
+            yield Violation("quota-kept", row.integration, row.step, words)
     for system, quotas in trial.promises.quotas.items():
         for gate, quota in quotas.items():
             calls = [call for call in trial.run.calls if gate in (call.system, f"{call.system}.{call.operation}")]

@@ -1,8 +1,8 @@
 """What a story calls a message: `order 1`, `order 1 (state 2)`, `order 3 without body.note`.
 
-A label is all that a scenario keeps of how a message came to be, so it is written and read here alone. Messages with one
-label are one message delivered more than once; those that differ in their state alone tell of one thing. This file
-refuses to hold anything of a message's contents.
+A label is all that a scenario keeps of how a message came to be, so it is written and read here alone. Messages with
+one label are one message delivered more than once; those that differ in their state alone tell of one thing. This
+file refuses to hold anything of a message's contents.
 """
 
 import re

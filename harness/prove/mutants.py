@@ -1,14 +1,14 @@
 """A DOCUMENT and its CONTRACT → THE SAME DOCUMENT WITH ONE THING ABOUT IT CHANGED, as the contract allows.
 
 The recorded message shows one way of saying it. What the contract allows besides is what breaks mappings: an optional
-field that is not there, null, an empty list, an item twice, another word of an enumeration, a local time in the hour that
-happens twice. One change each, so that a failure names its cause. Free text stays as it was recorded: what a text field
-may hold by its contract and never does would drown what matters. This file refuses to make what the contract does not
-allow.
+field that is not there, null, an empty list, an item twice, another word of an enumeration, a local time in the hour
+that happens twice. One change each, so that a failure names its cause. Free text stays as it was recorded: what a
+text field may hold by its contract and never does would drown what matters. This file refuses to make what the
+contract does not allow.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -24,6 +24,10 @@ LOCAL_TIMES = ("2026-10-25T02:30:00", "2026-03-29T02:30:00", "2026-11-01T01:30:0
 _NAIVE = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d(:\d\d)?(\.\d+)?")
 
 
+Way = Callable[[Document, Any, Place, Any], "Iterator[Mutant]"]
+"""(document, schema, place, what stands there) → changes of one kind."""
+
+
 class Mutant(Struct, frozen=True):
     """One change, in the words of a label, and the document with it."""
 
@@ -31,36 +35,63 @@ class Mutant(Struct, frozen=True):
     document: Document
 
 
-def mutants(teller: Teller, document: Document, schema: Any) -> Iterator[Mutant]:
-    """Every change that the contract allows and after which the engine would still take the message on."""
-    for count, mutant in enumerate(changes(document, schema)):
-        if count >= MUTANTS_MAX:
-            return
-        if teller.sound(mutant.document):
-            yield mutant
-
-
-def changes(document: Document, schema: Any) -> Iterator[Mutant]:
+def mutants(teller: Teller, document: Document, schema: Any, words: Container[str]) -> Iterator[Mutant]:
+    """Every change that the contract allows and after which the engine would still take the message on; of fields that
+    are called by one of the words. One change of each way in turn, so that the first ones are of every way."""
+    places: list[tuple[Place, Any]] = []
     for place, value in nodes(document["body"]):
-        if not place:
-            continue
-        where: Place = ("body", *place)
+        called = next((part for part in reversed(place) if isinstance(part, str)), "")
+        if place and called in words:
+            places.append((("body", *place), value))
+    ways = [each_of(way, document, schema, places) for way in WAYS]
+    count = 0
+    while ways and count < MUTANTS_MAX:
+        for way in [*ways]:
+            mutant = next(way, None)
+            count += 1
+            if mutant is None:
+                ways.remove(way)
+            elif teller.sound(mutant.document):
+                yield mutant
+
+
+def each_of(way: Way, document: Document, schema: Any, places: list[tuple[Place, Any]]) -> Iterator[Mutant]:
+    for place, value in places:
+        yield from way(document, schema, place, value)
+
+
+def left_out(document: Document, _schema: Any, where: Place, _value: Any) -> Iterator[Mutant]:
+    if isinstance(where[-1], str):
+        yield Mutant(f"without {written(where)}", without(document, where))
+
+
+def null(document: Document, _schema: Any, where: Place, value: Any) -> Iterator[Mutant]:
+    if value is not None and isinstance(where[-1], str):
+        yield Mutant(f"with {written(where)} null", put(document, where, None))
+
+
+def lists(document: Document, _schema: Any, where: Place, value: Any) -> Iterator[Mutant]:
+    if isinstance(value, list) and value:
         name = written(where)
-        if isinstance(place[-1], str):
-            yield Mutant(f"without {name}", without(document, where))
-        if value is not None and isinstance(place[-1], str):
-            yield Mutant(f"with {name} null", put(document, where, None))
-        if isinstance(value, list) and value:
-            yield Mutant(f"with {name} empty", put(document, where, []))
-            yield Mutant(f"with {name}[0] twice", put(document, where, [*value, another_item(value)]))
-        for word in words_allowed(schema, schema, place):
-            if type(word) is type(value) and word != value:
-                yield Mutant(f"with {name} {word!r}", put(document, where, word))
-        found = _NAIVE.fullmatch(value) if isinstance(value, str) and moment(value) else None
-        for time in LOCAL_TIMES if found else ():
-            assert found is not None
-            shaped = f"{time[:10]}{found[1]}{time[11:] if found[2] else time[11:16]}{found[3] or ''}"
-            yield Mutant(f"with {name} {time}", put(document, where, shaped))
+        yield Mutant(f"with {name}[0] twice", put(document, where, [*value, another_item(value)]))
+        yield Mutant(f"with {name} empty", put(document, where, []))
+
+
+def other_words(document: Document, schema: Any, where: Place, value: Any) -> Iterator[Mutant]:
+    for word in words_allowed(schema, schema, where[1:]):
+        if type(word) is type(value) and word != value:
+            yield Mutant(f"with {written(where)} {word!r}", put(document, where, word))
+
+
+def nightly_hours(document: Document, _schema: Any, where: Place, value: Any) -> Iterator[Mutant]:
+    found = _NAIVE.fullmatch(value) if isinstance(value, str) and moment(value) else None
+    for time in LOCAL_TIMES if found else ():
+        assert found is not None
+        shaped = f"{time[:10]}{found[1]}{time[11:] if found[2] else time[11:16]}{found[3] or ''}"
+        yield Mutant(f"with {written(where)} {time}", put(document, where, shaped))
+
+
+WAYS: tuple[Way, ...] = (left_out, lists, null, other_words, nightly_hours)
 
 
 def another_item(items: list[Any]) -> Any:

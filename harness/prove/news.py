@@ -1,11 +1,12 @@
-"""RECORDED MESSAGES → NEWS OF SEVERAL THINGS: the same order as another order, as a later state of itself, told again.
+"""RECORDED MESSAGES → NEWS OF SEVERAL THINGS: the same order as another order, as a later state of itself, told
+again.
 
-A recording shows one order once. What breaks integrations are two orders at a time, an order and its correction, and a
-message that comes again. So recordings are told anew: ids that name the thing are changed wherever they stand, those
-that name the message alone are changed for another announcement, stamps and versions move on for a later state. Which is
-which is not guessed by name where it can be seen: a leaf that changes the event's key when it changes is part of what it
-is about. This file refuses to make what the receiving contract does not allow where it allowed the recording, and to
-change a text that a cross-reference table knows.
+A recording shows one order once. What breaks integrations are two orders at a time, an order and its correction, and
+a message that comes again. So recordings are told anew: ids that name the thing are changed wherever they stand,
+those that name the message alone are changed for another announcement, stamps and versions move on for a later state.
+Which is which is not guessed by name where it can be seen: a leaf that changes the event's key when it changes is
+part of what it is about. This file refuses to make what the receiving contract does not allow where it allowed the
+recording, and to change a text that a cross-reference table knows.
 
 A document here is `{headers, query, body}`; what is made of it is an Inbound as a sender would send it.
 """
@@ -172,7 +173,7 @@ class Teller:
         values = [value for place in places if (value := at(sample.document, place))]
         for reach in (0, 1, 2, 3):  # an enumeration or a table may hold the next one, or not
             words = {value: self.another(value, number + reach) for value in values}
-            made = replaced(sample.document, words)
+            made: Document = replaced(sample.document, words)
             first, now = self.named(sample.document), self.named(made)
             if {*first.ids} & {*now.ids} or {*first.keys} & {*now.keys}:
                 continue
@@ -186,10 +187,12 @@ class Teller:
             words = {value: self.another(value, number) for place in places if (value := at(document, place))}
         except (KeyError, IndexError, TypeError):
             return None
-        made = replaced(document, words)
+        made: Document = replaced(document, words)
         return made if self.sound(made) else None
 
-    def as_state(self, sample: Sample, document: Document, state: int, stamps: "Stamps | None" = None) -> Document | None:
+    def as_state(
+        self, sample: Sample, document: Document, state: int, stamps: "Stamps | None" = None
+    ) -> Document | None:
         """A later state of the thing that `document` tells of, another message; `stamps` gives what stands where its
         time or version does. None where it has neither."""
         parts = self.parts(sample)

@@ -1,7 +1,7 @@
 """PLAIN DATA, PLACE BY PLACE: its leaves, and copies in which one of them is another.
 
-A place is the way to a value: names of fields and numbers of items. Nothing here changes what it is given. It refuses to
-know what a document is about.
+A place is the way to a value: names of fields and numbers of items. Nothing here changes what it is given. It refuses
+to know what a document is about.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,17 +1,19 @@
 """Hypothesis strategies → scenarios: several things at once, and several things that go wrong.
 
-Everything is drawn so that less is smaller and plainer is smaller: few messages before many, a thing once before twice,
-in order before out of order, no fault before one. The schedule's seed is not drawn: it has no size, so that shrinking it
-says nothing; a few fixed ones are tried instead. Hypothesis is an extra of the wheel, imported when scenarios are drawn.
+Everything is drawn so that less is smaller and plainer is smaller: few messages before many, a thing once before
+twice, in order before out of order, no fault before one. The schedule's seed is not drawn: it has no size, so that
+shrinking it says nothing; a few fixed ones are tried instead. Hypothesis is an extra of the wheel, imported when
+scenarios are drawn.
 """
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from harness.prove.attacks import FAULTS, MINUTE_US, SECOND_US, Attack, Attacks
+from harness.prove.attacks import FAULTS, SECOND_US, Attack, Attacks
 from harness.prove.labels import label
 from harness.prove.profiles import Profile
 from harness.prove.promises import Operation
+from harness.prove.study import MINUTE_US
 from harness.simulation.scenario import Crash, Fault, Scenario, Sending
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def scenarios(attacks: Attacks, profile: Profile) -> "SearchStrategy[Scenario]":
     return draw_scenario()
 
 
-def replaced(scenario: Scenario, seed: int, permute: bool) -> Scenario:  # noqa: FBT001 — drawn
+def replaced(scenario: Scenario, seed: int, permute: bool) -> Scenario:
     from msgspec.structs import replace
 
     return replace(scenario, seed=scenario.seed + seed, permute=permute)
@@ -113,7 +115,9 @@ def news(attacks: Attacks, profile: Profile) -> "SearchStrategy[list[Sending]]":
                 said = label(study.noun, number, state)
                 for again in range(draw(st.integers(1, 2))):
                     at_us = draw(st.sampled_from(WHEN_US))
-                    told.append(study.sending(teller.again(studied.sample, made, again) if again else made, said, at_us))
+                    told.append(
+                        study.sending(teller.again(studied.sample, made, again) if again else made, said, at_us)
+                    )
         return told or [attacks.one(samples[0])]
 
     return draw_news()

@@ -4,7 +4,8 @@ Everything here is read off the declarations; nothing is run. It refuses to prom
 effect whose step says `on_unknown: retry` may double, for somebody has written that down.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from msgspec import Struct
 
@@ -58,6 +59,22 @@ class Promises(Struct, frozen=True):
     replacing: frozenset[Operation]
     attempts_max: Mapping[str, int]
     quotas: Mapping[str, Mapping[str, Quota]]
+
+
+def reach(loaded: Loaded, told: Iterable[str]) -> Loaded:
+    """The workspace as far as these integrations reach: themselves, and who receives what they emit. All others would
+    start with every simulated engine and do nothing."""
+    wanted: dict[str, None] = {}
+    waiting = [name for name in told if name in loaded.plans]
+    while waiting:
+        name = waiting.pop()
+        if name in wanted:
+            continue
+        wanted[name] = None
+        steps = steps_of(loaded.plans[name].steps)
+        topics = {step.topic.name for step in steps if isinstance(step, EmitStep)}
+        waiting += [other for other, plan in loaded.plans.items() if plan.receive.topic in topics]
+    return replace(loaded, plans={name: plan for name, plan in loaded.plans.items() if name in wanted})
 
 
 def promises_of(loaded: Loaded) -> Promises:

@@ -1,11 +1,11 @@
 """Runs what `attacks` and `plans` think of, judges it, and makes each failure short: the loop of `waybill prove`.
 
-A failure is told only after it was run again and came out the same to the last decision: one that does not is a fault of
-the harness, and said to be one. This file refuses to print and to write.
+A failure is told only after it was run again and came out the same to the last decision: one that does not is a fault
+of the harness, and said to be one. This file refuses to print and to write.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -13,11 +13,11 @@ from msgspec import Struct
 from engine.contract.body import encode_json
 from engine.errors import WaybillError
 from engine.run.load import Loaded
-from harness.prove.attacks import FAULTS, Attack, Attacks, Surroundings, reference_of
-from harness.prove.invariants import PROPERTIES, violations
+from harness.prove.attacks import Attack, Attacks, Surroundings, reference_of
+from harness.prove.invariants import violations
 from harness.prove.plans import drawn
 from harness.prove.profiles import Profile
-from harness.prove.promises import Promises, promises_of
+from harness.prove.promises import Promises, promises_of, reach
 from harness.prove.shrink import shrink
 from harness.prove.sides import Trial, Violation
 from harness.prove.story import story
@@ -25,7 +25,7 @@ from harness.prove.study import Study
 from harness.simulation.scenario import Run, Scenario, simulate
 
 REFERENCES_MAX = 512
-RUNS_PER_WORD = 4
+"""References kept: many scenarios tell the same news."""
 
 
 class Unsteady(WaybillError):
@@ -42,15 +42,14 @@ class Failure(Struct, frozen=True):
 
 
 class Coverage(Struct):
-    """What was tried and what of it happened. `fired` counts by kind of fault or crash point; `planned` those asked for;
-    `ends` how events ended."""
+    """What was tried and what of it happened. `fired` counts by kind of fault or crash point; `planned` those asked
+    for; `ends` how events ended."""
 
-    runs: int = 0
-    events: int = 0
-    planned: Counter[str] = Counter()
-    fired: Counter[str] = Counter()
-    ends: Counter[str] = Counter()
-    steps: Counter[str] = Counter()
+    runs: int
+    events: int
+    planned: Counter[str]
+    fired: Counter[str]
+    ends: Counter[str]
 
     def add(self, scenario: Scenario, run: Run) -> None:
         self.runs += 1
@@ -73,11 +72,11 @@ class Proved(Struct, frozen=True):
     coverage: Coverage
 
     def held(self, name: str) -> bool:
-        return all(failure.violation.property != name for failure in self.failures)
+        return all(failure.violation.breaks != name for failure in self.failures)
 
 
-Tell = Callable[[str, int], None]
-"""Called before each run with what is tried, and how many were tried."""
+Tell = Callable[[str, int, int], None]
+"""Called before each run with what is tried, how many were tried, and of how many (0: nobody knows yet)."""
 
 
 class Judge:
@@ -87,11 +86,13 @@ class Judge:
         self.loaded = loaded
         self.promises = promises or promises_of(loaded)
         self.references: dict[bytes, Run] = {}
-        self.coverage = Coverage(0, 0, Counter(), Counter(), Counter(), Counter())
+        self.coverage = Coverage(0, 0, Counter(), Counter(), Counter())
 
     def reference(self, scenario: Scenario) -> Run:
         told = reference_of(scenario)
-        key = encode_json([[each.integration, each.label, each.inbound.body.decode(), {**each.inbound.headers}] for each in told.sendings])
+        key = encode_json(
+            [[each.integration, each.label, str(each.inbound.body), {**each.inbound.headers}] for each in told.sendings]
+        )
         if key not in self.references:
             if len(self.references) >= REFERENCES_MAX:
                 self.references.clear()
@@ -108,7 +109,7 @@ class Judge:
     def judge(self, scenario: Scenario) -> tuple[tuple[Violation, ...], Run]:
         reference = self.reference(scenario)
         run = reference if scenario == reference_of(scenario) else self.run(scenario)
-        return violations(Trial(self.promises, self.loaded.plans, scenario, run, reference)), run
+        return violations(Trial(self.promises, self.loaded.plans, scenario, run, reference, PLANTED)), run
 
 
 def prove(
@@ -118,23 +119,37 @@ def prove(
     profile: Profile,
     seed: int,
     surroundings: Surroundings | None = None,
-    tell: Tell = lambda _what, _count: None,
+    tell: Tell = lambda _what, _count, _total: None,
 ) -> Proved:
     """Attacks one integration. Raises UserError where nothing can be told to it, Unsteady where the harness fails."""
+    loaded = reach(loaded, [integration])
     judge = Judge(loaded)
-    around = surroundings or Surroundings()
-    tell("studying", 0)
+    tell("looking at it", 0, 0)
     study = Study(root, loaded, integration, simulate)
-    attacks = Attacks(study, judge.promises, around, seed=seed, samples=profile.samples)
+    attacks = Attacks(study, judge.promises, surroundings or Surroundings(), profile, seed)
     found: dict[tuple[str, str, str], Scenario] = {}
-    for count, attack in enumerate(attacks.all()):
-        tell(attack.name, count)
+    listed = list(attacks.all())
+    total = len(listed) + profile.drawn
+    for count, attack in enumerate(listed):
+        tell(attack.name, count, total)
         note(judge, attack, found)
-    for attack in drawn(attacks, profile, lambda scenario: fresh(judge, scenario, found)):
-        tell(attack.name, judge.coverage.runs)
+    tried = len(listed)
+
+    def breaks(scenario: Scenario) -> bool:
+        nonlocal tried
+        tell("drawn", min(tried, total), total)
+        tried += 1
+        return fresh(judge, scenario, found)
+
+    for attack in drawn(attacks, profile, breaks):
         note(judge, attack, found)
+    tell("making it short", total, total)
     failures = tuple(failure(judge, identity, scenario, profile) for identity, scenario in found.items())
     return Proved(integration, failures, judge.coverage)
+
+
+PLANTED = ("-of-decent-length",)
+"""What every secret of a simulated world has in it."""
 
 
 def note(judge: Judge, attack: Attack, found: dict[tuple[str, str, str], Scenario]) -> None:
@@ -163,7 +178,3 @@ def failure(judge: Judge, identity: tuple[str, str, str], scenario: Scenario, pr
         raise Unsteady(f"{identity[1]}: a scenario that breaks {identity[0]} did not come out the same twice")
     violation = next(each for each in broken if each.identity == identity)
     return Failure(violation, shortest, run.trace, story(shortest, run, violation))
-
-
-def properties() -> Iterator[str]:
-    yield from PROPERTIES

@@ -1,8 +1,8 @@
 """A SCENARIO THAT FAILS → THE SHORTEST ONE THAT STILL DOES: fewer messages, faults and crashes, and plainer ones.
 
-Greedy and deterministic: a part is left out, or made plainer, whenever the same property of the same integration is still
-broken at the same step. Hypothesis shrinks what it drew; this also shrinks what was not drawn, and knows which of two
-scenarios people find plainer. It refuses to run for ever.
+Greedy and deterministic: a part is left out, or made plainer, whenever the same property of the same integration is
+still broken at the same step. Hypothesis shrinks what it drew; this also shrinks what was not drawn, and knows which
+of two scenarios people find plainer. It refuses to run for ever.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,8 +1,9 @@
 """A RUN BESIDE ITS REFERENCE, indexed once: what all properties ask of the two.
 
-What a partner should hold is written down nowhere, so a run is held against the reference: the same news, each told once,
-in order, with time between them, and nothing that goes wrong. Where the run took another road for a reason that was
-declared (a person was asked, a failed call was passed over, a state was superseded), this says so. It refuses to judge.
+What a partner should hold is written down nowhere, so a run is held against the reference: the same news, each told
+once, in order, with time between them, and nothing that goes wrong. Where the run took another road for a reason that
+was declared (a person was asked, a failed call was passed over, a state was superseded), this says so. It refuses to
+judge.
 """
 
 from base64 import b64decode
@@ -28,14 +29,14 @@ GARBLED = ("invalid", "truncated")
 class Violation(Struct, frozen=True):
     """One broken property: of which integration, at which step (empty: before the first), and how that looks."""
 
-    property: str
+    breaks: str
     spec: str
     step: str
     words: str
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        return self.property, self.spec, step_id(self.step)
+        return self.breaks, self.spec, step_id(self.step)
 
 
 class Trial:
@@ -82,8 +83,8 @@ class Trial:
         return any(status in FOR_A_PERSON for status in self.now.ends(thing) - self.then.ends(thing))
 
     def turned_off(self, thing: str) -> bool:
-        """Whether a thing's events took another road than in the reference: a step's last call ended otherwise there, or
-        its answer was garbled."""
+        """Whether a thing's events took another road than in the reference: a step's last call ended otherwise there,
+        or its answer was garbled."""
         now, then = self.now.last_calls(thing), self.then.last_calls(thing)
         for step, call in now.items():
             other = then.get(step)

@@ -1,8 +1,8 @@
 """A RUN → A SHORT STORY in the words of the domain, the way somebody would tell it at a desk.
 
-"The shop sends order 1 twice; the erp commits and the answer is lost; the engine restarts; the erp holds two orders." What
-a run does in its ordinary course is left out: only what somebody did, what went wrong and what is wrong at the end. This
-file refuses to tell anything of a message but its label.
+"The shop sends order 1 twice; the erp commits and the answer is lost; the engine restarts; the erp holds two orders."
+What a run does in its ordinary course is left out: only what somebody did, what went wrong and what is wrong at the
+end. This file refuses to tell anything of a message but its label.
 """
 
 from collections.abc import Iterator
@@ -63,7 +63,13 @@ def happened(scenario: Scenario, run: Run) -> Iterator[str]:
             yield "the engine starts again"
         elif moment.kind == "person":
             yield f"somebody says {moment.detail or 'yes'} to {moment.label}"
-        elif moment.kind == "recorded" and moment.detail in ("held", "dead", "quarantined", "compensated", "superseded"):
+        elif moment.kind == "recorded" and moment.detail in (
+            "held",
+            "dead",
+            "quarantined",
+            "compensated",
+            "superseded",
+        ):
             yield f"{moment.label or run.labels.get(moment.event, 'an event')} is {moment.detail}"
 
 

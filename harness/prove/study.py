@@ -1,13 +1,14 @@
-"""AN INTEGRATION → WHAT THERE IS TO TELL IT: messages of things, their states, and what each comes to where nothing goes
-wrong.
+"""AN INTEGRATION → WHAT THERE IS TO TELL IT: messages of things, their states, and what each comes to where nothing
+goes wrong.
 
-Samples are the recordings that the examples name; an integration without any is told documents drawn from its contract.
-Each is run alone first: what it calls says which faults can meet it, and which of its leaves an effect's `once` hangs on.
-This file refuses to send what the engine would not take on.
+Samples are the recordings that the examples name; an integration without any is told documents drawn from its
+contract. Each is run alone first: what it calls says which faults can meet it, and which of its leaves an effect's
+`once` hangs on. This file refuses to send what the engine would not take on.
 """
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
@@ -34,6 +35,7 @@ from harness.prove.news import (
     tens,
 )
 from harness.prove.places import Place, at, leaves, put
+from harness.prove.promises import shapes_of
 from harness.simulation.scenario import Run, Scenario, Sending
 from harness.strategies import documents
 from harness.trial import read_event
@@ -68,16 +70,24 @@ class Study:
         self.loaded = loaded
         self.integration = integration
         self.simulate = simulate
+        self.by_itself = replace(loaded, plans={integration: loaded.plans[integration]})
         self.content: shape.Integration = loaded.workspace.integrations[integration].content
         self.teller = Teller(loaded, integration)
         contract = self.teller.plan.receive.contract
         self.contract = contract.name if contract else ""
         self.schema: Any = loaded.workspace.models[self.contract].content if contract else {}
         self.noun = noun_of(self.contract)
+        self.words = self.words_read()
         recorded = list(samples_of({file: read_event(root / file, raw=False) for file in self.recorded()}))
         sound = [each for each in recorded if self.teller.sound(each.document)][:SAMPLES_MAX]
         self.samples = sound or list(self.drawn())
         self.studied: tuple[Studied, ...] = tuple(self.study(each) for each in self.samples)
+
+    def words_read(self) -> frozenset[str]:
+        """Every word of the integration and its mappings; a field whose name is none of them is read by nobody."""
+        mappings = [step.map for step in shapes_of(self.content.steps) if step.map is not None]
+        said = [repr(self.content), *(repr(self.loaded.workspace.mappings[name].content) for name in mappings)]
+        return frozenset(re.findall(r"\w+", " ".join(said)))
 
     def recorded(self) -> tuple[str, ...]:
         """The recordings that the examples name, each once."""
@@ -139,15 +149,19 @@ class Study:
 
     def study(self, sample: Sample) -> Studied:
         run = self.alone(sample.document)
-        self.teller.learn(sample, tuple(self.once_leaves(sample, run)))
         called = dict.fromkeys((call.system, call.operation) for call in run.calls)
         ends = tuple(row.status.value for row in run.events)
         road = (*ends, *(f"{system}.{operation}" for system, operation in called))
         return Studied(sample, road, tuple(called), len(run.effects), tuple(self.chains(sample)))
 
-    def once_leaves(self, sample: Sample, run: Run) -> Iterator[Place]:
+    def learn(self, sample: Sample) -> None:
+        """Finds the leaves on which the identity of an effect hangs: that takes a run for each, so only of samples that
+        are attacked."""
+        self.teller.learn(sample, tuple(self.once_leaves(sample)))
+
+    def once_leaves(self, sample: Sample) -> Iterator[Place]:
         """Leaves that change the identity of an effect, and neither the key nor the id."""
-        before = onces(run)
+        before = self.onces(sample.document)
         parts = self.teller.parts(sample)
         known = {*parts.thing, *parts.message}
         probed = 0
@@ -156,8 +170,13 @@ class Study:
                 continue
             probed += 1
             made = put(sample.document, place, self.teller.another(value, 1))
-            if self.teller.sound(made) and onces(self.alone(made)) != before:
+            if self.teller.sound(made) and self.onces(made) != before:
                 yield place
+
+    def onces(self, document: Document) -> tuple[str, ...]:
+        """The identities of the effects that the integration itself has with this message."""
+        run = self.simulate(self.by_itself, Scenario(seed=0, sendings=(self.sending(document, label(self.noun, 0)),)))
+        return tuple(sorted({call.once for call in run.calls if call.once}))
 
     def chains(self, sample: Sample) -> Iterator[tuple[Document, ...]]:
         """Ways in which the thing of a sample goes on: as recorded, later, and where versions and times are often told
@@ -204,14 +223,12 @@ def header_names(text: str) -> Iterator[str]:
         yield quoted or plain
 
 
-def onces(run: Run) -> tuple[str, ...]:
-    return tuple(sorted({call.once for call in run.calls if call.once}))
-
-
 def identifies(place: Place, value: object) -> bool:
     """Whether a leaf could be part of an identity: a short text or number with digits, not a time, not an amount."""
     if isinstance(value, bool | Decimal) or not isinstance(value, str | int) or is_moment(value):
         return False
     text = str(value)
     plain = len(text) <= 64 and any(letter.isdigit() for letter in text) and "." not in text and "/" not in text
-    return plain and place[0] != "query" and len(place) <= DEPTH_OF_IDS and not any(isinstance(at_, int) for at_ in place)
+    return (
+        plain and place[0] != "query" and len(place) <= DEPTH_OF_IDS and not any(isinstance(at_, int) for at_ in place)
+    )

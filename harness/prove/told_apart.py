@@ -1,8 +1,9 @@
 """DOCUMENTS and a PLAN → NEWS THAT THE PLAN CANNOT TELL APART: two items under one `once`, two states under one id.
 
 The engine rightly takes what has one identity for one thing. Whether the identity is too wide shows only in documents
-that hold two different things of it, so it is asked of those: the steps that think are made as the engine makes them, the
-others are passed over. Pure, and it refuses to guess: a value that needs the answer of a partner is not looked at.
+that hold two different things of it, so it is asked of those: the steps that think are made as the engine makes them,
+the others are passed over. Pure, and it refuses to guess: a value that needs the answer of a partner is not looked
+at.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ def scopes(plan: Plan, inbound: Inbound) -> Iterator[Scope]:
     items = [body] if plan.receive.split is None else made(plan.receive.split, outer)
     named = [intake.name(plan, inbound, 0)] if plan.receive.split is None else intake.split(plan, inbound, 0)
     for item, arrival in zip(items if isinstance(items, list) else (), named, strict=False):
-        event = {"id": arrival.id, "key": arrival.key, "integration": plan.integration, "served": {}}
+        event: Scope = {"id": arrival.id, "key": arrival.key, "integration": plan.integration, "served": {}}
         scope: Scope = {**outer, "event": event, "body": item, "envelope": body}
         for step in plan.steps:
             if not fill(scope, step):
