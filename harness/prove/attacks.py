@@ -82,6 +82,7 @@ class Attacks:
         self.surroundings = surroundings
         self.seed = seed
         self.mutants_max = profile.mutants
+        self.passings = 0
         self.chosen = chosen(study.studied, profile.samples)
         for each in self.chosen:
             study.learn(each.sample)
@@ -135,6 +136,16 @@ class Attacks:
         return [
             each for each in studied.calls if each in mine or (each in self.promises.helpers and each[0] in systems)
         ]
+
+    def may_call(self) -> list[str]:
+        """Every operation that the integration's own steps may call, look up with or undo with, by its full name."""
+        found: dict[str, None] = {}
+        for step in self.promises.specs[self.study.integration].calls.values():
+            for system, operation in step.providers:
+                said = self.study.loaded.shape(system).operations[operation]
+                names = (operation, *(helper.call for helper in (said.lookup, said.undo) if helper))
+                found.update(dict.fromkeys(f"{system}.{name}" for name in names))
+        return list(found)
 
     def chain(self, states: Sequence[Document], gap_us: int = 0, thing: int = 0) -> list[Sending]:
         return [
@@ -260,6 +271,7 @@ class Attacks:
         """The power cut before and after every port call that one event passes: a bounded proof."""
         sending = [self.one(studied)]
         run = self.study.simulate(self.study.loaded, self.scenario(sending))
+        self.passings = sum(run.passed.values())
         for point, count in run.passed.items():
             for nth in range(count):
                 yield Attack("a crash", self.scenario(sending, crashes=[Crash(point, nth)]))

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -23,7 +24,7 @@ from harness.prove.invariants import PROPERTIES
 from harness.prove.news import Document, document_of
 from harness.prove.profiles import PROFILES
 from harness.prove.prover import Failure, Proved, Unsteady, prove
-from harness.prove.view import Watch, told, write
+from harness.prove.view import Watch, not_proved, told, write
 from harness.trial import find_spec, read_event
 
 BROKEN = 1
@@ -51,18 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
                 for place, failure in enumerate(proved.failures)
             }
             if arguments.format == "json":
-                sys.stdout.write(
-                    "".join(encode_json(line).decode() + "\n" for line in as_json(proved, kept, arguments))
-                )
+                lines = as_json(proved, kept, arguments, broken_of(name, seen))
+                sys.stdout.write("".join(f"{encode_json(line).decode()}\n" for line in lines))
+                sys.stderr.write("".join(f"{name}: {line}\n" for line in not_proved(proved)))
             else:
-                write(told(proved, kept, command))
+                write(told(proved, kept, command, broken_of(name, seen)))
             sys.stdout.flush()
-            broken += bool(proved.failures)
+            broken += bool(broken_of(name, seen))
     if arguments.format == "text":
         held = len(names) - broken
-        word = "FAIL" if broken else "PASS"
+        word = "FAIL" if seen else "PASS"
         sys.stdout.write(f"{word}  {held} of {plural(len(names), 'integration')} hold every property\n")
-    return BROKEN if broken else HELD
+    return BROKEN if seen else HELD
 
 
 def all_proved(
@@ -76,7 +77,7 @@ def all_proved(
             yield name, prove(root, loaded, name, PROFILES[arguments.profile], arguments.seed, tell=watch.tell)
         return
     # Spawned, not forked: a child begins with nothing that the parent has open.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), quietly_interrupted) as pool:
         told = [
             pool.submit(prove_apart, str(root), arguments.environment, name, arguments.profile, arguments.seed)
             for name in names
@@ -84,6 +85,11 @@ def all_proved(
         for name, future in zip(names, told, strict=True):
             watch.begin(name)
             yield name, future.result()
+
+
+def quietly_interrupted() -> None:
+    """Ctrl-C ends a child at once and without a trace; its parent says what there is to say."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def prove_apart(root: str, environment: str, name: str, profile: str, seed: int) -> Proved:
@@ -119,6 +125,11 @@ def told_once(proved: Proved, seen: set[tuple[str, str, str]]) -> Proved:
     fresh = tuple(failure for failure in proved.failures if failure.violation.identity not in seen)
     seen.update(failure.violation.identity for failure in fresh)
     return Proved(proved.integration, fresh, proved.coverage)
+
+
+def broken_of(name: str, seen: set[tuple[str, str, str]]) -> tuple[str, ...]:
+    """The properties of an integration that something has broken, also on the way from another one."""
+    return tuple(each for each in PROPERTIES if any((each, name) == found[:2] for found in seen))
 
 
 def again(arguments: argparse.Namespace, name: str) -> str:
@@ -173,9 +184,10 @@ def recordings(root: Path, loaded: Loaded) -> dict[str, Document]:
     return {file: document_of(read_event(root / file, raw=False)) for file in files}
 
 
-def as_json(proved: Proved, kept: dict[int, str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def as_json(
+    proved: Proved, kept: dict[int, str], arguments: argparse.Namespace, broken: tuple[str, ...]
+) -> list[dict[str, Any]]:
     """The pinned shape: one line for each property that held, and one for each step at which one is broken."""
-    broken = {failure.violation.breaks for failure in proved.failures}
     lines = [
         line(proved.integration, name, held=True, seed=arguments.seed) for name in PROPERTIES if name not in broken
     ]

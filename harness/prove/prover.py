@@ -42,14 +42,18 @@ class Failure(Struct, frozen=True):
 
 
 class Coverage(Struct):
-    """What was tried and what of it happened. `fired` counts by kind of fault or crash point; `planned` those asked
-    for; `ends` how events ended."""
+    """What was tried and what of it happened. `passings`: the port calls of one event, before and after each of which
+    the power was cut; `uncalled` are operations that the integration may call and nothing made it. `fired` counts by
+    kind of fault or crash point; `planned` those asked for; `ends` how events ended."""
 
     runs: int
     events: int
     planned: Counter[str]
     fired: Counter[str]
     ends: Counter[str]
+    called: Counter[str]
+    passings: int = 0
+    uncalled: tuple[str, ...] = ()
 
     def add(self, scenario: Scenario, run: Run) -> None:
         self.runs += 1
@@ -57,6 +61,7 @@ class Coverage(Struct):
         self.planned.update({fault.kind for fault in scenario.faults} | {crash.point for crash in scenario.crashes})
         self.fired.update({kind: count for kind, count in run.fired.items() if count})
         self.ends.update(row.status.value for row in run.events)
+        self.called.update(f"{call.system}.{call.operation}" for call in run.calls)
 
     @property
     def never_fired(self) -> tuple[str, ...]:
@@ -86,7 +91,7 @@ class Judge:
         self.loaded = loaded
         self.promises = promises or promises_of(loaded)
         self.references: dict[bytes, Run] = {}
-        self.coverage = Coverage(0, 0, Counter(), Counter(), Counter())
+        self.coverage = Coverage(0, 0, Counter(), Counter(), Counter(), Counter())
 
     def reference(self, scenario: Scenario) -> Run:
         told = reference_of(scenario)
@@ -142,8 +147,11 @@ def prove(
     for attack in drawn(attacks, profile, breaks):
         note(judge, attack, found)
     tell("making it short", total, total)
+    coverage = judge.coverage
+    coverage.passings = attacks.passings
+    coverage.uncalled = tuple(name for name in attacks.may_call() if not coverage.called[name])
     failures = tuple(failure(judge, identity, scenario, profile) for identity, scenario in found.items())
-    return Proved(integration, failures, judge.coverage)
+    return Proved(integration, failures, coverage)
 
 
 PLANTED = ("-of-decent-length",)

@@ -58,9 +58,9 @@ class Watch:
             self.progress.update(self.task, description=told, completed=count, total=total or None)
 
 
-def told(proved: Proved, kept: dict[int, str], command: str) -> Iterator[str]:
-    """One integration for people. `kept` are the case files, by the place of their failure."""
-    broken = {failure.violation.breaks for failure in proved.failures}
+def told(proved: Proved, kept: dict[int, str], command: str, broken: tuple[str, ...]) -> Iterator[str]:
+    """One integration for people. `kept` are the case files, by the place of their failure; `broken` are its properties
+    that something broke, here or before."""
     coverage = proved.coverage
     ran = f"{plural(coverage.runs, 'run')}, {plural(coverage.events, 'event')}"
     for place, failure in enumerate(proved.failures):
@@ -68,16 +68,29 @@ def told(proved: Proved, kept: dict[int, str], command: str) -> Iterator[str]:
     if not broken:
         yield f"PASS  {proved.integration}  {len(PROPERTIES)} properties in {ran}"
     else:
+        before = [name for name in broken if name not in {each.violation.breaks for each in proved.failures}]
+        if before:
+            yield f"FAIL  {proved.integration}  as told above: {', '.join(before)}"
         held = [name for name in PROPERTIES if name not in broken]
         yield f"{INDENT}held: {', '.join(held)}; {ran}"
-    if coverage.never_fired:
-        yield f"{INDENT}tried, and never happened, so not proved: {', '.join(coverage.never_fired)}"
+    yield from (f"{INDENT}{line}" for line in not_proved(proved))
+    if coverage.passings:
+        yield f"{INDENT}the power was cut at each of the {coverage.passings} points that one event passes"
     happened = ", ".join(f"{kind} {count}" for kind, count in sorted(coverage.fired.items()) if " " not in kind)
     cuts = [count for kind, count in coverage.fired.items() if " " in kind]
     happened += f"; {plural(sum(cuts), 'power cut')} at {plural(len(cuts), 'point')}" if cuts else ""
     ends = ", ".join(f"{status} {count}" for status, count in sorted(coverage.ends.items()))
     yield f"{INDENT}happened: {happened.removeprefix('; ') or 'nothing'}"
     yield f"{INDENT}events ended: {ends or 'none'}"
+
+
+def not_proved(proved: Proved) -> Iterator[str]:
+    """What was tried in vain: of that nothing is proved."""
+    coverage = proved.coverage
+    if coverage.never_fired:
+        yield f"tried, and never happened, so not proved: {', '.join(coverage.never_fired)}"
+    if coverage.uncalled:
+        yield f"never called, so not proved: {', '.join(coverage.uncalled)}"
 
 
 def told_failure(integration: str, failure: Failure, kept: str, command: str) -> Iterator[str]:

@@ -258,3 +258,69 @@ def test_the_judge_runs_a_reference_once(tmp_path: Path) -> None:
     for fault in ("silence_after", "error_before"):
         assert judge.judge(replace(scenario, faults=(Fault(fault, "erp", "create_order", 0),)))[0] == ()
     assert judge.coverage.runs == 3
+
+
+def test_what_nothing_called_and_what_never_fired_is_told_and_not_passed_over(tmp_path: Path, capsys: Captured) -> None:
+    never = '  - {id: more, when: "body.total > `99999`", call: erp.create_order, input: order, once: event.id}\n'
+    refund = "\n  refund:\n    request: {method: POST, path: /refunds, body: input}\n    effect: idempotent\n    identity: body.order\n"
+    never = never.replace("erp.create_order", "erp.refund")
+    lay(
+        tmp_path,
+        (SPEC, "\nexamples:", f"{never}\nexamples:"),
+        ("charter/systems/erp.yaml", "\noperations:", f"\noperations:{refund.rstrip()}"),
+    )
+    assert main(["prove", "--workspace", str(tmp_path)]) == 0
+    assert "  never called, so not proved: erp.refund" in capsys.readouterr().out.splitlines()
+    assert main(["prove", "--workspace", str(tmp_path), "--format", "json"]) == 0
+    assert "orders: never called, so not proved: erp.refund\n" in capsys.readouterr().err
+
+
+def test_the_power_is_cut_at_every_point_that_one_event_passes(tmp_path: Path) -> None:
+    from harness.prove.attacks import Attacks, Surroundings
+    from harness.prove.promises import promises_of
+    from harness.prove.study import Study
+
+    loaded = shop(tmp_path)
+    study = Study(tmp_path, loaded, "orders", simulate)
+    attacks = Attacks(study, promises_of(loaded), Surroundings(), TINY, 0)
+    cuts = {each.scenario.crashes for each in attacks.crashes(attacks.chosen[0]) if not each.scenario.faults}
+    alone = simulate(loaded, attacks.scenario([attacks.one(attacks.chosen[0])]))
+    assert len(cuts) == attacks.passings == alone.points > 10
+
+
+RECEIVER = """
+integration: labels
+version: 1
+summary: Every order that is told gets one label.
+owner: orders
+impact: revenue
+
+receive: {topic: orders}
+
+steps:
+  - {id: label, call: erp.create_order, input: body, once: event.id}
+"""
+
+
+def test_what_breaks_on_the_way_is_told_once_and_of_the_integration_in_which_it_breaks(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    """The emitter tells a message under the id of the webhook; whoever receives it makes an effect of each."""
+    root = lay(
+        tmp_path,
+        ("charter/charter.yaml", "teams:", "topics: {orders: {contract: erp/order@1, key: to_string(order)}}\nteams:"),
+        (
+            SPEC,
+            "call: erp.create_order\n    input: order\n    once: to_string(body.order)       # the order",
+            "emit: {topic: orders, body: order}",
+        ),
+        (SPEC, "calls: [erp.create_order]", "calls: []"),
+    )
+    (root / "specs/labels.yaml").write_text(RECEIVER.lstrip())
+    assert main(["prove", "orders", "--workspace", str(root), "--format", "json"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    broken = [line for line in lines if not line["held"]]
+    assert ("labels", "nothing-twice", "label") in {(line["spec"], line["property"], line["step"]) for line in broken}
+    assert {line["spec"] for line in broken} == {"labels"}
+    assert {line["spec"] for line in lines if line["held"]} == {"orders"}
+    assert main(["prove", "labels", "--workspace", str(root)]) == 0
