@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 SECONDS_MIN, SECONDS_MAX = 5, 3_600
+PORT_MAX = 65_535
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -81,8 +82,8 @@ def add_partner(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     added.add_argument("workspace", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: this folder")
     added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     added.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
-    added.add_argument("--port", type=int, default=0, metavar="N", help="default: any free one")
-    added.add_argument("--admin-port", type=int, default=0, metavar="N", help="for /_book and /_counts; default: any")
+    added.add_argument("--port", type=port, default=0, metavar="N", help="default: any free one")
+    added.add_argument("--admin-port", type=port, default=0, metavar="N", help="for /_book and /_counts; default: any")
     added.add_argument("--seed", type=int, default=1, metavar="N", help="which requests the faults hit (default: 1)")
     added.add_argument(
         "--faults",
@@ -157,6 +158,14 @@ def test(arguments: argparse.Namespace) -> int:
 
 
 def seconds(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not SECONDS_MIN <= int(text) <= SECONDS_MAX:
-        raise argparse.ArgumentTypeError(f"`{text[:20]}` is not a number from {SECONDS_MIN} to {SECONDS_MAX}")
+    return whole(text, SECONDS_MIN, SECONDS_MAX)
+
+
+def port(text: str) -> int:
+    return whole(text, 0, PORT_MAX)
+
+
+def whole(text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"`{text[:20]}` is not a number from {least} to {most}")
     return int(text)

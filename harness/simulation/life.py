@@ -100,7 +100,7 @@ class Life:
         self.failure: BaseException | None = None
         self.ready = False
         self.begun = asyncio.Event()
-        self.stirred = asyncio.Event()
+        self.stirred: list[asyncio.Event] = []
         self.power = Power(self.cut)
         self.clock = SimClock(loop, around.begin_at, self.power)
         disk, chance = around.streams.of(f"disk {number}"), around.streams.of(f"chance {number}")
@@ -160,13 +160,19 @@ class Life:
 
     async def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Does it every so many seconds, but for those in which nothing has happened."""
-        began_s = self.loop.time()
+        began_s, stirred = self.loop.time(), asyncio.Event()
+        self.stirred.append(stirred)
         while True:
-            await self.stirred.wait()
+            await stirred.wait()
             past_s = self.loop.time() - began_s
             await asyncio.sleep(began_s + (math.floor(past_s / seconds) + 1) * seconds - self.loop.time())
-            self.loop.call_soon(self.stirred.clear)  # for all who wait for it
+            stirred.clear()
             await work()
+
+    def stir(self) -> None:
+        """Something has happened that those who look now and then would see."""
+        for stirred in self.stirred:
+            stirred.set()
 
     # ── what its parts are given ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -195,7 +201,7 @@ class Life:
 
     def out(self, request: Request, timeout_s: float) -> "asyncio.Future[Outcome]":
         """A call goes out: whose it is, is known by the task that makes it."""
-        self.stirred.set()
+        self.stir()
         task: Any = asyncio.current_task()
         event = self.parts.deliverer.tasks.get(task, 0)
         intent = self.witness.intents.get(event)
@@ -234,7 +240,7 @@ class Life:
         """Something is on disk."""
         name = verb.__name__
         if name in ("begin", "record", "accept", "accept_all", "move"):
-            self.stirred.set()
+            self.stir()
         if name in ("accept", "accept_all"):
             receipts: Sequence[Receipt] = (result,) if name == "accept" else result
             if sending is not None:

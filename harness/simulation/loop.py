@@ -24,8 +24,9 @@ from harness.simulation.streams import Stream
 
 AT_ONCE_MAX = 200_000
 """Callbacks at one moment: more never let time pass."""
-CALLBACKS_MAX = 50_000_000
-"""Callbacks of one run."""
+CALLBACKS_MAX = 20_000_000
+"""Callbacks of one run; an event takes about thirty."""
+WAITING_SHOWN = 10
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -258,7 +259,9 @@ class SimLoop(asyncio.AbstractEventLoop):
     def waiting(self) -> str:
         """Which tasks wait, and where."""
         tasks = sorted(asyncio.all_tasks(self), key=lambda task: (len(task.get_name()), task.get_name()))
-        return "; ".join(f"{task.get_name()} at {place(task)}" for task in tasks) or "no task is left"
+        shown = [f"{task.get_name()} at {place(task)}" for task in tasks[:WAITING_SHOWN]]
+        more = [f"and {len(tasks) - WAITING_SHOWN} more"] if len(tasks) > WAITING_SHOWN else []
+        return "; ".join([*shown, *more]) or "no task is left"
 
 
 def permuted(turn: "list[asyncio.Handle]", steps: Stream) -> "list[asyncio.Handle]":

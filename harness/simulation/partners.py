@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Protocol
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ from engine.rules.quota import burst_of
 from engine.spec import shape
 from engine.wire.exchange import ANSWER_BYTES_MAX, Unreadable, Unsendable, decoded, fields_fault, target
 from harness.faults import AFTER, BEFORE, BROKEN
-from harness.partner import Partner, PartnerAnswer, Received, Row
+from harness.partner import PartnerAnswer, Received, Row
 from harness.simulation.fates import Fates
 from harness.simulation.loop import SimLoop
 from harness.simulation.scenario import CallMade, Fault, Limit
@@ -48,6 +49,19 @@ class Call(Struct):
     told: Told
     answered: bool = False
     timer: asyncio.TimerHandle | None = None
+
+
+class Plays(Protocol):
+    """Whoever plays a partner's part: a simulated one, or a recording of a real one."""
+
+    def answer(self, received: Received) -> PartnerAnswer:
+        """What it says to a request. `booked` and `row` make it an effect of the run."""
+
+    def identity_of(self, received: Received) -> str:
+        """What the request is about, as text; empty where nobody can tell."""
+
+    def forget_key(self, operation: str, key: str) -> None:
+        """An idempotency key is over."""
 
 
 class Counting:
@@ -100,7 +114,7 @@ class SimPartner:
     """One partner: its books, its keys, what it counts. `expired` is (since when, until when at least) it takes no
     credentials; `booked` finds the effect of a row."""
 
-    def __init__(self, partner: Partner, system: shape.System, limits: tuple[Limit, ...]) -> None:
+    def __init__(self, partner: Plays, system: shape.System, limits: tuple[Limit, ...]) -> None:
         self.partner = partner
         self.counts = countings(system, limits)
         known = system.idempotency

@@ -19,7 +19,7 @@ import apsw
 from engine.model import Outcome, Request
 from engine.ports import Item, Result, Verb
 from engine.store.committer import settle_group
-from engine.store.groups import GROUP_MAX, Entry, GroupCommitter
+from engine.store.groups import Entry, GroupCommitter
 from harness.simulation.loop import SimLoop
 from harness.simulation.streams import Stream
 from harness.simulation.witness import Witness
@@ -116,9 +116,9 @@ class SimCommitter(GroupCommitter):
 
     def hand_over(self) -> None:
         """The disk takes its time over a group; what is handed in meanwhile is the next one."""
-        if self.power.on:
-            self.flying, self.pending = self.pending[:GROUP_MAX], self.pending[GROUP_MAX:]
-            self.loop.call_later(self.disk.between(*FSYNC_S), self.commit)
+        super().hand_over()
+        self.groups.get_nowait()  # there is no thread to take it
+        self.loop.call_later(self.disk.between(*FSYNC_S), self.commit)
 
     def commit(self) -> None:
         """The group is on disk, and whoever waits is told, unless the power went before or goes now."""

@@ -7,10 +7,13 @@ something still should, that is a deadlock, and it is told. This file refuses to
 
 import asyncio
 import contextlib
+import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from engine.errors import WaybillError
 from engine.run.intake import Route
 from engine.run.load import Loaded
 from engine.run.start import Needs, find_routes
@@ -25,7 +28,7 @@ from harness.simulation.fates import Fates
 from harness.simulation.fence import Fence, Fenced
 from harness.simulation.life import Life, Surroundings
 from harness.simulation.loop import Deadlock, Livelock, SimLoop
-from harness.simulation.partners import Network, SimPartner
+from harness.simulation.partners import Network, Plays, SimPartner
 from harness.simulation.people import People
 from harness.simulation.ports import PowerCut
 from harness.simulation.scenario import Run, Scenario
@@ -86,7 +89,7 @@ def new_store() -> SqliteDatabase:
 class Simulation:
     """One run. `run` gives what came of it."""
 
-    def __init__(self, loaded: Loaded, scenario: Scenario) -> None:
+    def __init__(self, loaded: Loaded, scenario: Scenario, played: Mapping[str, Plays]) -> None:
         self.loaded = loaded
         self.scenario = scenario
         self.kit = kit_of(loaded)
@@ -98,7 +101,7 @@ class Simulation:
         self.witness = Witness(self.loop, self.streams.trace, scenario.sendings, scenario.crashes, scenario.faults)
         fates = Fates(scenario.faults)
         partners = {
-            name: SimPartner(partner, loaded.shape(name), scenario.limits)
+            name: SimPartner(played.get(name, partner), loaded.shape(name), scenario.limits)
             for name, partner in self.kit.partners.items()
         }
         network = Network(self.loop, self.streams, self.witness, fates, partners, scenario.latencies_s)
@@ -141,7 +144,7 @@ class Simulation:
             if fence.touched:
                 raise Fenced(fence.touched[0])
             told = self.told(deadlock)
-            loop.close()
+        loop.close()
         self.store.close()
         return told
 
@@ -190,7 +193,7 @@ class Simulation:
         if only_cuts(error):
             return
         if not self.failure:
-            self.failure = "; ".join(f"{type(one).__name__}: {one}" for one in leaves(error))
+            self.failure = "; ".join(shown(one) for one in leaves(error))
             self.witness.tell("failed", detail=self.failure)
         self.finish(still=False)
 
@@ -251,6 +254,14 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
             yield from leaves(inner)
     else:
         yield error
+
+
+def shown(error: BaseException) -> str:
+    """What went wrong and where. Only our own texts are repeated: others may quote what an event held."""
+    where = [*traceback.walk_tb(error.__traceback__)][-1:]
+    places = [f" at {Path(frame.f_code.co_filename).name}:{line}" for frame, line in where]
+    said = f": {error}" if isinstance(error, WaybillError) else ""
+    return f"{type(error).__name__}{''.join(places)}{said}"
 
 
 def only_cuts(error: BaseException) -> bool:

@@ -6,6 +6,8 @@ both are microseconds since the beginning of the run (`EventRow` alone keeps the
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,6 +15,9 @@ from engine.run.load import Loaded
 from engine.store import EventRow
 from engine.wire.answers import Inbound
 from harness.world import BEGIN_AT
+
+if TYPE_CHECKING:
+    from harness.simulation.partners import Plays
 
 CALL_FAULTS = (
     "refuse",
@@ -85,9 +90,9 @@ class Crash(Struct, frozen=True):
 
 
 class Sender(Struct, frozen=True):
-    """How a system delivers its webhooks: it waits `ack_s` for a 2xx, then delivers again after each of `ladder_s`,
-    counted from the delivery before; then it gives up. Systems without one of their own have the ladder of
-    `sender_of`."""
+    """How a system delivers its webhooks: it waits `ack_s` for a 2xx and hears nothing later; after each failure it
+    delivers again, by `ladder_s`, then it gives up. Systems that nobody says this of have what `senders.sender_of`
+    gives them."""
 
     system: str
     ack_s: float = 5.0
@@ -202,9 +207,9 @@ class Run(Struct, frozen=True):
 
     `events` are as they stand at the end; `labels` says which sending each goes back to. `acknowledged` are the
     sendings, by their place, that got a 2xx. `fired` counts every fault and crash point of the scenario by its kind, 0
-    for one that never happened. `passed` counts the port calls by point, `points` is their sum. `deadlock` is empty,
-    or what waits for what. `trace` is the SHA-256 over every decision drawn or made; `ended_at_us` is when nothing
-    moved any more."""
+    for one that never happened; `quota` are calls beyond what a partner lets through. `passed` counts the port calls
+    by point, `points` is their sum. `deadlock` is empty, or what waits for what. `trace` is the SHA-256 over every
+    decision drawn or made; `ended_at_us` is when nothing moved any more."""
 
     events: tuple[EventRow, ...]
     effects: tuple[Effect, ...]
@@ -225,9 +230,33 @@ class Run(Struct, frozen=True):
     """Empty, or the error of ours that ended the engine."""
 
 
-def simulate(loaded: Loaded, scenario: Scenario) -> Run:
-    """Runs a scenario over a workspace. Raises ValueError for a fault that there is none of, and Fenced where something
-    touched the real world."""
+def simulate(loaded: Loaded, scenario: Scenario, played: "Mapping[str, Plays]" = MappingProxyType({})) -> Run:
+    """Runs a scenario over a workspace; `played` are systems whose part somebody else plays. Not for two threads at
+    once.
+
+    Raises ValueError for what the workspace or the simulation does not know, and Fenced where something touched the
+    real world."""
     from harness.simulation.run import Simulation
 
-    return Simulation(loaded, scenario).run()
+    known(loaded, scenario)
+    return Simulation(loaded, scenario, played).run()
+
+
+def known(loaded: Loaded, scenario: Scenario) -> None:
+    """Raises ValueError for an integration or a kind of fault that there is none of, or a time before the beginning."""
+    for sending in scenario.sendings:
+        if sending.integration not in loaded.plans:
+            raise ValueError(f"there is no integration `{sending.integration}`; there are {', '.join(loaded.plans)}")
+    kinds = (*CALL_FAULTS, *SENDER_FAULTS)
+    for fault in scenario.faults:
+        if fault.kind not in kinds:
+            raise ValueError(f"there is no fault `{fault.kind}`; there are {', '.join(kinds)}")
+        if not 0 <= fault.seconds < float("inf"):
+            raise ValueError(f"`{fault.kind}` lasts {fault.seconds} seconds, which is no time")
+    if scenario.people is not None and scenario.people.action not in ("release", "reject"):
+        raise ValueError(f"people release or reject; they do not `{scenario.people.action}`")
+
+
+def crashes_of(run: Run) -> tuple[Crash, ...]:
+    """Every crash that the same scenario could have met, one at each passing of each point: for a bounded proof."""
+    return tuple(Crash(point, nth) for point, count in run.passed.items() for nth in range(count))

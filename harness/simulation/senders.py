@@ -37,7 +37,8 @@ LADDERS = {
 
 
 class Way(Struct):
-    """One delivery that a sender makes, and how far it has come: `tries` are those made."""
+    """One delivery that a sender makes, and how far it has come: `tries` are those made, `waits` that the last of them
+    may still be answered."""
 
     index: int
     sending: Sending
@@ -46,7 +47,7 @@ class Way(Struct):
     sender: Sender
     faults: Mapping[str, Fault]
     tries: int = 0
-    over: bool = False
+    waits: bool = False
     timer: asyncio.TimerHandle | None = None
 
 
@@ -83,27 +84,22 @@ class Senders:
             self.set_off(Way(index, sending, plan, route, sender, faults))
 
     def set_off(self, way: Way) -> None:
-        """The first try of a delivery; a second one of the same where it is made twice."""
-        at_s = max(way.sending.at_us / 1_000_000, self.loop.time())  # the engine is there before the first
-        late, twice = way.faults.get("late"), way.faults.get("duplicate")
+        """The first try of a delivery, at its time; the engine is there before the first of all."""
         self.under_way += 1
-        self.loop.call_at(at_s + (late.seconds if late else 0.0), self.first, way, late)
-        if twice:
-            self.under_way += 1
-            self.loop.call_at(at_s + twice.seconds, self.first, replace(way, faults={}), twice)
+        self.loop.call_at(max(way.sending.at_us / 1_000_000, self.loop.time()), self.first, way)
 
-    def first(self, way: Way, fault: Fault | None) -> None:
-        """The first try, which a fault has made late or a second one."""
-        if fault is not None and self.witness.healed and fault.kind == "duplicate":
-            self.end(way)
-            return
-        if fault is not None:
-            self.hit(way, fault.kind)
-        outage = way.faults.get("outage")
-        if outage is not None and not self.witness.healed:
-            self.hit(way, outage.kind)
-            self.kept_back[way.sending.integration] = self.loop.time() + outage.seconds
-        self.deliver(way)
+    def first(self, way: Way) -> None:
+        """A fault may make it late, or a second one, or keep back this one and all that come after it."""
+        faults = {} if self.witness.healed else way.faults
+        for kind in faults:
+            if kind != "ack_lost":
+                self.hit(way, kind)
+        if "outage" in faults:
+            self.kept_back[way.sending.integration] = self.loop.time() + faults["outage"].seconds
+        if "duplicate" in faults:
+            self.under_way += 1
+            self.loop.call_later(faults["duplicate"].seconds, self.deliver, replace(way, faults={}))
+        self.loop.call_later(faults["late"].seconds if "late" in faults else 0.0, self.deliver, way)
 
     # ── one try ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -114,6 +110,7 @@ class Senders:
             self.loop.call_at(until_s, self.deliver, way)
             return
         way.tries += 1
+        way.waits = True
         self.tell(way, "send")
         self.loop.call_later(self.way_s.between(*WAY_S), self.arrive, way, way.tries)
 
@@ -165,7 +162,7 @@ class Senders:
         self.loop.call_later(self.way_s.between(*WAY_S), self.heard, way, nth, status)
 
     def heard(self, way: Way, nth: int, status: int) -> None:
-        if way.over or nth != way.tries:
+        if not way.waits or nth != way.tries:
             return
         lost = way.faults.get("ack_lost")
         if lost is not None and nth == 1 and not self.witness.healed:
@@ -180,8 +177,9 @@ class Senders:
 
     def failed(self, way: Way, nth: int, why: str) -> None:
         """As far as the sender knows it was not taken: once more by its ladder, or never again."""
-        if way.over or nth != way.tries:
+        if not way.waits or nth != way.tries:
             return
+        way.waits = False
         if way.timer is not None:
             way.timer.cancel()
         self.tell(way, "answer", detail=why)
@@ -192,7 +190,7 @@ class Senders:
         self.loop.call_later(way.sender.ladder_s[way.tries - 1], self.deliver, way)
 
     def end(self, way: Way) -> None:
-        way.over = True
+        way.waits = False
         if way.timer is not None:
             way.timer.cancel()
         self.under_way -= 1

@@ -5,16 +5,15 @@ import asyncio
 import pytest
 from acting import DOUBLES, SECOND, booked, erp, order, play, shop, statuses, told
 
+from engine.errors import Gone
+from engine.model import Request
 from engine.run.walk import Walk
+from engine.store import Move
 from harness.simulation.life import Life
-from harness.simulation.scenario import POINTS, Crash, Run
+from harness.simulation.ports import PowerCut
+from harness.simulation.scenario import POINTS, Crash, crashes_of
 
 VERIFIABLE = shop(*DOUBLES)
-
-
-def points(run: Run) -> list[Crash]:
-    """Every passing of every point."""
-    return [Crash(point, nth) for point, count in run.passed.items() for nth in range(count)]
 
 
 @pytest.mark.parametrize("fault", ["", "cut_after"])
@@ -22,7 +21,7 @@ def test_a_crash_at_any_port_call_of_one_event_ends_with_one_effect(fault: str) 
     # The partner doubles what is sent again, so the engine has to know, and it is killed wherever it could not.
     faults = (erp(fault),) if fault else ()
     whole = play(order(1), of=VERIFIABLE, faults=faults)
-    cuts = points(whole)
+    cuts = crashes_of(whole)
     assert len(cuts) == whole.points > 18
     assert {point.partition(" ")[2] for point in whole.passed} == {*POINTS, "keep_plans"}
     for cut in cuts:
@@ -35,7 +34,7 @@ def test_a_crash_at_any_port_call_of_one_event_ends_with_one_effect(fault: str) 
 
 def test_two_crashes_at_any_two_points_end_with_one_effect() -> None:
     whole = play(order(1), of=VERIFIABLE)
-    cuts = [(first, second) for first in points(whole)[::3] for second in points(whole)[1::4]]
+    cuts = [(first, second) for first in crashes_of(whole)[::3] for second in crashes_of(whole)[1::4]]
     for pair in cuts:
         run = play(order(1), of=VERIFIABLE, crashes=pair)
         assert (statuses(run), booked(run)) == (["done"], ["shop-1"]), pair
@@ -86,7 +85,7 @@ def test_a_call_on_its_way_is_booked_though_who_made_it_is_dead() -> None:
 
 def test_what_the_dead_still_do_reaches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     lives: list[Life] = []
-    ran: list[str] = []
+    refused: list[str] = []
     walk, began = Walk.run, Life.__init__
 
     def remember(self: Life, *more: object) -> None:
@@ -94,20 +93,39 @@ def test_what_the_dead_still_do_reaches_nothing(monkeypatch: pytest.MonkeyPatch)
         lives.append(self)
 
     async def with_last_words(self: Walk) -> None:
+        ports = self.ports
+        request = Request("erp", "create_order", "POST", "/sales-orders", body={"external_id": "of the dead"})
+        moved = Move(self.delivery.event, 0, "reject")
         try:
             await walk(self)
         finally:
             if not lives[-1].power.on:
-                ran.append("finally")
-                await self.ports.http.send(None, 1.0)  # type: ignore[arg-type]
+                for last in (lambda: ports.http.send(request, 1.0), lambda: ports.committer.submit(ports.store.move, moved),
+                             ports.clock.now, ports.chance.uniform):  # fmt: skip
+                    try:
+                        await last()
+                    except PowerCut:
+                        refused.append("refused")
 
     monkeypatch.setattr(Life, "__init__", remember)
     monkeypatch.setattr(Walk, "run", with_last_words)
     run = play(order(1), of=VERIFIABLE, crashes=(Crash("after begin", 0),))
-    assert ran == ["finally"]
-    assert lives[0].power.reached > 0
+    assert refused == ["refused"] * 4
+    assert lives[0].power.reached >= 4
     assert [call.life for call in run.calls] == [2, 2]  # the look-up, and the order
     assert (statuses(run), booked(run)) == (["done"], ["shop-1"])
+
+
+def test_what_was_on_its_way_to_the_disk_does_not_get_there() -> None:
+    orders = [order(number, 0, customer=str(number)) for number in range(8)]
+    between = []
+    for seed in range(10):
+        run = play(*orders, of=VERIFIABLE, seed=seed, crashes=(Crash("before send", 4),))
+        kinds = [moment.kind for moment in run.moments]
+        between += kinds[kinds.index("crash") + 1 : kinds.index("restart")]
+        assert sorted(booked(run)) == [f"shop-{number}" for number in range(8)]
+    assert "booked" in between  # the partner goes on
+    assert not {"accepted", "recorded", "call", "told"} & set(between)
 
 
 def test_who_will_not_end_is_a_deadlock_that_names_him(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,11 +138,19 @@ def test_who_will_not_end_is_a_deadlock_that_names_him(monkeypatch: pytest.Monke
     assert (statuses(run), run.still) == (["running"], False)
 
 
-def test_an_error_of_ours_ends_the_run_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(LookupError("what a customer wrote"), "LookupError at test_crashes.py:"), (Gone("no plan"), ": no plan")],
+)
+def test_an_error_of_ours_ends_the_run_and_is_told_without_what_it_may_quote(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
     async def breaks(_: Walk) -> None:
-        raise LookupError("a defect")
+        raise error
 
     monkeypatch.setattr(Walk, "run", breaks)
     run = play(order(1))
-    assert (run.failure, run.still) == ("LookupError: a defect", False)
-    assert told(run, "failed") == ["failed LookupError: a defect"]
+    assert said in run.failure
+    assert "customer" not in run.failure
+    assert not run.still
+    assert told(run, "failed") == [f"failed {run.failure}"]

@@ -109,6 +109,17 @@ def test_idle_may_end_a_wait_where_nothing_is_due() -> None:
     assert run(work) == "ended"
 
 
+def test_it_is_quiet_when_nothing_else_is_ready_in_this_turn_or_the_next() -> None:
+    async def work(loop: SimLoop) -> list[bool]:
+        seen: list[bool] = []
+        for _ in range(2):
+            loop.call_soon(lambda: seen.append(loop.quiet))
+        await asyncio.sleep(1)
+        return seen
+
+    assert run(work) == [False, True]
+
+
 def test_what_never_lets_time_pass_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulated, "AT_ONCE_MAX", 1_000)
 

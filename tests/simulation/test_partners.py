@@ -3,9 +3,9 @@
 import pytest
 from acting import DOUBLES, ERP, SECOND, SPEC, booked, erp, order, play, shop, statuses, told
 
-from harness.partner import Partner, Received
-from harness.simulation.partners import SimPartner
-from harness.simulation.scenario import CALL_FAULTS, Limit, Run
+from harness.partner import Partner, PartnerAnswer, Received
+from harness.simulation.partners import SimPartner, half_of
+from harness.simulation.scenario import CALL_FAULTS, Limit, Run, Scenario, simulate
 
 VERIFIABLE = shop(*DOUBLES)
 
@@ -109,8 +109,34 @@ def test_a_fault_that_never_fired_is_told_with_nought() -> None:
 
 
 def test_a_fault_that_there_is_none_of_is_refused() -> None:
-    with pytest.raises(ValueError, match="no fault `explode`; known are refuse, dns"):
+    with pytest.raises(ValueError, match="no fault `explode`; there are refuse, dns"):
         play(order(1), faults=(erp("explode"),))
+
+
+def test_a_part_of_a_batch_is_taken_and_answered_for() -> None:
+    lines = shop(
+        (ERP, "merge(input, {external_id: once})", "merge(input, {external_id: once, lines: [`1`, `2`, `3`]})")
+    )
+    assert play(order(1), of=lines).effects[0].fields["lines"] == [1, 2, 3]  # type: ignore[index]
+    run = play(order(1), of=lines, faults=(erp("partial"),))
+    assert run.effects[0].fields["lines"] == [1]  # type: ignore[index]
+    assert (statuses(run), run.fired) == (["done"], {"partial": 1})
+    assert play(order(1), faults=(erp("partial"),)).fired == {"partial": 0}  # there is nothing to take a part of
+
+
+@pytest.mark.parametrize(
+    ("body", "half"),
+    [
+        ([1, 2, 3], [1]),
+        ({"a": [1, 2], "b": {"c": [1, 2, 3, 4]}}, {"a": [1, 2], "b": {"c": [1, 2]}}),
+        ({"a": [1]}, None),
+        ({}, None),
+        (None, None),
+        ("text", None),
+    ],
+)
+def test_half_of_a_batch_is_half_of_its_longest_list(body: object, half: object) -> None:
+    assert half_of(body) == half
 
 
 def test_once_healed_nothing_fails() -> None:
@@ -183,3 +209,22 @@ def test_a_book_holds_what_the_partner_got() -> None:
         "id": "shop-7", "customer": "c", "number": 7, "total_minor": 1999, "external_id": "shop-7",
     }  # fmt: skip
     assert effect.result == "so-1"
+
+
+class Recorded:
+    """A partner whose part a recording plays: one answer, whatever is asked."""
+
+    def answer(self, received: Received) -> PartnerAnswer:
+        return PartnerAnswer(201, {}, {"id": "so-of-the-recording"})
+
+    def identity_of(self, received: Received) -> str:
+        return "recorded"
+
+    def forget_key(self, operation: str, key: str) -> None:
+        raise AssertionError("it has no book")
+
+
+def test_somebody_else_may_play_a_partner() -> None:
+    run = simulate(shop(), Scenario(seed=1, sendings=(order(1),)), {"erp": Recorded()})
+    (call,) = run.calls
+    assert (statuses(run), call.identity, call.status, run.effects) == (["done"], "recorded", 201, ())

@@ -1,5 +1,6 @@
 """Whole runs: when they end, what waits, who belongs to whom."""
 
+import pytest
 from acting import DOUBLES, ERP, SECOND, SPEC, booked, erp, loaded_from, order, play, shop, statuses, told
 from run.shop import shop as brand
 
@@ -57,6 +58,16 @@ def test_a_run_ends_when_its_time_is_over() -> None:
                                                 (ERP, "attempts_max: 60", "attempts_max: 100")), until_s=7_200)  # fmt: skip
     assert (run.still, statuses(run)) == (False, ["waiting"])
     assert run.ended_at_us <= 7_200 * SECOND
+
+
+def test_what_the_workspace_does_not_know_is_refused() -> None:
+    odd = Sending(0, "nothing", Inbound("POST", "", {}, {}, b""), "order 1")
+    with pytest.raises(ValueError, match="no integration `nothing`; there are shop-orders"):
+        play(odd)
+    with pytest.raises(ValueError, match="people release or reject"):
+        play(order(1), people=People("redrive"))
+    with pytest.raises(ValueError, match="is no time"):
+        play(order(1), faults=(erp("slow", seconds=-1),))
 
 
 def test_times_of_rows_go_by_the_clock_that_is_given() -> None:

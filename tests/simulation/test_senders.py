@@ -39,6 +39,14 @@ def test_an_ack_that_was_lost_brings_the_delivery_again_by_the_ladder() -> None:
     assert (statuses(run), run.acknowledged) == (["done"], (0,))
 
 
+def test_an_answer_after_the_deadline_is_not_heard() -> None:
+    senders = (Sender("shop", ack_s=0.000_1, ladder_s=(10.0, 60.0)),)
+    run = play(order(1), senders=senders)
+    assert told(run, "answer", "given_up") == [*["answer no answer in time"] * 3, "given_up"]
+    assert told(run, "accepted") == ["accepted accepted", "accepted duplicate", "accepted duplicate"]
+    assert (statuses(run), run.acknowledged, run.still) == (["done"], (), True)
+
+
 def test_what_is_late_is_overtaken() -> None:
     orders = (order(1, 0), order(2, SECOND))
     run = play(*orders, faults=(way_in("late", seconds=5.0),))
@@ -54,6 +62,9 @@ def test_an_outage_ends_in_a_burst() -> None:
     assert statuses(run) == ["done"] * 10
     healed = play(*orders, faults=(way_in("outage", nth=3, seconds=100.0),), heal_at_us=2 * SECOND)
     assert healed.fired == {"outage": 0}
+    for kind in ("late", "duplicate", "ack_lost"):
+        healed = play(order(1, 2 * SECOND), faults=(way_in(kind, seconds=9.0),), heal_at_us=SECOND)
+        assert (healed.fired, len(sends(healed)), healed.ended_at_us < 3 * SECOND) == ({kind: 0}, 1, True)
 
 
 def test_while_no_engine_listens_deliveries_are_refused_and_come_again() -> None:
