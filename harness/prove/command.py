@@ -51,13 +51,14 @@ def run(arguments: argparse.Namespace) -> int:
                 place: keep(root, folder, loaded, arguments, proved.integration, failure, command)
                 for place, failure in enumerate(proved.failures)
             }
-            if arguments.format == "json":
-                lines = as_json(proved, kept, arguments, broken_of(name, seen))
-                sys.stdout.write("".join(f"{encode_json(line).decode()}\n" for line in lines))
-                sys.stderr.write("".join(f"{name}: {line}\n" for line in not_proved(proved)))
-            else:
-                write(told(proved, kept, command, broken_of(name, seen)))
-            sys.stdout.flush()
+            with watch.aside():
+                if arguments.format == "json":
+                    lines = as_json(proved, kept, arguments, broken_of(name, seen))
+                    sys.stdout.write("".join(f"{encode_json(line).decode()}\n" for line in lines))
+                    sys.stderr.write("".join(f"{name}: {line}\n" for line in not_proved(proved)))
+                else:
+                    write(told(proved, kept, command, broken_of(name, seen)))
+                sys.stdout.flush()
             broken += bool(broken_of(name, seen))
     if arguments.format == "text":
         held = len(names) - broken

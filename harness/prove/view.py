@@ -7,6 +7,7 @@ what held, for of that nothing is proved. This file refuses to run anything.
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from textwrap import fill
 from typing import Self
 
@@ -30,7 +31,12 @@ class Watch:
         self.done = 0
         self.live = console.is_terminal and not console.is_dumb_terminal
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self.progress = Progress(*columns, console=console, transient=True) if self.live else None
+        # What goes to standard output stays there: rich would send it where the bar is.
+        self.progress = (
+            Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+            if self.live
+            else None
+        )
         self.task = self.progress.add_task("", total=None) if self.progress else None
 
     def __enter__(self) -> Self:
@@ -41,6 +47,13 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         if self.progress is not None:
             self.progress.stop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """The bar is out of the way while something is written."""
+        self.__exit__()
+        yield
+        self.__enter__()
 
     def begin(self, integration: str) -> None:
         self.done += 1
