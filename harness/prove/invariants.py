@@ -63,6 +63,7 @@ def nothing_lost(trial: Trial) -> Iterator[Violation]:
             spec = trial.promises.specs.get(integration)
             call = spec.calls.get(step_id(place)) if spec else None
             passed_over = call is not None and call.on_failure == "continue"  # convergence tells of it
+            passed_over |= not trial.now.ends(thing, integration).isdisjoint(FOR_A_PERSON)
             if few and not passed_over and (not off or (not rows and (integration, place) in called)):
                 words = f"{thing} is done, and the {wanted[0].system} holds no effect of it ({wanted[0].operation})"
                 yield Violation("nothing-lost", integration, place, words)
@@ -202,6 +203,8 @@ def overwrites(trial: Trial) -> Iterator[tuple[Effect, Effect]]:
         spec = trial.spec(effect.event)
         if spec is None or where in trial.promises.undoing or effect.struck_at_us is not None:
             continue
+        if trial.now.events[effect.event].status is Status.DEAD:
+            continue  # the partner said no by what it answered, which its simulator books all the same
         thing = trial.now.thing(effect)
         slots: list[tuple[object, ...]] = [("identity", *where, effect.identity, thing)]
         if where in trial.promises.replacing:
@@ -293,7 +296,7 @@ def differing(
         if news not in others:
             continue
         now, then = dict(leaves(row.fields)), dict(leaves(others[news].fields))
-        for place in now.keys() | then.keys():
+        for place in dict.fromkeys((*now, *then)):
             here, there = now.get(place), then.get(place)
             if here == there or (trial.now.hangs_on_the_run(here) and trial.then.hangs_on_the_run(there)):
                 continue

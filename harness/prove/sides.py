@@ -123,9 +123,10 @@ class Side:
     def thing(self, effect: Effect) -> str:
         return thing_of(self.label(effect))
 
-    def ends(self, thing: str) -> set[Status]:
-        """How the events of a thing ended."""
-        return {self.events[event].status for event in self.of_thing.get(thing, ())}
+    def ends(self, thing: str, integration: str = "") -> set[Status]:
+        """How the events of a thing ended, of one integration or of all."""
+        rows = [self.events[event] for event in self.of_thing.get(thing, ())]
+        return {row.status for row in rows if integration in ("", row.integration)}
 
     def by_news(self, effects: Sequence[Effect]) -> dict[tuple[str, str | None], Effect]:
         """(label, key of the event) → the first effect of it."""

@@ -77,6 +77,14 @@ def test_a_value_that_partners_give_out_differs_from_run_to_run_and_is_no_differ
     assert broken(now, run((row(),), (effect(fields={"id": "so-1"}),), (call(),))) == [("convergence", "erp")]
 
 
+def test_of_what_a_partner_refuses_where_nothing_goes_wrong_nothing_is_missed() -> None:
+    """Its simulator books what it answers with 200, also where the body says no."""
+    refused = run((row(status=Status.DEAD, step="erp"),), (effect(),), (call(),))
+    never_sent = run((row(status=Status.DEAD, step="erp"),), (), (call(status=0),))
+    assert broken(refused, replace(refused)) == []
+    assert broken(never_sent, refused) == []
+
+
 def test_an_effect_may_double_where_its_step_says_so() -> None:
     doubled = run((row(),), (effect(), effect()), (call(),))
     assert broken(doubled, of=MAY_DOUBLE) == []
@@ -102,6 +110,9 @@ def test_news_that_came_first_and_is_done_last_breaks_the_order_and_late_news_ov
     late = {1: "order 1 (state 2)", 2: "order 1"}
     stale = run(rows, (effect(1, "order 1 (state 2)"), effect(2, "order 1")), (call(1, 10), call(2, 20)), late)
     assert broken(stale, then, sendings=STATES) == [("no-stale-overwrite", "erp")]
+    refused = (replace(rows[0], status=Status.DEAD), rows[1])
+    then_too = replace(then, events=refused)
+    assert broken(replace(stale, events=refused), then_too, sendings=STATES) == []  # 200, and an error in the body
     apart = (effect(1, "order 1 (state 2)", "a"), effect(2, "order 1", "b"))
     assert broken(replace(stale, effects=apart), then, sendings=STATES) == []  # two things at the partner
     guarded = promises(spec(guarded=True))
