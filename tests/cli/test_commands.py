@@ -24,7 +24,7 @@ from engine.cli import main, parser
 Captured = pytest.CaptureFixture[str]
 COMMANDS = (
     "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "contract", "system",
-    "store", "try", "demo", "partner",
+    "store", "try", "demo", "partner", "prove", "test",
 )  # fmt: skip
 
 
@@ -270,6 +270,8 @@ SAYS = {
     "try": "what their operations' `answer` say",
     "demo": "the partners' own books",
     "partner": "in which a doubled one shows",
+    "prove": "what the partners' books say against what is promised",
+    "test": "every case of cases/",
 }
 
 
