@@ -1,6 +1,6 @@
 """Integrations with one real defect each, and how each is mended: what `waybill prove` must find, and must let pass.
 
-An animal is a folder: a workspace as an engineer would write it, over the files of `common/`, and `zoo.yaml`, which says
+An animal is a folder: a workspace as an engineer would write it, over the files of `common/`, and `zoo.yaml`: it says
 what is wrong, which property breaks at which step, where it was seen in the world, and by which texts it is mended. The
 mended twin is not kept beside it: two copies grow apart, and a twin that differs in more than the mend shows nothing.
 Both pass `check`, but for the findings that `zoo.yaml` names, and both hold their own examples: nobody noticed. This
