@@ -8,12 +8,14 @@ import argparse
 from pathlib import Path
 
 SECONDS_MIN, SECONDS_MAX = 5, 3_600
+PORT_MAX = 65_535
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds every command of the harness; each sets `run`, a function from the arguments to the exit code."""
     add_try(commands)
     add_demo(commands)
+    add_partner(commands)
 
 
 def add_try(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,7 +67,46 @@ def demo(arguments: argparse.Namespace) -> int:
     return play(arguments.seconds, arguments.seed, arguments.keep)
 
 
+def add_partner(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "partner",
+        help="serve one simulated partner over HTTP",
+        description=(
+            "Serves a partner that is made from the operations of its system file, until it is told to stop. It keeps "
+            "a book of its effects (/_book on the admin port), in which a doubled one shows."
+        ),
+    )
+    added.add_argument("system", metavar="NAME", help="a file of charter/systems")
+    added.add_argument("workspace", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: this folder")
+    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    added.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    added.add_argument("--port", type=port, default=0, metavar="N", help="default: any free one")
+    added.add_argument("--admin-port", type=port, default=0, metavar="N", help="for /_book and /_counts; default: any")
+    added.add_argument("--seed", type=int, default=1, metavar="N", help="which requests the faults hit (default: 1)")
+    added.add_argument(
+        "--faults",
+        default="",
+        metavar="NAME=NUMBER,…",
+        help="shares of requests, such as slow=0.2,cut_after=0.05; a wrong name is answered with all of them",
+    )
+    added.set_defaults(run=partner)
+
+
+def partner(arguments: argparse.Namespace) -> int:
+    from harness.served import run
+
+    return run(arguments)
+
+
 def seconds(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not SECONDS_MIN <= int(text) <= SECONDS_MAX:
-        raise argparse.ArgumentTypeError(f"`{text[:20]}` is not a number from {SECONDS_MIN} to {SECONDS_MAX}")
+    return whole(text, SECONDS_MIN, SECONDS_MAX)
+
+
+def port(text: str) -> int:
+    return whole(text, 0, PORT_MAX)
+
+
+def whole(text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"`{text[:20]}` is not a number from {least} to {most}")
     return int(text)

@@ -17,6 +17,20 @@ DELAY_S_MAX = 600.0
 BEFORE = (500, 502, 503)
 AFTER = (500, 502, 504)
 """Never 503 after the commit: HTTP and the dialect take it for "not now", and a caller may send again."""
+BROKEN = b'{"id": '
+"""What an `invalid` answer holds: JSON that breaks off."""
+SHARES = (
+    "throttle",
+    "error_before",
+    "error_after",
+    "cut_before",
+    "cut_after",
+    "silence_before",
+    "silence_after",
+    "truncated",
+    "invalid",
+)
+"""What excludes one another for one request, by its name in `Faults`."""
 
 
 class Faults(Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,7 +39,9 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     `slow`: answered after `slow_least_s` to `slow_most_s` seconds, half of them before the commit and half after.
     `throttle`: 429, every second one with `Retry-After: throttle_wait_s`. `error_before`, `error_after`: 5xx before or
     after the commit. `cut_before`, `cut_after`: no answer, the connection closed or reset, before or after the commit.
-    Who has asked for one effect more than `times_max` times meets nothing worse than slowness.
+    `silence_before`, `silence_after`: no answer for `silence_s`, longer than any caller should wait. After the commit,
+    `truncated`: the answer breaks off; `invalid`: it says that it is JSON, and is none. Who has asked for one effect
+    more than `times_max` times meets nothing worse than slowness.
     """
 
     slow: float = 0.0
@@ -37,18 +53,25 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     error_after: float = 0.0
     cut_before: float = 0.0
     cut_after: float = 0.0
+    silence_before: float = 0.0
+    silence_after: float = 0.0
+    silence_s: float = 60.0
+    truncated: float = 0.0
+    invalid: float = 0.0
     times_max: int = 1_000_000
 
     def __post_init__(self) -> None:
-        shares = (self.throttle, self.error_before, self.error_after, self.cut_before, self.cut_after)
+        shares = [getattr(self, name) for name in SHARES]
         if not all(0 <= share <= 1 for share in (self.slow, *shares)):
             raise ValueError("a share of requests lies from 0 to 1")
         if sum(shares) > 1:
-            raise ValueError("the shares of throttle, error_before, error_after, cut_before and cut_after exceed 1")
+            raise ValueError(f"the shares of {', '.join(SHARES[:-1])} and {SHARES[-1]} exceed 1")
         if not 0 <= self.slow_least_s <= self.slow_most_s <= DELAY_S_MAX:
             raise ValueError(f"slow_least_s and slow_most_s lie in this order from 0 to {DELAY_S_MAX:.0f}")
         if not 0 <= self.throttle_wait_s <= DELAY_S_MAX:
             raise ValueError(f"throttle_wait_s lies from 0 to {DELAY_S_MAX:.0f}")
+        if not 0 <= self.silence_s <= DELAY_S_MAX:
+            raise ValueError(f"silence_s lies from 0 to {DELAY_S_MAX:.0f}")
         if self.times_max < 0:
             raise ValueError("times_max is 0 or more")
 
@@ -94,7 +117,7 @@ def draw(faults: Faults, chance: Chance, times: int) -> Fate:
         delay_s = faults.slow_least_s + chance.uniform() * (faults.slow_most_s - faults.slow_least_s)
     if times > faults.times_max:
         return Fate(delay_s=delay_s)
-    for kind in ("throttle", "error_before", "error_after", "cut_before", "cut_after"):
+    for kind in SHARES:
         share: float = getattr(faults, kind)
         if at < share:
             break
@@ -105,5 +128,5 @@ def draw(faults: Faults, chance: Chance, times: int) -> Fate:
         return Fate(kind, 429, faults.throttle_wait_s if detail < 0.5 else 0, delay_s=delay_s)
     if kind in ("cut_before", "cut_after"):
         return Fate(kind, reset=detail < 0.5, delay_s=delay_s)
-    statuses = BEFORE if kind == "error_before" else AFTER
+    statuses = {"error_before": BEFORE, "error_after": AFTER}.get(kind, (0,))
     return Fate(kind, statuses[int(detail * len(statuses))], delay_s=delay_s)

@@ -2,9 +2,8 @@
 
 It answers as its description says it would and keeps a book of what it did, in which a doubled effect shows and what
 was taken back no longer stands. An answer of 400 or more did nothing, and books nothing. It judges nobody: credentials
-are not looked at, idempotency keys never expire. This file refuses to open a socket, to read a
-clock, to draw chance and to invent a fault; `served.py` puts a partner behind real HTTP and adds those.
-"""
+are not looked at, idempotency keys expire when somebody with a clock says so. This file refuses to open a socket, to
+read a clock, to draw chance and to invent a fault; `served.py` puts a partner behind real HTTP and adds those."""
 
 import re
 from base64 import b64decode
@@ -106,6 +105,10 @@ class Book:
     were ever written, so that a number is not given twice."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begins anew."""
         self.count = 0
         self._rows: dict[int, Row] = {}
         self._by_identity: dict[str, list[Row]] = {}
@@ -215,6 +218,23 @@ class Partner:
         except UnansweredError:
             return f"{received.method} /{'/'.join(received.path)}"
         return f"{offer.name} {_identity(offer, scope)[1]}"
+
+    def identity_of(self, received: Received) -> str:
+        """The identity a request carries, as text; empty where it has none."""
+        scope = _scope(received)
+        try:
+            return _identity(self._find(received, scope), scope)[1] or ""
+        except UnansweredError:
+            return ""
+
+    def forget_key(self, operation: str, key: str) -> None:
+        """An idempotency key is over: who sends it again is taken for somebody new."""
+        self._books[operation].by_key.pop(key, None)
+
+    def clear(self) -> None:
+        """Begins anew, with empty books."""
+        for book in self._books.values():
+            book.clear()
 
     def book(self) -> dict[str, list[Row]]:
         """Operation → the rows of its book, in the order of the effects."""

@@ -33,7 +33,7 @@ from engine.run.load import check
 from engine.spec import shape
 from engine.wire.files import find_zone, read_files
 from engine.wire.headers import lowered
-from harness.faults import Fate, Faults, draw, parse_faults, seeded
+from harness.faults import BROKEN, Fate, Faults, draw, parse_faults, seeded
 from harness.partner import Partner, PartnerAnswer, Received, Row
 
 BODY_BYTES_MAX = 5 << 20
@@ -109,7 +109,9 @@ class ServedPartner:
             await asyncio.sleep(fate.delay_s / 2)
         if fate.kind:
             self.counts[fate.kind] += 1
-        if fate.kind == "cut_before":
+        if fate.kind == "silence_before":
+            await asyncio.sleep(self.faults.silence_s)
+        if fate.kind in ("cut_before", "silence_before"):
             return cut(request, reset=fate.reset)
         if fate.kind in ("throttle", "error_before"):
             headers = {"Retry-After": str(fate.retry_after_s)} if fate.retry_after_s else None
@@ -117,10 +119,16 @@ class ServedPartner:
         answer = self._ask(received)
         if fate.delay_s:
             await asyncio.sleep(fate.delay_s / 2)
-        if fate.kind == "cut_after":
+        if fate.kind == "silence_after":
+            await asyncio.sleep(self.faults.silence_s)
+        if fate.kind in ("cut_after", "silence_after"):
             return cut(request, reset=fate.reset)
         if fate.kind == "error_after":
             return fault(fate.status, "out of order")
+        if fate.kind == "truncated":
+            return await break_off(request, answer)
+        if fate.kind == "invalid":
+            return sent(answer.status, BROKEN, {**answer.headers, "content-type": "application/json"})
         return sent(answer.status, answer.raw(), answer.headers)
 
     def _fate(self, received: Received) -> Fate:
@@ -205,6 +213,16 @@ def cut(request: web.BaseRequest, *, reset: bool) -> web.StreamResponse:
     return web.Response()
 
 
+async def break_off(request: web.BaseRequest, answer: PartnerAnswer) -> web.StreamResponse:
+    """Sends the head of an answer and a part of its body, then ends the connection."""
+    raw = answer.raw()
+    begun = web.StreamResponse(status=answer.status, headers={"content-type": "application/json", **answer.headers})
+    begun.content_length = len(raw) + 1  # so that also an empty one breaks off
+    await begun.prepare(request)
+    await begun.write(raw[: len(raw) // 2])
+    return cut(request, reset=False)
+
+
 # ── the process ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -230,14 +248,30 @@ async def serve(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     port, admin_port = await served.start(arguments.host, arguments.port, arguments.admin_port)
-    sys.stdout.write(encode_json({"system": partner.name, "port": port, "admin_port": admin_port}).decode() + "\n")
+    if arguments.format == "json":
+        told = encode_json({"system": partner.name, "port": port, "admin_port": admin_port}).decode()
+    else:
+        host = arguments.host
+        told = f"{partner.name} answers on http://{host}:{port}, its book is http://{host}:{admin_port}/_book"
+    sys.stdout.write(f"{told}\n")
     sys.stdout.flush()
     await stop.wait()
     await served.stop()
 
 
+def run(arguments: argparse.Namespace) -> int:
+    """`waybill partner`: serves one partner until it is told to stop."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serve(arguments))
+    else:
+        uvloop.run(serve(arguments))
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serves one partner until it is told to stop."""
+    """The same for programs: ports are told in a line of JSON, and `waybill` need not be on the path."""
     parser = argparse.ArgumentParser(prog="python -m harness.served", description="Serves one simulated partner.")
     parser.add_argument("workspace", type=Path)
     parser.add_argument("system")
@@ -246,18 +280,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--admin-port", type=int, default=0, help="/_book and /_counts; 0: any free one")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", default="", metavar="NAME=NUMBER,…", help=", ".join(Faults.__struct_fields__))
-    arguments = parser.parse_args(argv)
+    parser.set_defaults(format="json")
     try:
-        try:
-            import uvloop
-        except ImportError:
-            asyncio.run(serve(arguments))
-        else:
-            uvloop.run(serve(arguments))
+        return run(parser.parse_args(argv))
     except UserError as error:
         sys.stderr.write(f"harness.served: {error}\n")
         return error.exit_code
-    return 0
 
 
 if __name__ == "__main__":

@@ -15,19 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from engine.clock import SteadyClock, SystemChance, SystemClock
-from engine.errors import FaultyWorkspace, StoreAway, StoreFull, UserError, WaybillError
-from engine.model import Fact, Outcome, Request, Sighted
+from engine.errors import FaultyWorkspace, StoreAway, UserError, WaybillError
+from engine.model import Fact, Outcome, Request
 from engine.rules.signature import SECRET_BYTES_STRONG
 from engine.run.claim import Ports
-from engine.run.deliver import Deliverer
 from engine.run.gate_view import GateView, view
-from engine.run.gate_watch import GateWatch
-from engine.run.gates import Gates
-from engine.run.intake import Intake
 from engine.run.live import Live
-from engine.run.load import Loaded, load
+from engine.run.load import load
 from engine.run.observe import Log, Metrics
-from engine.run.sightings import Sightings, times_by_place
+from engine.run.parts import SIGHTINGS_EVERY_S, Parts
 from engine.run.start import addresses, addresses_and_routes, changed_versions
 from engine.run.store_metrics import StoreMetrics
 from engine.run.tables import TableWatch, find_marks
@@ -43,7 +39,6 @@ from engine.wire.http_client import HttpClient
 from engine.wire.http_server import IntakeServer, ServerLimits, admin_server
 
 DRAIN_S = 30.0
-SIGHTINGS_EVERY_S = 5.0
 CLOCK_WAIT_S = 0.02
 
 
@@ -136,24 +131,12 @@ class Engine:
             self.loaded = loaded
             self.tables = TableWatch(settings.root, marks, lambda: self.loaded, self.fact)
             self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
-            self.sightings = Sightings()
-            self.gates = Gates(self.live, settings.workers)
-            ports = Ports(
-                self.store,
-                self.committer,
-                self.http,
-                self.live,
-                self.clock,
-                SystemChance(),
-                self.observe,
-                self.sightings,
-                gates=self.gates,
+            ports = Ports(self.store, self.committer, self.http, self.live, self.clock, SystemChance(), self.observe)
+            self.parts = Parts(
+                ports, settings.workers, self.opened.node, self.read_kept_gates, self.wake, inbound_routes
             )
-            self.deliverer = Deliverer(ports, settings.workers, self.opened.node)
-            self.gate_watch = GateWatch(
-                self.gates, self.keep_gate, self.read_kept_gates, self.clock, self.observe, self.deliverer.wake
-            )
-            self.intake = Intake(self.store, self.committer, self.clock, self.observe, self.wake, inbound_routes)
+            self.gates, self.gate_watch = self.parts.gates, self.parts.gate_watch
+            self.deliverer, self.intake = self.parts.deliverer, self.parts.intake
             try:
                 await self.serve()
             finally:
@@ -174,11 +157,7 @@ class Engine:
 
     async def serve(self) -> None:
         """From the first claim to the last answer."""
-        await self.keep_plans(self.loaded)
-        await self.gate_watch.settle()
-        recovered = await self.committer.submit(self.store.recover, (self.opened.node, self.clock.now()))
-        if recovered:
-            self.fact("recovered", events=recovered)
+        await self.parts.begin(self.loaded.plans.values())
         server = IntakeServer(self.intake, ServerLimits(), self.clock, self.http_error)
         control = ControlServer(socket_path(self.settings.root), self.command)
         admin, admin_port = await self.open_admin()
@@ -232,16 +211,9 @@ class Engine:
             # What is still out is an intent on disk: it is `unknown` to the next start, and settled there.
             delivering.cancel()
         if self.failure is None:
-            await self.flush_sightings()
+            await self.parts.flush_sightings()
 
     # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def keep_plans(self, loaded: Loaded) -> None:
-        now = self.clock.now()
-        for plan in loaded.plans.values():
-            await self.committer.submit(
-                self.store.keep_plans, (plan.hash, plan.integration, plan.version, plan.content, now)
-            )
 
     def kept_plan(self, hash_: str) -> Plan | None:
         content = read_plan(self.opened.reader, hash_)
@@ -269,7 +241,7 @@ class Engine:
         except UserError as error:
             self.fact("reload_refused", reason=str(error))
             return
-        await self.keep_plans(loaded)
+        await self.parts.keep_plans(loaded.plans.values())
         self.loaded = loaded
         self.tables.forget()
         self.live.replace(loaded.plans, loaded.systems)
@@ -283,20 +255,7 @@ class Engine:
     async def write_sightings(self) -> None:
         while True:
             await asyncio.sleep(SIGHTINGS_EVERY_S)
-            await self.flush_sightings()
-
-    async def flush_sightings(self) -> None:
-        """Writes what was counted in memory; a full store puts it off."""
-        tallies = self.sightings.take()
-        if not tallies:
-            return
-        try:
-            await self.committer.submit(self.store.tally, tallies)
-        except StoreFull:
-            self.sightings.give_back(tallies)
-            return
-        for contract, times in times_by_place(tallies).items():
-            self.fact("sighted", kind=Sighted.UNKNOWN_FIELD.value, place=contract, times=times)
+            await self.parts.flush_sightings()
 
     # ── commands and pages ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -331,9 +290,6 @@ class Engine:
         """What takes a while, such as counting a large backlog: beside the loop, one at a time."""
         async with self.counting:
             return await asyncio.to_thread(ask, *what)
-
-    async def keep_gate(self, row: GateRow) -> None:
-        await self.committer.submit(self.store.keep_gates, row)
 
     async def read_kept_gates(self) -> Sequence[GateRow]:
         rows: Sequence[GateRow] = await self.beside(self.opened.count, read_kept_gates)

@@ -24,7 +24,7 @@ from engine.cli import main, parser
 Captured = pytest.CaptureFixture[str]
 COMMANDS = (
     "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "contract", "system",
-    "store", "try", "demo",
+    "store", "try", "demo", "partner",
 )  # fmt: skip
 
 
@@ -207,6 +207,8 @@ REFUSED: Mapping[tuple[str, ...], str] = {
     ("run", "--workers", "0"): "`0` is not a number from 1 to 1000000",
     ("run", "--workers", "٣"): "`٣` is not a number from 1 to 1000000",
     ("redrive", "--status", "done"): "invalid choice: 'done'",
+    ("partner",): "the following arguments are required: NAME",
+    ("partner", "erp", "--port", "65536"): "`65536` is not a number from 0 to 65535",
     ("try", "spec"): "the following arguments are required: EVENT",
     ("contract",): "the following arguments are required: COMMAND",
     ("contract", "diff", "a/b@1"): "the following arguments are required: NEW",
@@ -256,6 +258,7 @@ SAYS = {
     "store": "whether a store is whole",
     "try": "what their operations' `answer` say",
     "demo": "the partners' own books",
+    "partner": "in which a doubled one shows",
 }
 
 

@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from engine.errors import UserError
-from harness.faults import Fate, Faults, draw, parse_faults, seeded
+from harness.faults import SHARES, Fate, Faults, draw, parse_faults, seeded
 
-BAD_DAY = Faults(slow=0.3, throttle=0.1, error_before=0.1, error_after=0.1, cut_before=0.1, cut_after=0.1, times_max=3)
+BAD_DAY = Faults(slow=0.3, times_max=3, **dict.fromkeys(SHARES, 0.1))
 
 
 def fate(seed: int, asked: str, times: int) -> Fate:
@@ -24,7 +24,7 @@ def test_the_same_seed_and_request_meet_the_same_fate_in_whatever_order() -> Non
 
 def test_shares_are_met() -> None:
     kinds = Counter(fate(1, str(number), 1).kind for number in range(4000))
-    assert set(kinds) == {"", "throttle", "error_before", "error_after", "cut_before", "cut_after"}
+    assert set(kinds) == {"", *SHARES}
     assert all(300 < count < 500 for kind, count in kinds.items() if kind)
 
 
@@ -73,6 +73,7 @@ def test_faults_are_written_as_names_and_numbers() -> None:
         ("throttle=0.6,cut_after=0.6", "exceed 1"),
         ("slow_least_s=2,slow_most_s=1", "in this order"),
         ("throttle_wait_s=601", "throttle_wait_s"),
+        ("silence_s=-1", "silence_s"),
         ("times_max=-1", "times_max"),
     ],
 )

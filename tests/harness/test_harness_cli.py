@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli import main
 from harness.cli import demo, register
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,3 +39,14 @@ def test_registering_imports_nothing_heavy() -> None:
         [sys.executable, "-c", look], capture_output=True, text=True, cwd=ROOT, check=True, timeout=60
     )
     assert ended.stdout.strip() == "[]"
+
+
+def test_partner_has_a_name_a_place_and_faults() -> None:
+    plain, full = parsed("partner", "erp"), parsed("partner", "erp", "there", "--port", "8080", "--faults", "slow=1")
+    assert (plain.system, plain.workspace, plain.port, plain.faults) == ("erp", Path(), 0, "")
+    assert (full.workspace, full.port, full.faults) == (Path("there"), 8080, "slow=1")
+
+
+def test_a_partner_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["partner", "crm", str(ROOT)]) == 2
+    assert "known: amazon, checkout, erp" in capsys.readouterr().err

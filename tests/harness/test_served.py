@@ -180,6 +180,38 @@ def test_a_cut_ends_the_connection_without_an_answer(kind: str, booked: int) -> 
     during(Faults(**{kind: 1}), talk)
 
 
+@pytest.mark.parametrize(("kind", "booked"), [("silence_before", 0), ("silence_after", 2)])
+def test_silence_is_no_answer_for_as_long_as_it_says(kind: str, booked: int) -> None:
+    async def talk(client: Client) -> None:
+        assert [await client.order(f"o{number}") for number in range(2)] == [None] * 2
+        assert client.booked == booked
+
+    during(Faults(**{kind: 1}, silence_s=0.01), talk)
+
+
+def test_a_truncated_answer_breaks_off_after_the_commit() -> None:
+    async def talk(client: Client) -> None:
+        answer = await client.session.post(f"{client.url}/orders", json={"external_id": "o1"})
+        assert answer.status == 201
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()
+        assert client.booked == 1
+
+    during(Faults(truncated=1), talk)
+
+
+def test_an_invalid_answer_says_that_it_is_json_and_is_none() -> None:
+    async def talk(client: Client) -> None:
+        answer = await client.order("o1")
+        assert answer is not None
+        assert (answer.status, answer.content_type) == (201, "application/json")
+        with pytest.raises(json.JSONDecodeError):
+            await answer.json()
+        assert client.booked == 1
+
+    during(Faults(invalid=1), talk)
+
+
 def test_slow_answers_are_counted_and_still_answers() -> None:
     async def talk(client: Client) -> None:
         answer = await client.order("o1")
