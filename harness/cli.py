@@ -16,6 +16,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_try(commands)
     add_demo(commands)
     add_partner(commands)
+    add_prove(commands)
 
 
 def add_try(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -94,6 +95,36 @@ def add_partner(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def partner(arguments: argparse.Namespace) -> int:
     from harness.served import run
+
+    return run(arguments)
+
+
+def add_prove(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "prove",
+        help="attack integrations in a simulated world, and tell what breaks as a short story",
+        description=(
+            "Runs the real engine in a world without real time, against partners that fail, senders that repeat and"
+            " power cuts, and holds what the partners' books say against what is promised. Ends with 1 where a property"
+            " is broken; each such scenario is kept as a case, which `waybill test` replays."
+        ),
+    )
+    added.add_argument(
+        "spec", nargs="*", metavar="SPEC", help="files below specs/, or names of integrations (default: all)"
+    )
+    added.add_argument("--workspace", default=".", metavar="DIR", help="where SPEC is a name (default: this folder)")
+    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    added.add_argument(
+        "--profile", choices=("quick", "ci", "nightly"), default="quick", help="how long it goes on (default: quick)"
+    )
+    added.add_argument("--seed", type=int, default=0, metavar="N", help="which schedules (default: 0)")
+    added.add_argument("--cases", metavar="DIR", help="where cases are kept (default: cases/ of the workspace)")
+    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    added.set_defaults(run=prove)
+
+
+def prove(arguments: argparse.Namespace) -> int:
+    from harness.prove.command import run
 
     return run(arguments)
 

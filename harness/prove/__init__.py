@@ -1,0 +1,1 @@
+"""Properties of integrations, attacked by simulated days: what holds, and the shortest story of what does not."""

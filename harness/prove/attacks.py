@@ -1,0 +1,282 @@
+"""A STUDY → SCENARIOS, one thing at a time: what can be tried exhaustively is, before anything is drawn.
+
+Every repeat a sender makes, every fault at every call, a crash at every port call of one event, every pair of states in
+both orders: each alone is a short story by itself, and most defects need no more. What needs several at once is drawn
+(`plans.py`). This file refuses to run and to judge.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness.prove.labels import label, state_of, thing_of
+from harness.prove.mutants import mutants
+from harness.prove.news import Document
+from harness.prove.profiles import Profile
+from harness.prove.promises import Operation, Promises
+from harness.prove.study import MINUTE_US, Studied, Study
+from harness.simulation.scenario import Crash, Fault, Limit, People, Scenario, Sender, Sending
+
+SECOND_US = 1_000_000
+APART_US = 60 * MINUTE_US
+"""Between two messages of the reference."""
+
+AGAIN_AFTER_S = (0, 1, 300, 4 * 3600, 26 * 3600, 71 * 3600)
+"""When a message comes again: at once, and by the ladders of Shopify (4 h), Mollie (26 h) and Stripe (three days)."""
+
+FAULTS = (
+    *(("refuse", 0.0), ("dns", 0.0), ("throttle", 0.0), ("throttle", 30.0), ("expired", 0.0), ("slow", 2.0)),
+    *(("error_before", 0.0), ("error_after", 0.0), ("cut_before", 0.0), ("cut_after", 0.0)),
+    *(("silence_before", 0.0), ("silence_after", 0.0), ("truncated", 0.0), ("invalid", 0.0), ("partial", 0.0)),
+)
+"""(kind, seconds) of every fault of a call; `partial` only where a list goes out and a list is answered."""
+IN_DOUBT = ("silence_before", "silence_after")
+RUSH = 12
+CLOSE_US = 40_000
+"""So soon after one another that they arrive in order, the next while the one before is under way."""
+MUTANTS_AT_ONCE = 20
+
+
+class Surroundings(Struct, frozen=True):
+    """What is known of the partners besides their files: their ladders, what they really let through, who comes for
+    what waits for people."""
+
+    senders: tuple[Sender, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    people: People | None = None
+
+
+class Attack(Struct, frozen=True):
+    """One scenario, and what is tried with it, for the progress bar."""
+
+    name: str
+    scenario: Scenario
+
+
+def reference_of(scenario: Scenario) -> Scenario:
+    """The same news, each told once, the states of a thing in order, an hour between two messages; nothing goes
+    wrong."""
+    first: dict[str, Sending] = {}
+    for sending in scenario.sendings:
+        first.setdefault(sending.label, sending)
+    things = list(dict.fromkeys(thing_of(text) for text in first))
+    told = sorted(first.values(), key=lambda each: (things.index(thing_of(each.label)), state_of(each.label)))
+    sendings = tuple(replace(each, at_us=place * APART_US) for place, each in enumerate(told))
+    return replace(
+        scenario, sendings=sendings, faults=(), crashes=(), permute=False, limits=(), heal_at_us=None, seed=0
+    )
+
+
+class Attacks:
+    """Everything that is tried with one integration without drawing."""
+
+    def __init__(
+        self, study: Study, promises: Promises, surroundings: Surroundings, profile: Profile, seed: int
+    ) -> None:
+        self.study = study
+        self.promises = promises
+        self.surroundings = surroundings
+        self.seed = seed
+        self.mutants_max = profile.mutants
+        self.chosen = chosen(study.studied, profile.samples)
+        for each in self.chosen:
+            study.learn(each.sample)
+
+    def scenario(
+        self, sendings: Sequence[Sending], faults: Sequence[Fault] = (), crashes: Sequence[Crash] = ()
+    ) -> Scenario:
+        around = self.surroundings
+        return Scenario(
+            seed=self.seed,
+            sendings=tuple(sendings),
+            faults=tuple(faults),
+            crashes=tuple(crashes),
+            senders=around.senders,
+            limits=around.limits,
+            people=around.people,
+        )
+
+    def one(self, studied: Studied, at_us: int = 0) -> Sending:
+        return self.study.sending(studied.sample.document, label(self.study.noun, 0), at_us)
+
+    def all(self) -> Iterator[Attack]:
+        yield from self.undisturbed()
+        for studied in self.chosen:
+            yield from self.repeats(studied)
+            yield from self.states(studied)
+        for studied in self.chosen:
+            yield from self.faults(studied)
+        for studied in self.chosen[:1]:
+            yield from self.crashes(studied)
+        for studied in self.chosen:
+            yield from self.neighbours(studied)
+        for studied in self.chosen:
+            yield from self.mutants(studied)
+
+    # ── what comes in ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def undisturbed(self) -> Iterator[Attack]:
+        """The references themselves: what goes wrong where nothing does."""
+        for studied in self.study.studied:
+            yield Attack("a message alone", reference_of(self.scenario([self.one(studied)])))
+        for studied in self.chosen:
+            for chain in studied.chains:
+                yield Attack("states in order", reference_of(self.scenario(self.chain(chain))))
+
+    def own(self, studied: Studied) -> list[Operation]:
+        """What a sample calls, without what others call whom it only tells: those are proved by themselves."""
+        steps = self.promises.specs[self.study.integration].calls.values()
+        systems = {system for step in steps for system, _ in step.providers}
+        mine = {provider for step in steps for provider in step.providers}
+        return [
+            each for each in studied.calls if each in mine or (each in self.promises.helpers and each[0] in systems)
+        ]
+
+    def chain(self, states: Sequence[Document], gap_us: int = 0, thing: int = 0) -> list[Sending]:
+        return [
+            self.study.sending(document, label(self.study.noun, thing, state), state * gap_us)
+            for state, document in enumerate(states)
+        ]
+
+    def repeats(self, studied: Studied) -> Iterator[Attack]:
+        teller, document = self.study.teller, studied.sample.document
+        first = self.one(studied)
+        for number, after_s in enumerate(AGAIN_AFTER_S if teller.plan.receive.path else (0, 1)):
+            again = teller.again(studied.sample, document, number + 1)
+            told = self.study.sending(again, first.label, after_s * SECOND_US)
+            yield Attack("a message again", self.scenario([first, told]))
+        other = teller.announced_again(studied.sample, document)
+        for after_us in (0, MINUTE_US) if other is not None else ():
+            assert other is not None
+            told = self.study.sending(other, first.label, after_us)
+            yield Attack("a message under another id", self.scenario([first, told]))
+
+    def states(self, studied: Studied) -> Iterator[Attack]:
+        called = [each for each in self.own(studied) if self.promises.effects.get(each) != "none"]
+        for chain in studied.chains:
+            pairs = [chain] if len(chain) < 3 else [chain, chain[:2]]
+            for states in pairs:
+                for gap_us in (0, CLOSE_US, 5 * SECOND_US):
+                    yield Attack("states together", self.scenario(self.chain(states, gap_us)))
+                backwards = [replace(each, at_us=0) for each in reversed(self.chain(states))]
+                yield Attack("states in the wrong order", self.scenario(backwards))
+                last = [replace(each, at_us=place * MINUTE_US) for place, each in enumerate(backwards)]
+                yield Attack("states in the wrong order", self.scenario(last))
+            for system, operation in called:
+                for kind, seconds in (("refuse", 0.0), ("slow", 4.0), ("error_before", 0.0), ("throttle", 0.0)):
+                    fault = Fault(kind, system, operation, 0, seconds)
+                    for states, gap_us in ((chain[:2], 0), (chain[:2], 5 * CLOSE_US), (chain, CLOSE_US)):
+                        told = self.scenario(self.chain(states, gap_us), [fault])
+                        yield Attack("states, the first delayed", told)
+
+    def neighbours(self, studied: Studied) -> Iterator[Attack]:
+        """Two things that have much in common, and a rush of many."""
+        teller, sample, noun = self.study.teller, studied.sample, self.study.noun
+        first = self.one(studied)
+        beside = teller.beside(sample, 1)
+        if beside is not None:
+            told = self.study.sending(beside, label(noun, 1, beside=0), APART_US)
+            yield Attack("two things side by side", reference_of(self.scenario([first, told])))
+        other = teller.as_thing(sample, 1)
+        if other is None:
+            return
+        told = self.study.sending(other, label(noun, 1), APART_US)
+        for system, operation in self.own(studied):
+            for kind in IN_DOUBT:
+                fault = Fault(kind, system, operation, 1)
+                yield Attack("a lost answer after another thing's", self.scenario([first, told], [fault]))
+        rush = [self.study.sending(made, label(noun, number)) for number, made in enumerate(self.things(studied, RUSH))]
+        for system, operation in self.own(studied):
+            faults = [Fault("throttle", system, operation, nth) for nth in range(0, len(rush), 3)]
+            yield Attack("a rush", self.scenario(rush, faults))
+
+    def things(self, studied: Studied, most: int) -> Iterator[Document]:
+        """The sample and others like it, no two of which share a key or an id."""
+        seen: set[object] = set()
+        for number in range(most):
+            document = self.study.teller.as_thing(studied.sample, number, wide=True)
+            named = self.study.teller.named(document) if document is not None else None
+            if document is not None and named is not None and seen.isdisjoint((*named.ids, *named.keys)):
+                seen.update((*named.ids, *named.keys))
+                yield document
+
+    def mutants(self, studied: Studied) -> Iterator[Attack]:
+        """The message with one thing about it changed, each as a thing of its own, behind the unchanged one."""
+        teller, sample, noun = self.study.teller, studied.sample, self.study.noun
+        sendings = [self.one(studied)]
+        first = teller.named(sample.document)
+        seen: set[object] = {*first.ids, *first.keys}
+        made = mutants(teller, sample.document, self.study.schema, self.study.words)
+        for number, mutant in enumerate(islice(made, self.mutants_max), start=1):
+            parts = teller.parts(sample)
+            thing = teller.moved(mutant.document, (*parts.thing, *parts.message, *parts.once), number)
+            named = teller.named(thing) if thing is not None else None
+            if thing is not None and named is not None and seen.isdisjoint((*named.ids, *named.keys)):
+                seen.update((*named.ids, *named.keys))
+                sendings.append(self.study.sending(thing, label(noun, number, made=mutant.made), number * MINUTE_US))
+        for begin in range(1, len(sendings), MUTANTS_AT_ONCE):
+            told = [sendings[0], *sendings[begin : begin + MUTANTS_AT_ONCE]]
+            yield Attack("a message changed", reference_of(self.scenario(told)))
+
+    # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def faults(self, studied: Studied) -> Iterator[Attack]:
+        """Every fault at every call; what becomes of a look-up after a lost answer; a partner that is gone for good."""
+        sending = [self.one(studied)]
+        for operation in self.own(studied):
+            for kind, seconds in FAULTS:
+                if kind != "partial" or self.lists(operation):
+                    yield Attack("a fault", self.scenario(sending, [Fault(kind, *operation, 0, seconds)]))
+            for lookup in self.asked_after(operation):
+                for kind, seconds in FAULTS:
+                    if kind != "partial":
+                        faults = [Fault("silence_after", *operation, 0), Fault(kind, *lookup, 0, seconds)]
+                        yield Attack("a fault, and one as it is looked up", self.scenario(sending, faults))
+            most = self.promises.attempts_max.get(operation[0], 1)
+            gone = [Fault("refuse", *operation, nth) for nth in range(most)]
+            yield Attack("a partner that is gone", self.scenario(sending, gone))
+            for kind in ("error_before", "error_after"):
+                twice = [Fault(kind, *operation, 0), Fault("silence_before", *operation, 1)]
+                yield Attack("two faults", self.scenario(sending, twice))
+
+    def asked_after(self, operation: Operation) -> list[Operation]:
+        found = self.study.loaded.shape(operation[0]).operations[operation[1]].lookup
+        return [(operation[0], found.call)] if found else []
+
+    def lists(self, operation: Operation) -> bool:
+        """Whether the partner can take a part of a request and say so: a list goes out, and a list is answered."""
+        answers = self.study.loaded.shape(operation[0]).operations[operation[1]].answer
+        said = any(answer.body is not None and holds_list(answer.body.value) for answer in answers)
+        return said and self.promises.effects.get(operation) != "none"
+
+    def crashes(self, studied: Studied) -> Iterator[Attack]:
+        """The power cut before and after every port call that one event passes: a bounded proof."""
+        sending = [self.one(studied)]
+        run = self.study.simulate(self.study.loaded, self.scenario(sending))
+        for point, count in run.passed.items():
+            for nth in range(count):
+                yield Attack("a crash", self.scenario(sending, crashes=[Crash(point, nth)]))
+        for system, operation in self.own(studied):
+            fault = Fault("silence_after", system, operation, 0)
+            for point in ("before record", "after record", "after send"):
+                if point in run.passed:
+                    crash = Crash(point, 0)
+                    yield Attack("a lost answer and a crash", self.scenario(sending, [fault], [crash]))
+
+
+def holds_list(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(holds_list(each) for each in value.values())
+    return isinstance(value, list)
+
+
+def chosen(studied: Sequence[Studied], most: int) -> list[Studied]:
+    """One sample for each road, those first that have most effects."""
+    by_road: dict[tuple[str, ...], Studied] = {}
+    for each in studied:
+        known = by_road.get(each.road)
+        if known is None or len(each.chains) > len(known.chains):
+            by_road[each.road] = each
+    return sorted(by_road.values(), key=lambda each: (-each.effects, -len(each.calls)))[:most]

@@ -1,0 +1,209 @@
+"""`waybill prove`: every property of the named integrations, and a case file for each that is broken."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from engine.cli import HELD
+from engine.cli.formats import plural
+from engine.contract.body import encode_json
+from engine.errors import UserError
+from engine.run.load import Loaded, load
+from harness.prove.again import trace_elsewhere
+from harness.prove.cases import FOLDER, SUFFIX, Case, written
+from harness.prove.invariants import PROPERTIES
+from harness.prove.news import Document, document_of
+from harness.prove.profiles import PROFILES
+from harness.prove.prover import Failure, Proved, Unsteady, prove
+from harness.prove.view import Watch, told, write
+from harness.trial import find_spec, read_event
+
+BROKEN = 1
+WORKERS_MAX = 8
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Proves; 1 where a property is broken, 4 where the harness does not come out the same twice."""
+    need_hypothesis()
+    root, names = chosen(arguments.spec, arguments.workspace)
+    loaded = load(root, arguments.environment)
+    unknown = [name for name in names if name not in loaded.plans]
+    if unknown:
+        raise UserError(f"there is no integration `{unknown[0]}` in {root}; there are: {', '.join(loaded.plans)}")
+    names = names or list(loaded.plans)
+    folder = Path(arguments.cases) if arguments.cases else root / FOLDER
+    seen: set[tuple[str, str, str]] = set()
+    broken = 0
+    with Watch(Console(stderr=True), len(names)) as watch:
+        for name, found in all_proved(root, loaded, names, arguments, watch):
+            proved = told_once(found, seen)
+            command = again(arguments, name)
+            kept = {
+                place: keep(root, folder, loaded, arguments, proved.integration, failure, command)
+                for place, failure in enumerate(proved.failures)
+            }
+            if arguments.format == "json":
+                sys.stdout.write(
+                    "".join(encode_json(line).decode() + "\n" for line in as_json(proved, kept, arguments))
+                )
+            else:
+                write(told(proved, kept, command))
+            sys.stdout.flush()
+            broken += bool(proved.failures)
+    if arguments.format == "text":
+        held = len(names) - broken
+        word = "FAIL" if broken else "PASS"
+        sys.stdout.write(f"{word}  {held} of {plural(len(names), 'integration')} hold every property\n")
+    return BROKEN if broken else HELD
+
+
+def all_proved(
+    root: Path, loaded: Loaded, names: list[str], arguments: argparse.Namespace, watch: Watch
+) -> Iterator[tuple[str, Proved]]:
+    """Each integration with what came of it, in order; several are proved at a time, where the machine can."""
+    workers = min(len(names), os.cpu_count() or 1, WORKERS_MAX)
+    if workers == 1:
+        for name in names:
+            watch.begin(name)
+            yield name, prove(root, loaded, name, PROFILES[arguments.profile], arguments.seed, tell=watch.tell)
+        return
+    # Spawned, not forked: a child begins with nothing that the parent has open.
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        told = [
+            pool.submit(prove_apart, str(root), arguments.environment, name, arguments.profile, arguments.seed)
+            for name in names
+        ]
+        for name, future in zip(names, told, strict=True):
+            watch.begin(name)
+            yield name, future.result()
+
+
+def prove_apart(root: str, environment: str, name: str, profile: str, seed: int) -> Proved:
+    """The same in a process of its own."""
+    return prove(Path(root), loaded_once(root, environment), name, PROFILES[profile], seed)
+
+
+@cache
+def loaded_once(root: str, environment: str) -> Loaded:
+    return load(Path(root), environment)
+
+
+def need_hypothesis() -> None:
+    try:
+        import hypothesis  # noqa: F401 — asked for here, so that the answer is one sentence
+    except ModuleNotFoundError:
+        raise UserError("`waybill prove` needs Hypothesis: pip install 'waybill[prove]'") from None
+
+
+def chosen(specs: list[str], workspace: str) -> tuple[Path, list[str]]:
+    """The workspace and the integrations meant; none means all of them."""
+    found = [find_spec(spec, workspace) for spec in specs]
+    roots = {root.resolve() for root, _ in found} or {Path(workspace).resolve()}
+    if len(roots) > 1:
+        raise UserError("the specs are of several workspaces; prove one at a time")
+    root = found[0][0] if found else Path(workspace)
+    return root, list(dict.fromkeys(name for _, name in found))
+
+
+def told_once(proved: Proved, seen: set[tuple[str, str, str]]) -> Proved:
+    """Without what was told before: an integration that receives a topic is met on the way from every one that emits
+    it."""
+    fresh = tuple(failure for failure in proved.failures if failure.violation.identity not in seen)
+    seen.update(failure.violation.identity for failure in fresh)
+    return Proved(proved.integration, fresh, proved.coverage)
+
+
+def again(arguments: argparse.Namespace, name: str) -> str:
+    """The command that finds the same again."""
+    words = ["waybill prove", name, f"--profile {arguments.profile}", f"--seed {arguments.seed}"]
+    words += [f"--workspace {arguments.workspace}"] if arguments.workspace != "." else []
+    words += [f"--environment {arguments.environment}"] if arguments.environment != "local" else []
+    return " ".join(words)
+
+
+def keep(
+    root: Path,
+    folder: Path,
+    loaded: Loaded,
+    arguments: argparse.Namespace,
+    integration: str,
+    failure: Failure,
+    command: str,
+) -> str:
+    """Writes the case, once it came out the same in another process too; where it stands."""
+    violation = failure.violation
+    name = "-".join(part for part in (violation.spec, violation.breaks, violation.step) if part)
+    case = Case(
+        name,
+        violation.spec,
+        violation.breaks,
+        violation.step,
+        arguments.seed,
+        command,
+        failure.story,
+        failure.scenario,
+    )
+    elsewhere = trace_elsewhere(root, arguments.environment, case)
+    if elsewhere != failure.trace:
+        raise Unsteady(
+            f"{integration}: a scenario that breaks {violation.breaks} came out otherwise in another process"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}{SUFFIX}"
+    path.write_bytes(written(case, recordings(root, loaded)))
+    return str(path)
+
+
+def recordings(root: Path, loaded: Loaded) -> dict[str, Document]:
+    """Every recording that an example names, as a document."""
+    files = dict.fromkeys(
+        file
+        for document in loaded.workspace.integrations.values()
+        for example in document.content.examples
+        for file in example.events
+    )
+    return {file: document_of(read_event(root / file, raw=False)) for file in files}
+
+
+def as_json(proved: Proved, kept: dict[int, str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The pinned shape: one line for each property that held, and one for each step at which one is broken."""
+    broken = {failure.violation.breaks for failure in proved.failures}
+    lines = [
+        line(proved.integration, name, held=True, seed=arguments.seed) for name in PROPERTIES if name not in broken
+    ]
+    for place, failure in enumerate(proved.failures):
+        found = failure.violation
+        lines.append(
+            line(
+                found.spec,
+                found.breaks,
+                held=False,
+                step=found.step,
+                seed=arguments.seed,
+                story=failure.story,
+                case=kept[place],
+            )
+        )
+    return lines
+
+
+def line(
+    spec: str, name: str, *, held: bool, seed: int, step: str = "", story: tuple[str, ...] = (), case: str = ""
+) -> dict[str, Any]:
+    return {
+        "spec": spec,
+        "property": name,
+        "held": held,
+        "step": step,
+        "seed": seed,
+        "story": list(story),
+        "case": case,
+    }

@@ -1,0 +1,148 @@
+"""A WORKSPACE → WHAT IT PROMISES: what the properties need of plans and systems, in one value.
+
+Everything here is read off the declarations; nothing is run. It refuses to promise more than they do: an `unprotected`
+effect whose step says `on_unknown: retry` may double, for somebody has written that down.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from msgspec import Struct
+
+from engine.rules.quota import Quota
+from engine.run.load import Loaded
+from engine.spec import shape
+from engine.spec.plan import CallStep, EachStep, EmitStep, HoldStep, MapStep, OperationPlan, Plan, StepPlan
+
+Operation = tuple[str, str]
+"""(system, operation)."""
+
+REPLACING = ("PUT", "PATCH")
+"""Methods that replace what stands at their path (RFC 9110, 9.3.4; RFC 5789)."""
+
+
+class CallPromise(Struct, frozen=True):
+    """A step that calls: its providers, what each does, and whether it may double, as its author has written."""
+
+    step: str
+    providers: tuple[Operation, ...]
+    may_double: bool
+    on_failure: str
+
+
+class SpecPromise(Struct, frozen=True):
+    """One integration: `guarded` where a revision forbids stale news, `space` in which its keys are. `endless` are the
+    steps that wait for an event and say no `expires`."""
+
+    integration: str
+    calls: Mapping[str, CallPromise]
+    maps: tuple[str, ...]
+    emits: tuple[str, ...]
+    guarded: bool
+    space: str
+    endless: tuple[str, ...]
+    waits: tuple[str, ...]
+    compensates: bool
+    contract: str
+    dedupe_for_s: int
+    blocks: bool
+
+
+class Promises(Struct, frozen=True):
+    """What is promised of effects (by operation), of tries (by system), of quotas (by gate)."""
+
+    specs: Mapping[str, SpecPromise]
+    effects: Mapping[Operation, str]
+    undone_by: Mapping[Operation, str]
+    undoing: frozenset[Operation]
+    helpers: frozenset[Operation]
+    replacing: frozenset[Operation]
+    attempts_max: Mapping[str, int]
+    quotas: Mapping[str, Mapping[str, Quota]]
+
+
+def reach(loaded: Loaded, told: Iterable[str]) -> Loaded:
+    """The workspace as far as these integrations reach: themselves, and who receives what they emit. All others would
+    start with every simulated engine and do nothing."""
+    wanted: dict[str, None] = {}
+    waiting = [name for name in told if name in loaded.plans]
+    while waiting:
+        name = waiting.pop()
+        if name in wanted:
+            continue
+        wanted[name] = None
+        steps = steps_of(loaded.plans[name].steps)
+        topics = {step.topic.name for step in steps if isinstance(step, EmitStep)}
+        waiting += [other for other, plan in loaded.plans.items() if plan.receive.topic in topics]
+    return replace(loaded, plans={name: plan for name, plan in loaded.plans.items() if name in wanted})
+
+
+def promises_of(loaded: Loaded) -> Promises:
+    """What the plans of a workspace, and the systems they call, promise."""
+    systems = {name: loaded.shape(name) for name in loaded.workspace.systems}
+    operations = {(name, each): one for name, system in systems.items() for each, one in system.operations.items()}
+    undone = {where: one.undo.call for where, one in operations.items() if one.undo}
+    looked = {(where[0], one.lookup.call) for where, one in operations.items() if one.lookup}
+    undoing = frozenset((where[0], call) for where, call in undone.items())
+    return Promises(
+        specs={name: spec_promise(loaded, plan) for name, plan in loaded.plans.items()},
+        effects={where: one.effect for where, one in operations.items()},
+        undone_by=undone,
+        undoing=undoing,
+        helpers=undoing | looked,
+        replacing=frozenset(where for where, one in operations.items() if one.request.method in REPLACING),
+        attempts_max={name: system.retry.attempts_max for name, system in systems.items()},
+        quotas={name: live.quotas for name, live in loaded.systems.items()},
+    )
+
+
+def spec_promise(loaded: Loaded, plan: Plan) -> SpecPromise:
+    content: shape.Integration = loaded.workspace.integrations[plan.integration].content
+    said = {step.id: step for step in shapes_of(content.steps)}
+    steps = list(steps_of(plan.steps))
+    untils = [step for step in steps if isinstance(step, HoldStep) and step.until is not None]
+    receive = plan.receive
+    return SpecPromise(
+        integration=plan.integration,
+        calls={step.id: call_promise(step, said.get(step.id)) for step in steps if isinstance(step, CallStep)},
+        maps=tuple(step.id for step in steps if isinstance(step, MapStep)),
+        emits=tuple(step.id for step in steps if isinstance(step, EmitStep)),
+        guarded=receive.revision is not None,
+        space=receive.space or plan.integration,
+        endless=tuple(step.id for step in untils if step.expires is None),
+        waits=tuple(step.id for step in untils),
+        compensates=any(getattr(step, "on_failure", "") == "compensate" for step in steps),
+        contract=receive.contract.name if receive.contract else "",
+        dedupe_for_s=receive.dedupe_for_s,
+        blocks=receive.blocks,
+    )
+
+
+def call_promise(step: CallStep, said: shape.Step | None) -> CallPromise:
+    providers = (step.operation, *step.others)
+    written = said is not None and said.on_unknown == "retry"
+    doubling = all(one.effect in ("unprotected", "verifiable") for one in providers)
+    return CallPromise(step.id, tuple(where(one) for one in providers), written and doubling, step.on_failure)
+
+
+def where(operation: OperationPlan) -> Operation:
+    return operation.system, operation.name
+
+
+def steps_of(steps: tuple[StepPlan, ...]) -> Iterator[StepPlan]:
+    """Every step, those inside `each` behind it."""
+    for step in steps:
+        yield step
+        if isinstance(step, EachStep):
+            yield from steps_of(step.steps)
+
+
+def shapes_of(steps: tuple[shape.Step, ...]) -> Iterator[shape.Step]:
+    for step in steps:
+        yield step
+        yield from shapes_of(step.steps or ())
+
+
+def step_id(place: str) -> str:
+    """The id of a step by its place: `label` of `parcels[2].label`."""
+    return place.rpartition(".")[2].partition("[")[0]

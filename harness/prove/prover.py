@@ -1,0 +1,180 @@
+"""Runs what `attacks` and `plans` think of, judges it, and makes each failure short: the loop of `waybill prove`.
+
+A failure is told only after it was run again and came out the same to the last decision: one that does not is a fault
+of the harness, and said to be one. This file refuses to print and to write.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from engine.contract.body import encode_json
+from engine.errors import WaybillError
+from engine.run.load import Loaded
+from harness.prove.attacks import Attack, Attacks, Surroundings, reference_of
+from harness.prove.invariants import violations
+from harness.prove.plans import drawn
+from harness.prove.profiles import Profile
+from harness.prove.promises import Promises, promises_of, reach
+from harness.prove.shrink import shrink
+from harness.prove.sides import Trial, Violation
+from harness.prove.story import story
+from harness.prove.study import Study
+from harness.simulation.scenario import Run, Scenario, simulate
+
+REFERENCES_MAX = 512
+"""References kept: many scenarios tell the same news."""
+
+
+class Unsteady(WaybillError):
+    """A scenario did not come out the same twice: the harness is wrong, and whatever it said may be."""
+
+
+class Failure(Struct, frozen=True):
+    """A broken property with the shortest scenario found, its trace and its story."""
+
+    violation: Violation
+    scenario: Scenario
+    trace: str
+    story: tuple[str, ...]
+
+
+class Coverage(Struct):
+    """What was tried and what of it happened. `fired` counts by kind of fault or crash point; `planned` those asked
+    for; `ends` how events ended."""
+
+    runs: int
+    events: int
+    planned: Counter[str]
+    fired: Counter[str]
+    ends: Counter[str]
+
+    def add(self, scenario: Scenario, run: Run) -> None:
+        self.runs += 1
+        self.events += len(run.events)
+        self.planned.update({fault.kind for fault in scenario.faults} | {crash.point for crash in scenario.crashes})
+        self.fired.update({kind: count for kind, count in run.fired.items() if count})
+        self.ends.update(row.status.value for row in run.events)
+
+    @property
+    def never_fired(self) -> tuple[str, ...]:
+        """What was asked for and never happened: of that nothing is proved."""
+        return tuple(sorted(kind for kind in self.planned if not self.fired[kind]))
+
+
+class Proved(Struct, frozen=True):
+    """What came of one integration."""
+
+    integration: str
+    failures: tuple[Failure, ...]
+    coverage: Coverage
+
+    def held(self, name: str) -> bool:
+        return all(failure.violation.breaks != name for failure in self.failures)
+
+
+Tell = Callable[[str, int, int], None]
+"""Called before each run with what is tried, how many were tried, and of how many (0: nobody knows yet)."""
+
+
+class Judge:
+    """Runs scenarios of a workspace and holds them against their references, which are run once."""
+
+    def __init__(self, loaded: Loaded, promises: Promises | None = None) -> None:
+        self.loaded = loaded
+        self.promises = promises or promises_of(loaded)
+        self.references: dict[bytes, Run] = {}
+        self.coverage = Coverage(0, 0, Counter(), Counter(), Counter())
+
+    def reference(self, scenario: Scenario) -> Run:
+        told = reference_of(scenario)
+        key = encode_json(
+            [[each.integration, each.label, str(each.inbound.body), {**each.inbound.headers}] for each in told.sendings]
+        )
+        if key not in self.references:
+            if len(self.references) >= REFERENCES_MAX:
+                self.references.clear()
+            self.references[key] = self.run(told)
+        return self.references[key]
+
+    def run(self, scenario: Scenario) -> Run:
+        run = simulate(self.loaded, scenario)
+        if run.failure:
+            raise WaybillError(f"the engine ended with an error of its own: {run.failure}")
+        self.coverage.add(scenario, run)
+        return run
+
+    def judge(self, scenario: Scenario) -> tuple[tuple[Violation, ...], Run]:
+        reference = self.reference(scenario)
+        run = reference if scenario == reference_of(scenario) else self.run(scenario)
+        return violations(Trial(self.promises, self.loaded.plans, scenario, run, reference, PLANTED)), run
+
+
+def prove(
+    root: Path,
+    loaded: Loaded,
+    integration: str,
+    profile: Profile,
+    seed: int,
+    surroundings: Surroundings | None = None,
+    tell: Tell = lambda _what, _count, _total: None,
+) -> Proved:
+    """Attacks one integration. Raises UserError where nothing can be told to it, Unsteady where the harness fails."""
+    loaded = reach(loaded, [integration])
+    judge = Judge(loaded)
+    tell("looking at it", 0, 0)
+    study = Study(root, loaded, integration, simulate)
+    attacks = Attacks(study, judge.promises, surroundings or Surroundings(), profile, seed)
+    found: dict[tuple[str, str, str], Scenario] = {}
+    listed = list(attacks.all())
+    total = len(listed) + profile.drawn
+    for count, attack in enumerate(listed):
+        tell(attack.name, count, total)
+        note(judge, attack, found)
+    tried = len(listed)
+
+    def breaks(scenario: Scenario) -> bool:
+        nonlocal tried
+        tell("drawn", min(tried, total), total)
+        tried += 1
+        return fresh(judge, scenario, found)
+
+    for attack in drawn(attacks, profile, breaks):
+        note(judge, attack, found)
+    tell("making it short", total, total)
+    failures = tuple(failure(judge, identity, scenario, profile) for identity, scenario in found.items())
+    return Proved(integration, failures, judge.coverage)
+
+
+PLANTED = ("-of-decent-length",)
+"""What every secret of a simulated world has in it."""
+
+
+def note(judge: Judge, attack: Attack, found: dict[tuple[str, str, str], Scenario]) -> None:
+    """Keeps the first scenario of everything that a run breaks."""
+    broken, _ = judge.judge(attack.scenario)
+    for violation in broken:
+        found.setdefault(violation.identity, attack.scenario)
+
+
+def fresh(judge: Judge, scenario: Scenario, found: dict[tuple[str, str, str], Scenario]) -> bool:
+    """Whether a scenario breaks what nothing has broken so far."""
+    broken, _ = judge.judge(scenario)
+    return any(violation.identity not in found for violation in broken)
+
+
+def failure(judge: Judge, identity: tuple[str, str, str], scenario: Scenario, profile: Profile) -> Failure:
+    """The shortest scenario that breaks this, run once more to see that it always does."""
+
+    def fails(tried: Scenario) -> bool:
+        return any(violation.identity == identity for violation in judge.judge(tried)[0])
+
+    shortest = shrink(scenario, fails, profile.shrunk_max)
+    broken, run = judge.judge(shortest)
+    again = judge.run(shortest)
+    if again.trace != run.trace:
+        raise Unsteady(f"{identity[1]}: a scenario that breaks {identity[0]} did not come out the same twice")
+    violation = next(each for each in broken if each.identity == identity)
+    return Failure(violation, shortest, run.trace, story(shortest, run, violation))

@@ -1,0 +1,234 @@
+"""AN INTEGRATION → WHAT THERE IS TO TELL IT: messages of things, their states, and what each comes to where nothing
+goes wrong.
+
+Samples are the recordings that the examples name; an integration without any is told documents drawn from its
+contract. Each is run alone first: what it calls says which faults can meet it, and which of its leaves an effect's
+`once` hangs on. This file refuses to send what the engine would not take on.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from engine.errors import UserError
+from engine.run.load import Loaded
+from engine.spec import shape
+from harness.alternatives import CannotDraw
+from harness.prove.labels import label, noun_of
+from harness.prove.news import (
+    DEPTH_OF_IDS,
+    Document,
+    Sample,
+    Teller,
+    inbound_of,
+    is_moment,
+    later,
+    moment,
+    night,
+    samples_of,
+    tens,
+)
+from harness.prove.places import Place, at, leaves, put
+from harness.prove.promises import shapes_of
+from harness.simulation.scenario import Run, Scenario, Sending
+from harness.strategies import documents
+from harness.trial import read_event
+from harness.vocabulary import vocabulary
+
+HEADER = re.compile(r'headers\."([^"]+)"|headers\.(\w+)')
+SAMPLES_MAX = 24
+DRAWN = 8
+"""Documents drawn for an integration that has no recordings."""
+PROBED_MAX = 60
+"""Leaves of which it is asked whether an effect's identity hangs on them."""
+MINUTE_US = 60_000_000
+
+Simulate = Callable[[Loaded, Scenario], Run]
+
+
+class Studied(Struct, frozen=True):
+    """A sample and what came of it alone. `road` is what tells two samples apart: how it ended, and whom it called.
+    `chains` are ways in which its thing goes on, each from its first state."""
+
+    sample: Sample
+    road: tuple[str, ...]
+    calls: tuple[tuple[str, str], ...]
+    effects: int
+    chains: tuple[tuple[Document, ...], ...] = ()
+
+
+class Study:
+    """What prove knows of one integration before it attacks it."""
+
+    def __init__(self, root: Path, loaded: Loaded, integration: str, simulate: Simulate) -> None:
+        self.loaded = loaded
+        self.integration = integration
+        self.simulate = simulate
+        self.by_itself = replace(loaded, plans={integration: loaded.plans[integration]})
+        self.content: shape.Integration = loaded.workspace.integrations[integration].content
+        self.teller = Teller(loaded, integration)
+        contract = self.teller.plan.receive.contract
+        self.contract = contract.name if contract else ""
+        self.schema: Any = loaded.workspace.models[self.contract].content if contract else {}
+        self.noun = noun_of(self.contract)
+        self.words = self.words_read()
+        recorded = list(samples_of({file: read_event(root / file, raw=False) for file in self.recorded()}))
+        sound = [each for each in recorded if self.teller.sound(each.document)][:SAMPLES_MAX]
+        self.samples = sound or list(self.drawn())
+        self.studied: tuple[Studied, ...] = tuple(self.study(each) for each in self.samples)
+
+    def words_read(self) -> frozenset[str]:
+        """Every word of the integration and its mappings; a field whose name is none of them is read by nobody."""
+        mappings = [step.map for step in shapes_of(self.content.steps) if step.map is not None]
+        said = [repr(self.content), *(repr(self.loaded.workspace.mappings[name].content) for name in mappings)]
+        return frozenset(re.findall(r"\w+", " ".join(said)))
+
+    def recorded(self) -> tuple[str, ...]:
+        """The recordings that the examples name, each once."""
+        return tuple(dict.fromkeys(file for example in self.content.examples for file in example.events))
+
+    def drawn(self) -> Iterator[Sample]:
+        """Documents of the contract that the engine would take on; the same at every call."""
+        from hypothesis import HealthCheck, Phase, given, settings
+
+        words: dict[str, tuple[str, ...]] = {}
+        for step in self.content.steps:
+            if step.map is not None:
+                mapping = self.loaded.workspace.mappings[step.map].content
+                words |= vocabulary(mapping, self.loaded.workspace.tables)
+        found: list[Sample] = []
+        try:
+            strategy = documents(self.contract, self.schema, words)
+        except CannotDraw as error:
+            raise UserError(f"{self.integration} has no examples to begin from, and {error}") from None
+
+        @settings(
+            max_examples=100,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(strategy)
+        def draw(body: Any) -> None:
+            document: Document = {"headers": self.headers(len(found)), "query": {}, "body": body}
+            if len(found) < DRAWN and self.teller.sound(document):
+                found.append(Sample("", document))
+
+        draw()
+        if not found:
+            raise UserError(f"{self.integration} has no examples, and nothing drawn from {self.contract} is taken on")
+        return iter(found)
+
+    def headers(self, number: int) -> dict[str, str]:
+        """Every header that the integration may read of a delivery."""
+        receive = self.content.receive
+        values = [receive.id, receive.key, *receive.revision]
+        texts = [each.text if isinstance(each, shape.Expression) else repr(each) for each in values if each is not None]
+        return {name: f"drawn-{number}" for text in texts for name in header_names(text)}
+
+    # ── alone ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def sending(self, document: Document, said: str, at_us: int = 0) -> Sending:
+        return Sending(at_us, self.integration, inbound_of(document), said)
+
+    def alone(self, *made: Document) -> Run:
+        """What comes of these states of one thing, well apart."""
+        sendings = [
+            self.sending(document, label(self.noun, 0, state), state * 60 * MINUTE_US)
+            for state, document in enumerate(made)
+        ]
+        return self.simulate(self.loaded, Scenario(seed=0, sendings=tuple(sendings)))
+
+    def study(self, sample: Sample) -> Studied:
+        run = self.alone(sample.document)
+        called = dict.fromkeys((call.system, call.operation) for call in run.calls)
+        ends = tuple(row.status.value for row in run.events)
+        road = (*ends, *(f"{system}.{operation}" for system, operation in called))
+        return Studied(sample, road, tuple(called), len(run.effects), tuple(self.chains(sample)))
+
+    def learn(self, sample: Sample) -> None:
+        """Finds the leaves on which the identity of an effect hangs: that takes a run for each, so only of samples that
+        are attacked."""
+        self.teller.learn(sample, tuple(self.once_leaves(sample)))
+
+    def once_leaves(self, sample: Sample) -> Iterator[Place]:
+        """Leaves that change the identity of an effect, and neither the key nor the id."""
+        before = self.onces(sample.document)
+        parts = self.teller.parts(sample)
+        known = {*parts.thing, *parts.message}
+        probed = 0
+        for place, value in leaves(sample.document) if before else ():
+            if place in known or not identifies(place, value) or probed >= PROBED_MAX:
+                continue
+            probed += 1
+            made = put(sample.document, place, self.teller.another(value, 1))
+            if self.teller.sound(made) and self.onces(made) != before:
+                yield place
+
+    def onces(self, document: Document) -> tuple[str, ...]:
+        """The identities of the effects that the integration itself has with this message."""
+        run = self.simulate(self.by_itself, Scenario(seed=0, sendings=(self.sending(document, label(self.noun, 0)),)))
+        return tuple(sorted({call.once for call in run.calls if call.once}))
+
+    def chains(self, sample: Sample) -> Iterator[tuple[Document, ...]]:
+        """Ways in which the thing of a sample goes on: as recorded, later, and where versions and times are often told
+        wrongly."""
+        first = sample.document
+        others = [each.document for each in self.samples if self.teller.same_thing(sample, each.document)]
+        recorded = [each for each in others if each is not first and sample.source]
+        more = [each for each in recorded if self.teller.tells_more(sample, each)]
+        if more:
+            yield tuple(self.in_order(sample, [first, *more]))
+        for stamps in (later, tens, night):
+            begin = first if stamps is later else self.teller.as_state(sample, first, 0, stamps)
+            if begin is None or (stamps is not later and begin == first):
+                continue
+            states = [self.teller.as_state(sample, begin, state, stamps) for state in (1, 2)]
+            made = tuple(each for each in (begin, *states) if each is not None)
+            if len(made) > 1:
+                yield made
+
+    def in_order(self, sample: Sample, chain: list[Document]) -> list[Document]:
+        """By what they say of their time or version, whatever the integration reads of that; else as recorded."""
+        places = self.teller.parts(sample).state
+        stamps = [tuple(stamp(each, place) for place in places) for each in chain]
+        if not places or any(None in each for each in stamps):
+            return chain
+        order = sorted(range(len(chain)), key=lambda index: stamps[index])
+        return [chain[index] for index in order]
+
+
+def stamp(document: Document, place: Place) -> tuple[int, float] | None:
+    """A time or version, such that two can be compared."""
+    try:
+        value = at(document, place)
+    except (KeyError, IndexError, TypeError):
+        return None
+    at_ = moment(value)
+    if at_ is not None:
+        return 0, (at_ if at_.tzinfo else at_.replace(tzinfo=UTC)).timestamp()
+    return (1, float(value)) if str(value).isdigit() else None
+
+
+def header_names(text: str) -> Iterator[str]:
+    for quoted, plain in HEADER.findall(text):
+        yield quoted or plain
+
+
+def identifies(place: Place, value: object) -> bool:
+    """Whether a leaf could be part of an identity: a short text or number with digits, not a time, not an amount."""
+    if isinstance(value, bool | Decimal) or not isinstance(value, str | int) or is_moment(value):
+        return False
+    text = str(value)
+    plain = len(text) <= 64 and any(letter.isdigit() for letter in text) and "." not in text and "/" not in text
+    return (
+        plain and place[0] != "query" and len(place) <= DEPTH_OF_IDS and not any(isinstance(at_, int) for at_ in place)
+    )
