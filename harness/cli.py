@@ -17,6 +17,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_demo(commands)
     add_partner(commands)
     add_prove(commands)
+    add_test(commands)
 
 
 def add_try(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -125,6 +126,33 @@ def add_prove(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def prove(arguments: argparse.Namespace) -> int:
     from harness.prove.command import run
+
+    return run(arguments)
+
+
+def add_test(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "test",
+        help="run the examples of specs, and the cases that prove has kept",
+        description=(
+            "Runs every example of the specs and every case of cases/, without network. Ends with 1 where one does not"
+            " hold."
+        ),
+    )
+    added.add_argument(
+        "spec", nargs="*", metavar="SPEC", help="files below specs/, or names of integrations (default: all)"
+    )
+    added.add_argument("--workspace", default=".", metavar="DIR", help="where SPEC is a name (default: this folder)")
+    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    added.add_argument(
+        "--update", action="store_true", help="show how examples differ from what happens, and write that into them"
+    )
+    added.add_argument("--format", choices=("text", "json", "junit"), default="text", help="default: text")
+    added.set_defaults(run=test)
+
+
+def test(arguments: argparse.Namespace) -> int:
+    from harness.testing.command import run
 
     return run(arguments)
 

@@ -32,6 +32,8 @@ FAULTS = (
     *(("silence_before", 0.0), ("silence_after", 0.0), ("truncated", 0.0), ("invalid", 0.0), ("partial", 0.0)),
 )
 """(kind, seconds) of every fault of a call; `partial` only where a list goes out and a list is answered."""
+SENT_BADLY = (("duplicate", 0.0), ("duplicate", 5.0), ("ack_lost", 0.0), ("outage", 7_200.0), ("late", 60.0))
+"""(kind, seconds) of every fault of a sender."""
 IN_DOUBT = ("silence_before", "silence_after")
 RUSH = 12
 CLOSE_US = 40_000
@@ -147,6 +149,9 @@ class Attacks:
             again = teller.again(studied.sample, document, number + 1)
             told = self.study.sending(again, first.label, after_s * SECOND_US)
             yield Attack("a message again", self.scenario([first, told]))
+        for kind, seconds in SENT_BADLY if teller.plan.receive.path else ():
+            fault = Fault(kind, teller.plan.receive.system, self.study.integration, 0, seconds)
+            yield Attack("a sender that repeats itself", self.scenario([first], [fault]))
         other = teller.announced_again(studied.sample, document)
         for after_us in (0, MINUTE_US) if other is not None else ():
             assert other is not None

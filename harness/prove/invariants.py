@@ -4,12 +4,15 @@ Where a run took another road than its reference (`sides.py`), only what holds o
 to know how a scenario came about, and to call it a violation that an effect is doubled whose step says that it may be.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from msgspec.structs import replace
 
+from engine.contract.body import BodyError, decode_body
 from engine.model import Status
 from engine.store import EventRow
 from harness.prove.labels import made_of, near_of, state_of, thing_of
@@ -301,14 +304,16 @@ def differing(
 
 def liveness(trial: Trial) -> Iterator[Violation]:
     """Once nothing goes wrong any more, every event comes to an end or to a person."""
+    first = trial.scenario.sendings[0].integration if trial.scenario.sendings else ""
     if trial.run.deadlock:
-        spec = trial.scenario.sendings[0].integration if trial.scenario.sendings else ""
-        yield Violation("liveness", spec, "", f"the engine stands still: {trial.run.deadlock}")
+        yield Violation("liveness", first, "", f"the engine stands still: {trial.run.deadlock}")
+    if trial.run.failure:
+        yield Violation("liveness", first, "", f"the engine stops with an error of its own: {trial.run.failure}")
     for row in trial.run.events:
-        spec_ = trial.promises.specs.get(row.integration)
-        if spec_ is not None and row.status.active and not waits_behind(trial, row):
+        spec = trial.promises.specs.get(row.integration)
+        if spec is not None and row.status.active and not trial.run.failure and not waits_behind(trial, row):
             label = trial.run.labels.get(row.event, "an event")
-            endless = step_id(row.step) in spec_.endless
+            endless = step_id(row.step) in spec.endless
             why = "waits for an event that nobody sends, and says no `expires`" if endless else f"is still {row.status}"
             yield Violation("liveness", row.integration, row.step, f"{label} {why}")
 
@@ -343,15 +348,38 @@ def mapping_total(trial: Trial) -> Iterator[Violation]:
 
 
 def no_secret_out(trial: Trial) -> Iterator[Violation]:
-    """No planted secret is told in a reason, in a story or in what stands still."""
-    told = [(row.event, row.reason) for row in trial.run.events]
-    told += [(moment.event, f"{moment.detail} {moment.identity}") for moment in trial.run.moments]
-    told.append((0, trial.run.deadlock))
-    for event, text in told:
-        if any(secret in text for secret in trial.secrets):
+    """No planted secret, and nothing that a message says of a person, is told in a reason, in a story or in what stands
+    still. What a `hold` says is its author's."""
+    people = {text for sending in trial.scenario.sendings for text in personal(sending.inbound.body)}
+    told = [(row.event, row.reason, people if row.status is not Status.HELD else set()) for row in trial.run.events]
+    told += [(moment.event, f"{moment.detail} {moment.identity}", people) for moment in trial.run.moments]
+    told.append((0, trial.run.deadlock, people))
+    for event, text, private in told:
+        if text and any(secret in text for secret in (*trial.secrets, *private)):
             row = trial.now.events.get(event)
             where = (row.integration, row.step) if row else ("", "")
-            yield Violation("no-secret-out", *where, f"what is told of {trial.run.labels.get(event)} holds a secret")
+            label = trial.run.labels.get(event, "an event")
+            yield Violation("no-secret-out", *where, f"what is told of {label} holds what is nobody's business")
+
+
+PERSONAL = re.compile(
+    r"e-?mail|phone|(?:first|last|family|given)_?name|address_?(?:line)?_?1|^line1$|street|iban", re.IGNORECASE
+)
+PERSONAL_CHARS_MIN = 6
+
+
+@lru_cache(1024)
+def personal(body: bytes) -> frozenset[str]:
+    """What a message says of a person, by what its fields are called."""
+    try:
+        found = leaves(decode_body(body))
+    except BodyError:
+        return frozenset()
+    return frozenset(
+        value
+        for place, value in found
+        if isinstance(value, str) and len(value) >= PERSONAL_CHARS_MIN and place and PERSONAL.search(str(place[-1]))
+    )
 
 
 def quota_kept(trial: Trial) -> Iterator[Violation]:

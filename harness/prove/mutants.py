@@ -36,13 +36,14 @@ class Mutant(Struct, frozen=True):
 
 
 def mutants(teller: Teller, document: Document, schema: Any, words: Container[str]) -> Iterator[Mutant]:
-    """Every change that the contract allows and after which the engine would still take the message on; of fields that
-    are called by one of the words. One change of each way in turn, so that the first ones are of every way."""
-    places: list[tuple[Place, Any]] = []
+    """Every change that the contract allows and after which the engine would still take the message on; first of fields
+    that are called by one of the words. One change of each way in turn, so that the first ones are of every way."""
+    places: list[tuple[bool, Place, Any]] = []
     for place, value in nodes(document["body"]):
         called = next((part for part in reversed(place) if isinstance(part, str)), "")
-        if place and called in words:
-            places.append((("body", *place), value))
+        if place:
+            places.append((called not in words, ("body", *place), value))
+    places.sort(key=lambda each: each[0])
     ways = [each_of(way, document, schema, places) for way in WAYS]
     count = 0
     while ways and count < MUTANTS_MAX:
@@ -55,8 +56,8 @@ def mutants(teller: Teller, document: Document, schema: Any, words: Container[st
                 yield mutant
 
 
-def each_of(way: Way, document: Document, schema: Any, places: list[tuple[Place, Any]]) -> Iterator[Mutant]:
-    for place, value in places:
+def each_of(way: Way, document: Document, schema: Any, places: list[tuple[bool, Place, Any]]) -> Iterator[Mutant]:
+    for _, place, value in places:
         yield from way(document, schema, place, value)
 
 
