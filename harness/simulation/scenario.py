@@ -207,9 +207,9 @@ class Run(Struct, frozen=True):
 
     `events` are as they stand at the end; `labels` says which sending each goes back to. `acknowledged` are the
     sendings, by their place, that got a 2xx. `fired` counts every fault and crash point of the scenario by its kind, 0
-    for one that never happened. `passed` counts the port calls by point, `points` is their sum. `deadlock` is empty,
-    or what waits for what. `trace` is the SHA-256 over every decision drawn or made; `ended_at_us` is when nothing
-    moved any more."""
+    for one that never happened; `quota` are calls beyond what a partner lets through. `passed` counts the port calls by
+    point, `points` is their sum. `deadlock` is empty, or what waits for what. `trace` is the SHA-256 over every decision
+    drawn or made; `ended_at_us` is when nothing moved any more."""
 
     events: tuple[EventRow, ...]
     effects: tuple[Effect, ...]
