@@ -82,9 +82,10 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def plain(value: Struct) -> dict[str, Any]:
-    """A value of a scenario as data, without what says nothing; seconds are exact numbers."""
-    told = {name: getattr(value, name) for name in value.__struct_fields__}
-    return {name: exact(each) for name, each in told.items() if each not in (0, "", ())} or {}
+    """A value of a scenario as data, without what is as it is by default; seconds are exact numbers."""
+    defaults = (*[None] * (len(value.__struct_fields__) - len(value.__struct_defaults__)), *value.__struct_defaults__)
+    told = zip(value.__struct_fields__, defaults, strict=True)
+    return {name: exact(getattr(value, name)) for name, usual in told if getattr(value, name) != usual}
 
 
 def exact(value: Any) -> Any:

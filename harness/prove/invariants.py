@@ -94,7 +94,9 @@ def not_told_apart(trial: Trial) -> Iterator[Violation]:
     """Two items of one message, or two states of one thing, that have one identity between them."""
     before: dict[tuple[str, str], list[dict[str, object]]] = {}
     for sending in trial.scenario.sendings:
-        plan = trial.plans[sending.integration]
+        plan = trial.plans.get(sending.integration)
+        if plan is None:
+            continue
         seen = list(scopes(plan, sending.inbound))
         for scope in seen:
             for place, first, second in same_items(plan, scope):

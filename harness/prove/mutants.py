@@ -89,7 +89,7 @@ def nightly_hours(document: Document, _schema: Any, where: Place, value: Any) ->
     for time in LOCAL_TIMES if found else ():
         assert found is not None
         shaped = f"{time[:10]}{found[1]}{time[11:] if found[2] else time[11:16]}{found[3] or ''}"
-        yield Mutant(f"with {written(where)} {time}", put(document, where, shaped))
+        yield Mutant(f"with {written(where)} {shaped}", put(document, where, shaped))
 
 
 WAYS: tuple[Way, ...] = (left_out, lists, null, other_words, nightly_hours)

@@ -113,7 +113,6 @@ class Side:
         """Texts that differ between two runs by nature: numbers that partners gave out, and when events came."""
         for effect in self.run.effects:
             yield from (str(value) for _, value in leaves(effect.result) if value not in (None, True, False, ""))
-            yield effect.identity
         for row in self.run.events:
             yield time_text(row.received_at)
 

@@ -1,0 +1,204 @@
+"""Every property, on runs made by hand: what breaks it, and what looks like it and does not."""
+
+import pytest
+from msgspec.structs import replace
+from told import ERP, GOOD, broken, call, effect, promises, recorded, row, run, sending, spec
+
+from engine.model import Status
+from engine.rules.quota import Quota
+from harness.prove.invariants import PROPERTIES
+from harness.prove.promises import CallPromise, Promises
+from harness.simulation.scenario import Moment, Run
+
+TWO = ((row(1), row(2, key="2")), {1: "order 1", 2: "order 1 (state 2)"})
+HELD = row(status=Status.HELD)
+CONTINUES = promises(spec(calls={"erp": CallPromise("erp", (ERP,), may_double=False, on_failure="continue")}))
+MAY_DOUBLE = promises(spec(calls={"erp": CallPromise("erp", (ERP,), may_double=True, on_failure="dead_letter")}))
+UNDO = {"undone_by": {ERP: "cancel_order"}, "undoing": frozenset({("erp", "cancel_order")})}
+STATES = (sending("order 1"), sending("order 1 (state 2)"))
+
+
+def test_a_run_that_is_as_its_reference_breaks_nothing() -> None:
+    assert broken(GOOD) == []
+    assert len(PROPERTIES) == 11
+
+
+CASES: dict[str, tuple[Run, list[tuple[str, str]]]] = {
+    "an acknowledged message that no event holds": (run(), [("nothing-lost", "")]),
+    "done, and no effect": (run((row(),), (), (call(),)), [("nothing-lost", "erp")]),
+    "done without having been called": (run((row(),)), [("nothing-lost", "erp")]),
+    "no effect, but somebody is asked": (run((HELD,), (), (call(status=500),)), []),
+    "two effects": (run((row(),), (effect(), effect()), (call(),)), [("nothing-twice", "erp")]),
+    "two effects, one taken back": (run((row(),), (effect(struck_at_us=5), effect()), (call(),)), []),
+    "two effects of two events": (
+        run((row(), row(2)), (effect(), effect(2)), (call(), call(2, 30))),
+        [("nothing-twice", "erp")],
+    ),
+    "dead, and the effect stands": (
+        run((row(status=Status.DEAD, step="erp"),), (effect(),), (call(),)),
+        [("convergence", "erp")],
+    ),
+    "another field": (run((row(),), (effect(fields={"order": 2}),), (call(),)), [("convergence", "erp")]),
+    "another field, which the partner gave out": (
+        run((row(),), (effect(fields={"order": "so-2"}, result="so-2"),), (call(),)),
+        [("convergence", "erp")],
+    ),
+    "an event that is still running": (
+        run((row(status=Status.WAITING, step="erp"),), (effect(),), (call(),)),
+        [("liveness", "erp")],
+    ),
+    "an engine that stands still": (
+        replace(GOOD, deadlock="nothing is ready"),
+        [("liveness", "")],
+    ),
+    "an engine that stops": (replace(GOOD, failure="KeyError: 1"), [("liveness", "")]),
+    "more sends than allowed": (
+        run((row(),), (effect(),), tuple(call(at_us=at_us) for at_us in range(10, 50, 10))),
+        [("bounded-attempts", "erp")],
+    ),
+    "as many sends as allowed": (run((row(),), (effect(),), tuple(call(at_us=at_us) for at_us in (10, 20, 30))), []),
+    "a dead letter after one 429": (
+        run((row(status=Status.DEAD, step="erp"),), (), (call(status=429),)),
+        [("quota-kept", "erp")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_run_breaks(name: str) -> None:
+    made, expected = CASES[name]
+    assert broken(made) == expected
+
+
+def test_a_value_that_partners_give_out_differs_from_run_to_run_and_is_no_difference() -> None:
+    now = run((row(),), (effect(fields={"id": "so-2"}, result="so-2"),), (call(),))
+    then = run((row(),), (effect(fields={"id": "so-1"}, result="so-1"),), (call(),))
+    assert broken(now, then) == []
+    assert broken(now, run((row(),), (effect(fields={"id": "so-1"}),), (call(),))) == [("convergence", "erp")]
+
+
+def test_an_effect_may_double_where_its_step_says_so() -> None:
+    doubled = run((row(),), (effect(), effect()), (call(),))
+    assert broken(doubled, of=MAY_DOUBLE) == []
+
+
+def test_one_event_has_one_effect_at_a_step_whatever_road_it_took() -> None:
+    other = replace(effect(), system="beta")
+    off = run((row(),), (effect(), other), (replace(call(), system="beta", operation="charge"),))
+    assert broken(off) == [("nothing-twice", "erp")]
+
+
+def test_a_failed_effect_that_is_passed_over_is_no_convergence() -> None:
+    passed_over = run((row(),), (), (call(status=400),))
+    assert broken(passed_over, of=CONTINUES) == [("convergence", "erp")]
+
+
+def test_news_that_came_first_and_is_done_last_breaks_the_order_and_late_news_over_newer_is_stale() -> None:
+    rows, labels = TWO
+    newer, older = effect(2, "order 1 (state 2)"), effect(1, "order 1")
+    calls = (call(2, 10), call(1, 20))
+    then = run(rows, (older, newer), (call(1, 10), call(2, 20)), labels)
+    assert broken(run(rows, (newer, older), calls, labels), then, sendings=STATES) == [("order-per-key", "erp")]
+    late = {1: "order 1 (state 2)", 2: "order 1"}
+    stale = run(rows, (effect(1, "order 1 (state 2)"), effect(2, "order 1")), (call(1, 10), call(2, 20)), late)
+    assert broken(stale, then, sendings=STATES) == [("no-stale-overwrite", "erp")]
+    apart = (effect(1, "order 1 (state 2)", "a"), effect(2, "order 1", "b"))
+    assert broken(replace(stale, effects=apart), then, sendings=STATES) == []  # two things at the partner
+    guarded = promises(spec(guarded=True))
+    same_key = tuple(replace(each, key="1") for each in rows)
+    assert broken(replace(stale, effects=apart, events=same_key), then, guarded, STATES) == [
+        ("no-stale-overwrite", "erp")
+    ]
+
+
+def test_two_events_of_one_key_are_worked_on_one_after_the_other_unless_the_first_stood_aside() -> None:
+    rows = (row(1), row(2))
+    labels = {1: "order 1", 2: "order 2"}
+    calls = (call(1, 10), call(2, 20), call(1, 30))
+    both = (effect(1), effect(2, "order 2", "2"))
+    then = run(rows, both, (call(1, 10), call(2, 20)), labels)
+    now = run(rows, both, calls, labels)
+    told = (sending("order 1"), sending("order 2"))
+    assert broken(now, then, sendings=told) == [("order-per-key", "erp")]
+    assert broken(replace(now, moments=(recorded(1, "held"),)), then, sendings=told) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "more", "expected"),
+    [
+        (Status.COMPENSATED, "compensate", {}, [("compensation-complete", "erp")]),
+        (Status.COMPENSATED, "compensate", UNDO, [("compensation-complete", "erp")]),
+        (Status.DEAD, "compensate", {}, [("compensation-complete", "erp")]),
+        (Status.DEAD, "compensate", UNDO, []),  # it was refused, and the event says what stands
+        (Status.DONE, "", {}, []),
+    ],
+)
+def test_what_was_taken_back_does_not_stand(
+    status: Status, phase: str, more: dict[str, object], expected: list[tuple[str, str]]
+) -> None:
+    made = run((row(status=status, phase=phase),), (effect(),), (call(),))
+    assert broken(made, of=promises(**more)) == expected
+
+
+def test_who_waits_behind_somebody_s_decision_waits_for_a_person() -> None:
+    rows = (row(1, Status.HELD), row(2, Status.ACCEPTED))
+    held = run(rows, labels={1: "order 1", 2: "order 2"})
+    then = run((row(status=Status.HELD),))
+    assert broken(held, then, promises(spec(blocks=True))) == []
+    assert broken(held, then) == [("liveness", "")]
+
+
+def test_what_the_contract_allows_and_a_mapping_does_not_map() -> None:
+    bad = row(2, Status.QUARANTINED, step="order", key="2")
+    labels = {1: "order 1", 2: "order 2 without body.note"}
+    mutated = run((row(), bad), (effect(),), (call(),), labels)
+    told = (sending(), sending("order 2 without body.note"))
+    assert broken(mutated, mutated, sendings=told) == [("mapping-total", "order")]
+    missing = replace(bad, missing=(("skus", "sku", "X"),))
+    assert broken(replace(mutated, events=(row(), missing)), mutated, sendings=told) == []  # a table's matter
+    as_it_came = {1: "order 1", 2: "order 2"}
+    assert broken(replace(mutated, labels=as_it_came), mutated, sendings=(sending(), sending("order 2"))) == []
+
+
+def test_no_secret_and_nothing_of_a_person_is_told() -> None:
+    secret = row(status=Status.QUARANTINED, reason="token simulated-X")
+    then = run((row(status=Status.QUARANTINED),))
+    assert broken(run((secret,)), then, secrets=("simulated-",)) == [("no-secret-out", "")]
+    mira = sending(body=b'{"email": "mira@example.com"}')
+    named = row(status=Status.QUARANTINED, reason="of mira@example.com")
+    assert broken(run((named,)), then, sendings=(mira,)) == [("no-secret-out", "")]
+    asked = row(status=Status.HELD, reason="ask mira@example.com")
+    assert broken(run((asked,)), run((row(status=Status.HELD),)), sendings=(mira,)) == []  # its author says so
+    story = Moment(1, "told", event=1, detail="mira@example.com")
+    assert broken(replace(GOOD, moments=(story,)), sendings=(mira,)) == [("no-secret-out", "")]
+
+
+@pytest.mark.parametrize(
+    ("quota", "times", "expected"),
+    [
+        (Quota("erp", rate=1, per_us=1_000_000, burst=2), (0, 10, 20, 30), [("quota-kept", "erp")]),
+        (Quota("erp", rate=1, per_us=1_000_000, burst=2), (0, 10, 1_000_000, 2_000_000), []),
+        (Quota("erp", concurrency=1), (0, 2), [("quota-kept", "erp")]),
+        (Quota("erp", concurrency=1), (0, 5), []),
+        (Quota("erp.other", concurrency=1), (0, 2), []),
+    ],
+)
+def test_a_partner_is_called_no_more_than_its_file_allows(
+    quota: Quota, times: tuple[int, ...], expected: list[tuple[str, str]]
+) -> None:
+    made = run((row(),), (effect(),), tuple(call(at_us=at_us) for at_us in times))
+    of: Promises = promises(quotas={"erp": {quota.gate: quota}}, attempts_max={"erp": 9})
+    assert broken(made, of=of) == expected
+
+
+def test_where_nothing_goes_wrong_every_state_counts_and_every_thing_has_its_own_effect() -> None:
+    rows = (row(1), row(2, Status.SUPERSEDED))
+    dropped = run(rows, (effect(),), (call(),), {1: "order 1", 2: "order 1 (state 2)"})
+    assert broken(dropped, dropped, sendings=STATES) == [("no-stale-overwrite", "erp")]
+    conflict = row(2, Status.QUARANTINED, reason="conflict: evt-1 has the same id and another body")
+    taken = replace(dropped, events=(row(1), conflict))
+    assert broken(taken, taken, sendings=STATES) == [("nothing-lost", "erp")]
+    beside = {1: "order 1", 2: "order 2 beside order 1"}
+    shared = run((row(1), row(2)), (effect(),), (call(),), beside)
+    told = (sending(), sending("order 2 beside order 1"))
+    assert broken(shared, shared, sendings=told) == [("nothing-lost", "erp")]

@@ -1,0 +1,260 @@
+"""`waybill prove` over a small workspace: what it finds, what it lets pass, what it prints, writes and replays."""
+
+import builtins
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from workspaces import NOTE_EXPECTED, ONCE_PER_EVENT, SPEC, lay, shop
+
+from engine.cli import main
+from harness.prove import command, prover
+from harness.prove.again import trace_elsewhere
+from harness.prove.cases import Case, read_case, written
+from harness.prove.profiles import PROFILES
+from harness.prove.prover import Judge, Unsteady, prove
+from harness.simulation.scenario import Crash, Fault, Limit, People, Run, Scenario, Sender, Sending, simulate
+
+Captured = pytest.CaptureFixture[str]
+TINY = replace(PROFILES["quick"], drawn=3, shrunk_max=30)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROFILES, "quick", TINY)
+
+
+def found(root: Path, *changes: tuple[str, str, str]) -> list[tuple[str, str]]:
+    proved = prove(root, shop(root, *changes), "orders", TINY, 0)
+    return [(failure.violation.breaks, failure.violation.step) for failure in proved.failures]
+
+
+def test_a_sound_integration_holds_every_property_and_everything_that_was_tried_happened(tmp_path: Path) -> None:
+    proved = prove(tmp_path, shop(tmp_path), "orders", TINY, 0)
+    assert proved.failures == ()
+    assert proved.coverage.never_fired == ()
+    assert {"silence_after", "throttle", "expired", "duplicate", "before send", "after record"} <= {
+        *proved.coverage.fired
+    }
+    assert proved.coverage.ends["done"] > 50
+
+
+def test_an_effect_named_by_its_event_is_doubled_and_the_story_is_two_sentences(tmp_path: Path) -> None:
+    proved = prove(tmp_path, shop(tmp_path, ONCE_PER_EVENT), "orders", TINY, 0)
+    (failure,) = [each for each in proved.failures if each.violation.breaks == "nothing-twice"]
+    assert failure.violation.step == "erp"
+    assert failure.story == (
+        "shop sends order 1",
+        "shop sends order 1 again",
+        "the erp holds two effects of order 1 (create_order)",
+    )
+
+
+def test_a_mapping_that_needs_what_the_contract_does_not_promise_is_found(tmp_path: Path) -> None:
+    assert found(tmp_path, NOTE_EXPECTED) == [("mapping-total", "order")]
+
+
+def test_an_integration_without_recordings_is_told_documents_of_its_contract(tmp_path: Path) -> None:
+    text = (lay(tmp_path) / SPEC).read_text()
+    examples = text[text.index("examples:") :]
+    assert found(tmp_path / "sound", (SPEC, examples, "")) == []
+    assert ("nothing-twice", "erp") in found(tmp_path / "doubles", (SPEC, examples, ""), ONCE_PER_EVENT)
+
+
+def test_two_proofs_of_one_seed_are_one_proof(tmp_path: Path) -> None:
+    loaded = shop(tmp_path, ONCE_PER_EVENT)
+    first, second = (prove(tmp_path, loaded, "orders", TINY, 5) for _ in range(2))
+    assert first.failures == second.failures
+    assert first.coverage.fired == second.coverage.fired
+
+
+def test_a_scenario_that_does_not_come_out_the_same_twice_is_a_fault_of_the_harness(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    count = 0
+
+    def unsteady(*asked: Any) -> Run:
+        nonlocal count
+        count += 1
+        return replace(simulate(*asked), trace=str(count))
+
+    monkeypatch.setattr(prover, "simulate", unsteady)
+    with pytest.raises(Unsteady, match="did not come out the same twice"):
+        found(tmp_path, ONCE_PER_EVENT)
+    assert main(["prove", "--workspace", str(tmp_path)]) == 4
+    assert "did not come out the same twice" in capsys.readouterr().err
+
+
+# ── the command ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_json_is_one_object_a_line_with_the_pinned_keys(tmp_path: Path, capsys: Captured) -> None:
+    lay(tmp_path, ONCE_PER_EVENT)
+    assert main(["prove", "orders", "--workspace", str(tmp_path), "--seed", "2", "--format", "json"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {tuple(line) for line in lines} == {("spec", "property", "held", "step", "seed", "story", "case")}
+    assert {line["seed"] for line in lines} == {2}
+    broken = [line for line in lines if not line["held"]]
+    assert next((line["spec"], line["property"], line["step"]) for line in broken) == ("orders", "nothing-twice", "erp")
+    assert broken[0]["story"][0] == "shop sends order 1"
+    assert Path(broken[0]["case"]).is_file()
+    assert {line["property"] for line in lines} >= {"nothing-lost", "liveness", "no-secret-out"}
+
+
+def test_text_says_the_verdict_first_then_the_story_the_seed_and_the_command(tmp_path: Path, capsys: Captured) -> None:
+    lay(tmp_path, ONCE_PER_EVENT)
+    assert main(["prove", str(tmp_path / SPEC), "--profile", "quick"]) == 1
+    told, watched = capsys.readouterr()
+    lines = told.splitlines()
+    assert lines[0] == "FAIL  orders  nothing-twice at step erp"
+    assert lines[1].startswith("  Shop sends order 1; shop sends order 1 again; the erp holds two effects")
+    assert any(line.startswith("  seed 0; again: waybill prove orders --profile quick --seed 0") for line in lines)
+    assert any(line.startswith("  case ") and "waybill test" in line for line in lines)
+    assert any(line.startswith("  held: nothing-lost") for line in lines)
+    assert lines[-1] == "FAIL  0 of 1 integration hold every property"
+    assert watched == "orders (1 of 1)\n"
+
+
+def test_a_sound_workspace_passes_and_leaves_no_case(tmp_path: Path, capsys: Captured) -> None:
+    lay(tmp_path)
+    assert main(["prove", "--workspace", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "PASS  1 of 1 integration hold every property"
+    assert not (tmp_path / "cases").exists()
+
+
+def test_an_unknown_integration_and_a_missing_hypothesis_are_said_in_a_sentence(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path)
+    assert main(["prove", "odrers", "--workspace", str(tmp_path)]) == 2
+    assert "there is no integration `odrers`" in capsys.readouterr().err
+    importing = builtins.__import__
+
+    def without(name: str, *more: Any, **named: Any) -> Any:
+        if name == "hypothesis":
+            raise ModuleNotFoundError(name)
+        return importing(name, *more, **named)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert main(["prove", "--workspace", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "waybill: `waybill prove` needs Hypothesis: pip install 'waybill[prove]'\n"
+
+
+def test_a_case_fails_until_the_integration_is_mended(tmp_path: Path, capsys: Captured) -> None:
+    lay(tmp_path, ONCE_PER_EVENT)
+    assert main(["prove", "orders", "--workspace", str(tmp_path)]) == 1
+    cases = sorted(path.name for path in (tmp_path / "cases").iterdir())
+    assert "orders-nothing-twice-erp.json" in cases
+    capsys.readouterr()
+    assert main(["test", "--workspace", str(tmp_path)]) == 1
+    assert "nothing-twice: shop sends order 1; shop sends order 1 again" in capsys.readouterr().out
+    lay(tmp_path)
+    assert main(["test", "--workspace", str(tmp_path)]) == 0
+    assert f"PASS  {len(cases)} case" in capsys.readouterr().out
+
+
+def test_a_run_that_comes_out_otherwise_in_another_process_is_a_fault_of_the_harness(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path, ONCE_PER_EVENT)
+    monkeypatch.setattr(command, "trace_elsewhere", lambda *_: "another")
+    assert main(["prove", "--workspace", str(tmp_path)]) == 4
+    assert "came out otherwise in another process" in capsys.readouterr().err
+    assert not (tmp_path / "cases").exists()
+
+
+# ── cases ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def a_case(root: Path, **more: Any) -> Case:
+    from harness.prove.news import document_of
+    from harness.trial import read_event
+
+    inbound = read_event(root / "recordings/order.json", raw=False)
+    document: Mapping[str, Any] = document_of(inbound)
+    assert document["body"]["order"] == 7
+    sendings = (Sending(0, "orders", inbound, "order 1"), Sending(5, "orders", inbound, "order 1"))
+    scenario = Scenario(seed=1, sendings=sendings, **more)
+    return Case("a", "orders", "nothing-twice", "erp", 0, "waybill prove", ("it breaks",), scenario)
+
+
+def test_a_case_is_read_as_it_was_written_and_shows_nothing_of_its_recording(tmp_path: Path) -> None:
+    root = lay(tmp_path)
+    from harness.prove.news import document_of, inbound_of
+
+    case = a_case(
+        root,
+        permute=True,
+        faults=(Fault("throttle", "erp", "create_order", 1, 2.5), Fault("refuse", "erp", "create_order", 0)),
+        crashes=(Crash("before send", 2),),
+        senders=(Sender("shop", 5.0, (1.0, 60.0)),),
+        limits=(Limit("erp", rate=2),),
+        people=People("reject", 5.0),
+    )
+    document = document_of(case.scenario.sendings[0].inbound)
+    changed = inbound_of({**document, "body": {**document["body"], "order": 10**30, "note": None}})
+    sendings = (case.scenario.sendings[0], Sending(5, "orders", changed, "order 2"))
+    case = replace(case, scenario=replace(case.scenario, sendings=sendings))
+    path = root / "cases" / "a.json"
+    path.parent.mkdir()
+    path.write_bytes(written(case, {"recordings/order.json": document}))
+    assert read_case(root, path) == case
+    text = path.read_text()
+    assert "mira@example.com" not in text
+    assert json.loads(text)["sendings"][1]["changes"] == [
+        {"at": ["body", "order"], "is": 10**30},
+        {"at": ["body", "note"], "is": None},
+    ]
+    path.write_bytes(written(case, {}))  # a message that no recording resembles stands there whole
+    assert read_case(root, path) == case
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"{", "a case is JSON"),
+        (b"[]", "is no case"),
+        (b"{}", "`run` is missing"),
+        (b'{"run": {"seed": 1, "permute": false}, "sendings": [{}]}', "is missing"),
+        (b'{"run": {"seed": 1, "permute": false}, "sendings": [{"recording": "../x.json"}]}', "leads out of"),
+    ],
+)
+def test_a_file_that_is_no_case_is_said_to_be_none_and_keeps_no_other_test_from_being_run(
+    tmp_path: Path, capsys: Captured, content: bytes, why: str
+) -> None:
+    root = lay(tmp_path)
+    (root / "cases").mkdir()
+    (root / "cases" / "odd.json").write_bytes(content)
+    assert main(["test", "--workspace", str(root)]) == 1
+    told = capsys.readouterr().out
+    assert why in told
+    assert "PASS  orders  1 example" in told
+
+
+def test_a_case_of_an_integration_or_a_property_that_is_gone_says_so(tmp_path: Path, capsys: Captured) -> None:
+    root = lay(tmp_path)
+    (root / "cases").mkdir()
+    for name, case in (("gone", replace(a_case(root), spec="gone")), ("odd", replace(a_case(root), property="none"))):
+        (root / "cases" / f"{name}.json").write_bytes(written(case, {}))
+    assert main(["test", "--workspace", str(root)]) == 1
+    told = capsys.readouterr().out
+    assert "there is no integration `gone` any more" in told
+    assert "there is no property `none`" in told
+
+
+@pytest.mark.slow
+def test_another_process_with_another_hash_seed_comes_to_the_same_trace(tmp_path: Path) -> None:
+    root = lay(tmp_path)
+    case = a_case(root, faults=(Fault("silence_after", "erp", "create_order", 0),))
+    assert trace_elsewhere(root, "local", case) == simulate(shop(tmp_path), case.scenario).trace
+
+
+def test_the_judge_runs_a_reference_once(tmp_path: Path) -> None:
+    judge = Judge(shop(tmp_path))
+    scenario = a_case(tmp_path).scenario
+    for fault in ("silence_after", "error_before"):
+        assert judge.judge(replace(scenario, faults=(Fault(fault, "erp", "create_order", 0),)))[0] == ()
+    assert judge.coverage.runs == 3
