@@ -23,12 +23,20 @@ class UnreadableRecording(UserError):
     """A file is no recording, or more than one may be; the message names the file and what is wrong, never contents."""
 
 
+class Became(Struct, frozen=True):
+    """What a recording engine made of an event: how it ended, and the effects it had, as (operation, once)."""
+
+    status: str
+    effects: tuple[tuple[str, str], ...] = ()
+
+
 class Exchange(Struct, frozen=True):
     """One request and its answer.
 
     `path` is percent-encoded and begins with a slash, `query` is decoded. `status` 0: no answer came. `at` is when the
     request was sent, microseconds since 1970, None where the recording does not say; `took_us` how long the answer
-    took. `integration` is set where the recording itself names who received it, `event` what became of it there.
+    took. `integration` is set where the recording itself names who received it, `became` what became of it there;
+    `system` where it names the partner.
     """
 
     file: str
@@ -45,6 +53,8 @@ class Exchange(Struct, frozen=True):
     at: int | None = None
     took_us: int = 0
     integration: str = ""
+    system: str = ""
+    became: Became | None = None
 
     @property
     def place(self) -> str:

@@ -21,6 +21,9 @@ licence license ssn tax vat taxid ip latitude longitude lat lng lon geo coordina
 comments message messages memo remark gift instructions signed subject
 """
 _ALSO_AMOUNTS = "tax vat number account address location messages message card owner"
+_AMOUNTS = """
+amount amounts total totals subtotal price prices tax taxes discount discounts cost costs fee fees value weight grams
+"""
 _IDS = "id ids no ref reference code order customer number"
 
 SECRET = frozenset(_HIDDEN.split())
@@ -28,6 +31,8 @@ PERSONAL = frozenset(_PERSONAL.split())
 ALSO_AMOUNTS = frozenset(_ALSO_AMOUNTS.split())
 """Words of a person's data that also stand in names of amounts and counts: numbers and codes of ours stay there."""
 IDS = frozenset(_IDS.split())
+AMOUNTS = frozenset(_AMOUNTS.split())
+"""Whole numbers written as texts are ids, unless one of these words says that they are counted."""
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.contract.body import BodyError, BodyLimits, decode_body, encode_json
 from harness.recordings.bounded import read_json
-from harness.recordings.exchange import BODY_BYTES_MAX, EXCHANGES_MAX, Exchange, UnreadableRecording
+from harness.recordings.exchange import BODY_BYTES_MAX, EXCHANGES_MAX, Became, Exchange, UnreadableRecording
 from harness.recordings.scrub import Scrubbed
 
 SUFFIX: Final = ".jsonl"
@@ -30,7 +30,11 @@ def line(scrubbed: Scrubbed) -> bytes:
     }
     answer = {"status": one.status, "headers": dict(one.answer_headers), **written(one.answer_body)}
     times = {} if one.at is None else {"at": one.at}
-    named = {"integration": one.integration} if one.integration else {}
+    named: dict[str, object] = {"integration": one.integration} if one.integration else {}
+    if one.system:
+        named["system"] = one.system
+    if one.became is not None:
+        named["became"] = {"status": one.became.status, "effects": [list(pair) for pair in one.became.effects]}
     document = {**times, "took_us": one.took_us, **named, "request": request, "answer": answer}
     return encode_json(document) + b"\n"
 
@@ -79,7 +83,15 @@ def exchange(document: Any, file: str, number: int) -> Exchange:
         at=None if document.get("at") is None else int(document["at"]),
         took_us=int(document.get("took_us", 0)),
         integration=str(document.get("integration", "")),
+        system=str(document.get("system", "")),
+        became=ended(document.get("became")),
     )
+
+
+def ended(became: Any) -> Became | None:
+    if became is None:
+        return None
+    return Became(str(became["status"]), tuple((str(operation), str(once)) for operation, once in became["effects"]))
 
 
 def as_sent(side: Any) -> bytes:

@@ -20,11 +20,12 @@ _HOST = re.compile(r"https?://([^/\s:]+(?::\d+)?)")
 
 
 class Said(Struct, frozen=True):
-    """`texts`: whole texts, `runs`: their runs of letters and digits where they are no prose; `headers`: names of
-    headers that are read; `hosts` of systems."""
+    """`texts`: whole texts, `runs`: their runs of letters and digits where they are no prose; `segments` of paths;
+    `headers`: names of headers that are read; `hosts` of systems."""
 
     texts: frozenset[str] = frozenset()
     runs: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
     headers: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
 
@@ -41,13 +42,18 @@ def said_by(workspace: Workspace) -> Said:
     runs = {run for text in texts if not re.search(r"\s", text) for run in RUN.findall(text) if not run.isdigit()}
     for table in workspace.tables.values():
         if isinstance(table, TextTable):
-            texts.update(str(cell) for row in table.rows for cell in row if cell is not None)
+            cells = {str(cell) for row in table.rows for cell in row if cell is not None}
+            texts |= cells
+            runs |= {run for cell in cells if not re.search(r"\s", cell) for run in RUN.findall(cell)}
     everything = "\n".join(written)
+    paths = (text for text in written if text.startswith("/"))
+    segments = {part for text in paths for part in text.split("/") if "{" not in part}
     headers = {(quoted or bare).lower() for quoted, bare in _HEADER.findall(everything)}
     for system in (document.content for document in workspace.systems.values()):
         if isinstance(system, shape.System) and system.idempotency:
             headers.add(system.idempotency.header.lower())
-    return Said(frozenset(texts), frozenset(runs), frozenset(headers), frozenset(_HOST.findall(everything)))
+    hosts = frozenset(_HOST.findall(everything))
+    return Said(frozenset(texts), frozenset(runs), frozenset(segments), frozenset(headers), hosts)
 
 
 def nodes(workspace: Workspace) -> Iterator[yaml.Node]:

@@ -4,7 +4,7 @@ Deny by default. What stays: structure and names of fields, true, false and null
 codes such as EUR; and what the workspace itself says (`said.py`). Every other text and long number becomes a keyed
 pseudonym, the same wherever it stands, so that joins and dedupe keys survive. What is named like a person's data or a
 secret is replaced whatever it looks like. Headers are left out unless the workspace reads them; credentials, cookies
-and signatures always. Bodies that cannot be taken apart are left out.
+and signatures always. Of a body that cannot be taken apart, a label or a page, nothing stays but that there was one.
 
 A list of what to hide, as other recorders have it, was rejected: it is complete on the day nobody adds a field.
 """
@@ -19,18 +19,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.contract.body import BodyError, BodyLimits, decode_body, encode_json
-from harness.recordings.exchange import BODY_BYTES_MAX, Exchange
-from harness.recordings.names import ALSO_AMOUNTS, IDS, PERSONAL, SECRET, named
+from harness.recordings.exchange import BODY_BYTES_MAX, Became, Exchange
+from harness.recordings.names import ALSO_AMOUNTS, AMOUNTS, IDS, PERSONAL, SECRET, named
 from harness.recordings.pseudonyms import Pseudonyms
 from harness.recordings.said import Said
 
 LIMITS: Final = BodyLimits(bytes_max=BODY_BYTES_MAX, nodes_max=2_000_000)
 TEXT_CHARS_MAX: Final = 2_000
 """A longer text is a document: it is left out."""
+NUMBERS_MAX: Final = 100_000
 REMOVED: Final = "removed"
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?")
 _AMOUNT = re.compile(r"[+-]?\d{1,12}\.\d{1,6}")
+_WHOLE = re.compile(r"[+-]?\d{1,8}")
 _SHORT = re.compile(r"[+-]?\d{1,3}")
 _CODE = re.compile(r"[A-Z]{2,3}")
 _FIELD = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$.:-]{0,63}")
@@ -56,6 +58,13 @@ class Scrubber:
     def __init__(self, key: bytes, said: Said) -> None:
         self.pseudonyms = Pseudonyms(key)
         self.said = said
+        self.numbers: set[str] = set()
+
+    def look(self, one: Exchange) -> None:
+        """Learns which numbers of an exchange will stand in clear: written in a text, as `100231:4101`, they stay what
+        they are there too. Who has a whole recording looks at all of it first."""
+        for body, headers in ((one.body, one.headers), (one.answer_body, one.answer_headers)):
+            self.body(body, headers)
 
     def scrub(self, one: Exchange) -> Scrubbed:
         return Scrubbed(
@@ -68,6 +77,7 @@ class Scrubber:
                 body=self.body(one.body, one.headers),
                 answer_headers=self.headers(one.answer_headers),
                 answer_body=self.body(one.answer_body, one.answer_headers),
+                became=self.became(one.became),
             )
         )
 
@@ -77,8 +87,12 @@ class Scrubber:
         return host if host in self.said.hosts or not host else f"{self.pseudonyms.text(host)}.invalid"
 
     def path(self, path: str) -> str:
-        parts = [quote(self.pseudonyms.text(unquote(part), self.is_said), safe=":@,;~") for part in path.split("/")]
-        return "/".join(parts)
+        return "/".join(self.segment(part) for part in path.split("/"))
+
+    def segment(self, part: str) -> str:
+        if part in self.said.segments or unquote(part) in self.said.texts:
+            return part
+        return quote(self.pseudonyms.text(unquote(part), self.is_said), safe=":@,;~")
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         kept = {}
@@ -107,10 +121,16 @@ class Scrubber:
         if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
             try:
                 fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=10_000)
-            except (ValueError, UnicodeDecodeError):
-                return b""
+            except ValueError:
+                return self.pseudonyms.document(body)
             return urlencode([(self.field(name), str(self.value(value, name))) for name, value in fields]).encode()
-        return b""
+        return self.pseudonyms.document(body)
+
+    def became(self, became: Became | None) -> Became | None:
+        if became is None:
+            return None
+        effects = tuple((operation, self.text(once, "")) for operation, once in became.effects)
+        return Became(became.status, effects)
 
     # ── values ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -148,6 +168,8 @@ class Scrubber:
 
     def number(self, number: int | Decimal, name: str) -> object:
         if self.is_plain(number, name):
+            if isinstance(number, int) and len(self.numbers) < NUMBERS_MAX:
+                self.numbers.add(str(abs(number)))
             return number
         return self.pseudonyms.number(number) if isinstance(number, int) else Decimal(0)
 
@@ -160,6 +182,8 @@ class Scrubber:
         if personal and not words & PERSONAL <= ALSO_AMOUNTS:
             return value is None or isinstance(value, bool)
         if isinstance(value, str):
+            if words & AMOUNTS and not words & IDS and _WHOLE.fullmatch(value):
+                return True
             if personal:
                 return bool(_AMOUNT.fullmatch(value)) or value in self.said.texts
             return any(form.fullmatch(value) for form in (_TIME, _AMOUNT, _SHORT, _CODE)) or value in self.said.texts
@@ -169,4 +193,4 @@ class Scrubber:
         return not isinstance(value, Decimal) or len(value.as_tuple().digits) <= _DECIMAL_DIGITS_MAX
 
     def is_said(self, run: str) -> bool:
-        return run in self.said.runs
+        return run in self.said.runs or run in self.numbers
