@@ -34,10 +34,12 @@ SEEDS = (1, 2)
 
 
 class Played(Struct, frozen=True):
-    """One replay: its world, as it stands at the end, and what it was made from."""
+    """One replay: its world, as it stands at the end, and what it was made from. `whole`: of all integrations, so that
+    somebody should ask for everything in it."""
 
     world: ReplayWorld
     known: tuple[Known, ...]
+    whole: bool
     others: tuple[Exchange, ...]
     sendings: tuple[Sending, ...]
 
@@ -114,7 +116,7 @@ def play(loaded: Loaded, root: Path, parts: Parts, spec: str | None, speed: int,
     if begin and all(one.at is None for one in sendings):
         world.clock.at = min(begin) + world.shift_us
     run(world.play(sendings, speed))
-    return Played(world, tuple(http.known), tuple(others), sendings)
+    return Played(world, tuple(http.known), spec is None, tuple(others), sendings)
 
 
 def called_by(loaded: Loaded, integration: str) -> set[str]:
@@ -141,7 +143,7 @@ def recorded_and_made(played: Played) -> tuple[Told, Told]:
         owner = world.recorded.lanes.get(one.lane, 0)
         if owner and not one.by:
             before.setdefault(owner, []).append(deed_of(world, one))
-        elif not one.by and not one.lane:
+        elif not one.by and not one.lane and played.whole:
             name = Name("", one.exchange.place)
             recorded[name] = EventTold(name, one.exchange.place, "", (deed_of(world, one),))
             made[name] = EventTold(name, one.exchange.place, "", ())
@@ -209,8 +211,11 @@ def remarks(played: Played, opaque: Sequence[Change]) -> tuple[str, ...]:
     unplayed = len(lanes - set(world.recorded.lanes))
     if unplayed:
         found.append(f"not played: {unplayed} of {len(lanes)} cassettes, which no event asked for")
+    unasked = sum(not one.by and not one.lane for one in played.known)
+    if unasked and not played.whole:
+        found.append(f"not compared: {unasked} exchanges that other integrations may have made")
     if played.others:
-        found.append(f"not compared: {len(played.others)} exchanges that no operation of the workspace makes")
+        found.append(f"not compared: {len(played.others)} exchanges that no operation in question makes")
     if world.recorded.simulated:
         counted = ", ".join(f"{name} ({count})" for name, count in sorted(world.recorded.simulated.items()))
         found.append(f"simulated, for nothing of them is recorded: {counted}")

@@ -78,8 +78,8 @@ class RecordedHttp(SimulatedHttp):
     ) -> list[Exchange]:
         """Takes exchanges, each with the kind of its recording; gives back those that no operation here makes.
 
-        A system is known by its host; a host that no environment has (a sandbox) by the one system, of `systems`, that
-        has an operation of that method and path.
+        A system is known by its host; a host that no environment has (a sandbox) by the one system that has an
+        operation of that method and path. Systems beyond `systems` are not meant.
         """
         bases = hosts(loaded)
         others: list[Exchange] = []
@@ -87,6 +87,7 @@ class RecordedHttp(SimulatedHttp):
             homes = bases.get(exchange.host) or [(name, "") for name in sorted(systems)]
             if exchange.system in loaded.workspace.systems:
                 homes = [(exchange.system, base_path(loaded, exchange.system, exchange.path))]
+            homes = [home for home in homes if home[0] in systems]
             found = [one for name, prefix in homes if (one := meant(self.partners[name], name, exchange, prefix))]
             if len(found) != 1:
                 others.append(exchange)

@@ -17,7 +17,7 @@ class Deed(Struct, frozen=True):
     """One request to a partner, or one event told to a topic (`emit TOPIC`).
 
     `identity` is how the partner's book knows it, empty where it has no name. `effect`: it may change something there.
-    `content` is what was asked for: `{query, body}`, or the body of the event.
+    `content` is what was asked for: `{query, body}`, or `{body}` of the event.
     """
 
     operation: str

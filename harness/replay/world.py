@@ -137,7 +137,9 @@ class ReplayWorld(World):
         )
         for number, topic, identity, body in rows:
             self.messages = max(self.messages, number)
-            self.emitted.setdefault(event, []).append(Deed(f"emit {topic}", identity, True, decode_body(body)))
+            self.emitted.setdefault(event, []).append(
+                Deed(f"emit {topic}", identity, True, {"body": decode_body(body)})
+            )
         self.new_events(self.origins.get(event, ""))
 
     # ── what it came to ──────────────────────────────────────────────────────────────────────────────────────────────

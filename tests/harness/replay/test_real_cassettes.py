@@ -60,7 +60,7 @@ def test_every_transaction_that_avatax_was_asked_is_asked_again_as_it_was() -> N
     assert [report.compared.changes, report.misses, report.proposed] == [(), (), ()]
     assert report.held
     assert [remark for remark in report.remarks if remark.startswith("not ")] == [
-        "not compared: 1 exchanges that no operation of the workspace makes"  # its list of tax codes
+        "not compared: 1 exchanges that no operation in question makes"  # its list of tax codes
     ]
 
 
