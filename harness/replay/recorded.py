@@ -23,6 +23,8 @@ from harness.recordings.exchange import BODY_BYTES_MAX, Exchange
 from harness.replay.semantic import similarity
 from harness.world import SimulatedHttp, base_url
 
+COMPARED_MAX: Final = 200
+"""Candidates that one request is compared with, field by field."""
 MISSED: Final = "no such exchange is left in the recording"
 _LANED: Final = ("vcrpy", "ruby-vcr")
 
@@ -67,6 +69,7 @@ class RecordedHttp(SimulatedHttp):
         }
         self.known: list[Known] = []
         self.by_operation: dict[str, list[Known]] = {}
+        self.left: dict[tuple[str, str], list[Known]] = {}
         self.systems: set[str] = set()
         self.lanes: dict[str, int] = {}
         self.event = 0
@@ -92,10 +95,11 @@ class RecordedHttp(SimulatedHttp):
             if len(found) != 1:
                 others.append(exchange)
                 continue
-            operation, identity, content = found[0]
+            operation, identity, content, prefix = found[0]
             known = Known(exchange, operation, identity, exchange.file if kind in _LANED else "", content)
             self.known.append(known)
             self.by_operation.setdefault(operation, []).append(known)
+            self.left.setdefault((operation, identity or clean(exchange.path.removeprefix(prefix))), []).append(known)
             self.systems.add(operation.partition(".")[0])
         return others
 
@@ -120,23 +124,21 @@ class RecordedHttp(SimulatedHttp):
 
     def find(self, operation: str, identity: str, path: str, content: object) -> Known | None:
         """The exchange that is meant: in the event's own lanes, else in one that nobody has yet."""
-        fitting = [
-            one
-            for one in self.by_operation.get(operation, ())
-            if not one.by
-            and self.lanes.get(one.lane, self.event) == self.event
-            and (one.identity == identity if identity else segments(one.exchange.path) == segments(path))
-        ]
+        left = self.left.get((operation, identity or clean(path)), [])
+        fitting = [one for one in left if self.lanes.get(one.lane, self.event) == self.event][:COMPARED_MAX]
         own = [one for one in fitting if one.lane in self.lanes]
         # Of those alike the first: the order of the recording is that of occurrence.
-        return max(own or fitting, key=lambda one: similarity(one.content, content), default=None)
+        found = max(own or fitting, key=lambda one: similarity(one.content, content), default=None)
+        if found is not None:
+            left.remove(found)
+        return found
 
     def nearest(self, operation: str, content: object) -> str:
         """What a miss came nearest to, and how much of it is used up."""
         candidates = self.by_operation.get(operation, [])
         if not candidates:
             return f"the recording holds no {operation}"
-        best = max(candidates, key=lambda one: similarity(one.content, content))
+        best = max(candidates[:COMPARED_MAX], key=lambda one: similarity(one.content, content))
         alike = [one for one in candidates if (one.identity, one.lane) == (best.identity, best.lane)]
         used = sum(bool(one.by) for one in alike)
         return f"nearest is {best.exchange.place}; consumed {used} of {len(alike)}"
@@ -173,15 +175,16 @@ def hosts(loaded: Loaded) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def meant(partner: Partner, system: str, exchange: Exchange, prefix: str) -> tuple[str, str, object] | None:
-    """(operation, identity, what is asked) of a recorded request; None where the system has no such operation."""
+def meant(partner: Partner, system: str, exchange: Exchange, prefix: str) -> tuple[str, str, object, str] | None:
+    """(operation, identity, what is asked, `prefix`) of a recorded request; None where the system has no such
+    operation."""
     if not exchange.path.startswith(prefix):
         return None
     body = data(exchange.body)
     path = exchange.path.removeprefix(prefix)
     received = Received(exchange.method, segments(path), dict(exchange.query), exchange.headers, body)
     operation, identity = about(partner, received)
-    return (f"{system}.{operation}", identity, asked(dict(exchange.query), body)) if operation else None
+    return (f"{system}.{operation}", identity, asked(dict(exchange.query), body), prefix) if operation else None
 
 
 def about(partner: Partner, received: Received) -> tuple[str, str]:
@@ -199,6 +202,11 @@ def as_received(request: Request) -> Received:
 
 def segments(path: str) -> list[str]:
     return [unquote(part) for part in path.strip("/").split("/")]
+
+
+def clean(path: str) -> str:
+    """One spelling of a path."""
+    return "/".join(segments(path))
 
 
 def asked(query: Mapping[str, str], body: object) -> object:
