@@ -21,7 +21,7 @@ demo: $(INSTALLED) ## the brand's story, live on this machine, in about a minute
 	$(BIN)/waybill demo
 
 test: $(INSTALLED) ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 check: $(INSTALLED) ## lint, types, import contracts, and the reference workspace's charter
 	$(BIN)/ruff check .

@@ -1,10 +1,16 @@
 """What every test shares. Folders that hold helpers of tests are on the path by `pythonpath` in pyproject.toml."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 from postgres_server import PostgresServer, a_database
+
+
+def pytest_configure() -> None:
+    """Who ends a run by SIGTERM, as a time limit does, ends it as Ctrl-C would: no server of a test outlives it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

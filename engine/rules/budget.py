@@ -1,20 +1,24 @@
 """How much of what is sent to a system may be retries: at most a fifth, so that a partner in trouble is not called more
 often for being in trouble.
 
-Counted over the last ten seconds; a quiet system may always retry ten times in them. A retry that finds the budget
-spent waits and spends no attempt. It is given a time of its own, spread over the time to come: if all came back as soon
-as there is room, most would be sent away again. A bucket fed by first sends with a floor beside it (Finagle's) lets
-more than a fifth through, as both count. This file refuses to know when a call is worth a retry.
+Counted over the last ten seconds. However few calls there are, ten retries a second are always allowed (Finagle's and
+Linkerd's floor): without it a backlog in which nothing but retries is left would not end for hours. To a system with a
+quota that floor is a fifth of what its quota lets through: more would be its whole capacity. A retry that finds the
+budget spent waits and spends no attempt. It is given a time of its own, spread over the time to come: if all came back
+as soon as there is room, most would be sent away again. A bucket fed by first sends with a floor beside it lets more
+than a fifth through, as both count. This file refuses to know when a call is worth a retry.
 """
 
 from typing import Final
 
 from msgspec import Struct
 
+from engine.rules.quota import Quota
+
 SLICE_US: Final = 1_000_000
 SLICES: Final = 10
-FLOOR: Final = 10
-"""Retries allowed in ten seconds, however few calls there are."""
+FLOOR: Final = 100
+"""Retries allowed in ten seconds, however few calls there are, where no quota says that it is too much."""
 SHARE: Final = 5
 """One call in so many may be a retry."""
 PUT_OFF_MAX_US: Final = 900_000_000
@@ -41,17 +45,27 @@ def recent(budget: Budget, now: int) -> tuple[Second, ...]:
     return tuple(second for second in budget.seconds if current - SLICES < second.number <= current)
 
 
-def retries_allowed(calls: int) -> int:
+def floor_below(quota: Quota | None) -> int:
+    """How many retries are always allowed in ten seconds to a system with this quota."""
+    window_us, calls = SLICES * SLICE_US, FLOOR * SHARE
+    if quota is not None and quota.rate:
+        calls = min(calls, quota.rate * window_us // quota.per_us)
+    if quota is not None and quota.spacing_us:
+        calls = min(calls, window_us // quota.spacing_us)
+    return max(1, calls // SHARE)
+
+
+def retries_allowed(calls: int, floor: int = FLOOR) -> int:
     """How many of so many calls may be retries."""
-    return max(FLOOR, calls // SHARE)
+    return max(floor, calls // SHARE)
 
 
-def send(budget: Budget, now: int, *, retry: bool) -> tuple[Budget, int | None]:
+def send(budget: Budget, now: int, *, retry: bool, floor: int = FLOOR) -> tuple[Budget, int | None]:
     """Asks for one send, and counts it: (the budget then, None) or, spent, (…, when to ask again)."""
     seconds = recent(budget, now)
     calls, retries = sum(one.calls for one in seconds), sum(one.retries for one in seconds)
-    if retry and retries >= retries_allowed(calls + 1):
-        pace_us = SLICES * SLICE_US // retries_allowed(calls)
+    if retry and retries >= retries_allowed(calls + 1, floor):
+        pace_us = SLICES * SLICE_US // retries_allowed(calls, floor)
         last = budget.promised_at if now < budget.promised_at <= now + PUT_OFF_MAX_US else now
         at = min(last + pace_us, now + PUT_OFF_MAX_US)
         return Budget(seconds, at), at

@@ -109,7 +109,7 @@ class Gates:
         if most is not None and self.out[system] >= most:
             reason = f"{most} calls to {system} are under way, which is its part of the workers"
             return Denied(self.home(system, gate, now), now, reason)
-        spent, at = budget.send(self.budgets.get(system, Budget()), now, retry=retry)
+        spent, at = budget.send(self.budgets.get(system, Budget()), now, retry=retry, floor=self.retries_floor(system))
         self.budgets[system] = spent
         if at is not None:
             return Denied("", at, f"the retry budget of {system} is spent: a fifth of its calls")
@@ -315,6 +315,10 @@ class Gates:
         """How many calls may be out to one system: half of the workers, so that one that hangs does not take all. No
         limit where it is the only one that is called."""
         return max(1, self.workers // 2) if self.called_systems() - {system} else None
+
+    def retries_floor(self, system: str) -> int:
+        live = self.live.systems.get(system)
+        return budget.floor_below(live.quotas.get(system) if live else None)
 
     def called_systems(self) -> frozenset[str]:
         """The systems that the newest plans call."""

@@ -194,12 +194,13 @@ def recover(database: Database, node: int, now: int) -> int:
 
 
 def take_suspect(database: Database, node: int, ready: Ready) -> None:
-    """One at a time: so a poisonous one dies alone, and the others are cleared by what they record."""
+    """One at a time: so a poisonous one dies alone, and the others are cleared by what they record. Those that fewer
+    engines died of go first: an engine that keeps dying of something else would else find the same one at work."""
     if database.rows("SELECT 1 FROM delivery WHERE status = 'running' AND crashes > 0 AND node = ? LIMIT 1", (node,)):
         return
     for lane, integration, event in database.rows(
         "SELECT lane, integration, event FROM delivery WHERE ready > 2 AND ready = 4"
-        f" ORDER BY due_at, event LIMIT 1{database.skip_locked}"
+        f" ORDER BY crashes, due_at, event LIMIT 1{database.skip_locked}"
     ):
         ready.queues[lane].setdefault(integration, []).append(event)
 

@@ -134,7 +134,7 @@ FUNCTIONS_OF_ONE = [
 ]
 
 
-@pytest.mark.parametrize("value", ODD, ids=repr)
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value).partition(" at ")[0])
 def test_only_errors_of_the_family_leave_whatever_the_document_holds(value):
     texts = [f"{name}(@)" for name in FUNCTIONS_OF_ONE] + [f"{name}([@])" for name in FUNCTIONS_OF_ONE]
     texts += [

@@ -8,6 +8,7 @@ from spec.minimal import ERP, SPEC, Edit, edited, read, told
 
 from engine.language import Resources
 from engine.model import Failure, Outcome, Sent
+from engine.rules.budget import FLOOR
 from engine.rules.quota import Quota, decode_heard
 from engine.run.gates import PROBE_MARGIN_US, Admitted, Denied, Gates
 from engine.run.live import Live, live_systems
@@ -202,7 +203,7 @@ def test_what_was_admitted_is_given_back_once() -> None:
 
 
 def test_retries_wait_when_their_budget_is_spent_and_at_no_gate() -> None:
-    of = gates()
+    of = gates(f"{TIMEOUT}quota: {{rate: 5/s}}\n")
     for _ in range(10):
         assert isinstance(ask(of, retry=True), Admitted)
     assert ask(of, retry=True) == Denied("", NOW + S, "the retry budget of erp is spent: a fifth of its calls")
@@ -212,7 +213,7 @@ def test_retries_wait_when_their_budget_is_spent_and_at_no_gate() -> None:
 
 def test_a_retry_that_was_not_sent_is_no_part_of_the_budget() -> None:
     of = gates()
-    for _ in range(50):
+    for _ in range(2 * FLOOR):
         admitted = ask(of, retry=True)
         assert isinstance(admitted, Admitted)
         of.withdraw(admitted, NOW)

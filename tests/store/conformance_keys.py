@@ -291,6 +291,14 @@ class KeysConformance:
         driver.commit(driver.store.record, *(record(delivery, Status.DONE) for delivery in claimed))
         assert ids(driver) == ["1"]
 
+    def test_of_those_an_engine_died_of_the_one_that_fewer_died_of_goes_first(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, *(keyed(f"{n}", f"{n}") for n in range(3)))
+        claim(driver)
+        driver.commit(driver.store.recover, (0, T0))
+        for at, id_ in enumerate(("0", "1", "2", "0")):
+            assert ids(driver, at=T0 + at) == [id_], "an engine that keeps dying would else blame the same one"
+            driver.commit(driver.store.recover, (0, T0 + at))
+
     def test_one_that_an_engine_died_of_runs_on_each_node(self, driver: Driver) -> None:
         driver.commit(driver.store.accept, *(keyed(f"{n}", f"{n}") for n in range(3)))
         claim(driver)
