@@ -46,7 +46,7 @@ class Proxy:
         self.clock = clock
         self.system = system
         self.full = False
-        self._runner = web.ServerRunner(web.Server(self.serve, access_log=None), shutdown_timeout=1.0)
+        self._runner: web.ServerRunner | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -57,6 +57,7 @@ class Proxy:
             connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        self._runner = web.ServerRunner(web.Server(self.serve, access_log=None), shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         try:
@@ -68,7 +69,8 @@ class Proxy:
 
     async def stop(self) -> None:
         """Closes both sides; a request under way is cut off after a second."""
-        await self._runner.cleanup()
+        if self._runner is not None:
+            await self._runner.cleanup()
         if self._session is not None:
             await self._session.close()
 

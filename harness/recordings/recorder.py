@@ -1,6 +1,6 @@
 """The file that a recording is written to: new, one scrubbed exchange a line, each on its way to the disk at once.
 
-It takes `Scrubbed` and nothing else, and writes over nothing.
+It takes `Scrubbed` and nothing else, and writes over nothing. Where nothing came of it, nothing is left.
 """
 
 import os
@@ -49,3 +49,5 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._file)
+        if error is not None and not self.count:
+            self.path.unlink()

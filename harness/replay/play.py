@@ -168,7 +168,7 @@ def without_opaque(compared: Compared, teller: Teller) -> tuple[Compared, list[C
     """(changes, those between two pseudonyms): what a text made of others was before it was scrubbed, nobody knows."""
 
     def opaque(change: Change) -> bool:
-        if change.what not in ("changed", "identity"):
+        if change.what != "changed":  # an identity is made of what stays joined
             return False
         name = change.path.rpartition(".")[2].removesuffix("[]")
         sides = (change.before, change.after)

@@ -54,9 +54,11 @@ def receiver(loaded: Loaded, one: Exchange, kind: str, spec: str | None) -> str 
         return one.integration
     if kind == "event":
         named = [name for name in loaded.plans if exemplified(loaded, name, one.file)]
-        if spec is None and len(named) != 1:
+        if spec is not None and (not named or spec in named):
+            return spec
+        if not named:
             raise UserError(f"{one.file}: an event does not say who receives it; say which with --spec")
-        return spec or named[0]
+        return named[0]
     received = (name for name, plan in loaded.plans.items() if plan.receive.path == one.path and one.method == "POST")
     return next(received, None) if one.path != "/" else None
 

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from shutil import copytree
@@ -226,9 +229,53 @@ def test_a_recording_is_never_written_over_and_has_an_end(tmp_path: Path, monkey
     assert len(read_file(tmp_path / "new" / "a.jsonl").exchanges) == 2
     with pytest.raises(UserError, match="nothing is written over"):
         Recorder(tmp_path / "new" / "a.jsonl")
+    with pytest.raises(UserError, match="--forward is an address"), Recorder(tmp_path / "b.jsonl") as recorder:
+        Proxy("ftp://partner.example", recorder, Scrubber(KEY, Said()), SystemClock())
+    assert not (tmp_path / "b.jsonl").exists()
 
 
 def a_recording(tmp_path: Path) -> Path:
     path = tmp_path / "a.har"
     path.write_text('{"log": {"entries": [{"request": {"url": "https://a.example/"}}]}}')
     return path
+
+
+@pytest.mark.slow
+def test_the_command_records_until_it_is_told_to_stop(workspace: Path) -> None:
+    """A process of its own, as a person starts it; SIGTERM ends it."""
+    file = workspace / "recordings" / "seen.jsonl"
+    words = [
+        "record",
+        str(file),
+        "--forward",
+        "http://127.0.0.1:9/v1",
+        "--system",
+        "erp",
+        "--port",
+        "0",
+        "--workspace",
+        str(workspace),
+    ]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "engine", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    try:
+        assert child.stdout is not None
+        line = child.stdout.readline()
+        url = line.split()[2].rstrip(",")
+
+        async def ask() -> int:
+            async with aiohttp.ClientSession() as session, session.post(f"{url}/sales-orders", json=body()) as answer:
+                return answer.status
+
+        assert asyncio.run(ask()) == 502  # nobody listens behind it
+        child.send_signal(signal.SIGTERM)
+        out, error = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.communicate()
+    assert (child.returncode, error) == (0, "")
+    assert f"recorded 1 exchange in {file}, scrubbed\n" in out
+    (one,) = read_file(file).exchanges
+    assert (one.path.endswith("/sales-orders"), one.status, one.system) == (True, 0, "erp")
+    assert list(found_in(line + out + file.read_text())) == []

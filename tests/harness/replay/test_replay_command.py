@@ -13,7 +13,7 @@ import pytest
 from blackbox.rig import FILES
 from canaries import CANARIES, found_in, har
 from real import ROOT
-from traffic_made import HOUR_US, START, recorded
+from traffic_made import HOUR_US, START, entry, recorded
 
 from engine.cli import main
 from engine.run.load import Loaded, load
@@ -293,3 +293,45 @@ def test_no_canary_is_in_a_recording_a_report_or_a_message(
     assert kept in left
     for path in left:
         assert list(found_in(path.read_bytes().decode("latin-1"))) == [], path
+
+
+# ── noise ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_noise_is_found_proposed_and_passed_only_once_somebody_accepts_it(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ERP is told when an order came; the recording engine was five milliseconds later than this one."""
+    root = tmp_path / "noisy"
+    copytree(small, root)
+    spec = root / "specs" / "shop-orders.yaml"
+    text = spec.read_text()
+    assert text.count("input: order") == 1
+    spec.write_text(text.replace("input: order", 'input: "merge(order, {seen_at: event.received_at})"'))
+    body = {"id": "7", "customer": "c", "number": 7, "total": "19.90", "currency": "EUR"}
+    made = {"id": "shop-7", "customer": "c", "number": 7, "total_minor": 1990, "seen_at": "2026-11-01T10:00:00.005000Z"}
+    sent = entry(
+        START,
+        "POST",
+        "https://intake.example/hooks/orders",
+        [{"name": "X-Shop-Event", "value": "e-7"}],
+        body,
+        202,
+        None,
+    )
+    told_erp = entry(
+        START, "POST", "https://erp.internal/sales-orders", [], {**made, "external_id": "shop-7"}, 201, {"id": "so-1"}
+    )
+    recording = tmp_path / "seen.har"
+    recording.write_text(json.dumps({"log": {"entries": [sent, told_erp]}}))
+    code, out = told(capsys, "replay", recording, "--workspace", root)
+    assert code == 3, out
+    assert (
+        "noise, in 1 event: erp.create_order seen_at changed, 2026-11-01T10:00:00.005000Z → 2026-11-01T10:00:00.000000Z"
+        in out
+    )
+    accepted = tmp_path / "noise.txt"
+    accepted.write_text(out.partition("put this into the file of --noise:\n")[2])
+    assert accepted.read_text().split() == ["erp.create_order", "body.seen_at", "time"]
+    code, out = told(capsys, "replay", recording, "--workspace", root, "--noise", accepted)
+    assert (code, "put this into the file" in out, "noise, in 1 event" in out) == (0, False, True)
