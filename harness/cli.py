@@ -137,7 +137,7 @@ def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
             "HAR files, VCR cassettes and Waybill's own recordings. What was posted to a webhook plays the sender's "
             "part, what a partner answered the partner's; where nobody sends, the examples of the specs do. All of it "
             "is replayed in virtual time, twice, so that noise is told apart. Ends with 1 where something changed, "
-            "with 3 where only noise did that nobody has accepted."
+            "with 3 where nothing could be compared, or only noise changed that nobody has accepted."
         ),
     )
     added.add_argument("recordings", nargs="+", metavar="RECORDING", help="a file, or a folder of them")

@@ -63,7 +63,9 @@ def replay(arguments: argparse.Namespace) -> int:
 
 
 def exit_code(report: Report) -> int:
-    """1 where something changed; 3 where the only differences are noise that nobody has accepted yet."""
+    """1 where something changed; 3 where nothing could be compared, or only noise changed that nobody has accepted."""
+    if report.empty:
+        return INVALID
     if not report.held:
         return FAILED
     unreviewed = {(one.operation, one.path) for one in report.proposed}
@@ -92,7 +94,8 @@ def replayed(
     compared = Compared(len(first.world.named()), compared.changes)
     changes, noise = noises.told_apart(compared, [*accepted, *inferred])
     proposed = tuple(one for one in inferred if one not in set(accepted))
-    return Report(changes, facts(first, speed), misses(first), noise, proposed, remarks(first, opaque))
+    empty = not first.known and all(one.became is None for one in first.sendings)
+    return Report(changes, facts(first, speed), misses(first), noise, proposed, remarks(first, opaque, empty), empty)
 
 
 def play(loaded: Loaded, root: Path, parts: Parts, spec: str | None, speed: int, seed: int) -> Played:
@@ -203,7 +206,7 @@ def facts(played: Played, speed: int) -> dict[str, object]:
     }
 
 
-def remarks(played: Played, opaque: Sequence[Change]) -> tuple[str, ...]:
+def remarks(played: Played, opaque: Sequence[Change], empty: bool) -> tuple[str, ...]:
     """What was not compared, and why."""
     world = played.world
     found = []
@@ -219,6 +222,11 @@ def remarks(played: Played, opaque: Sequence[Change]) -> tuple[str, ...]:
     if world.recorded.simulated:
         counted = ", ".join(f"{name} ({count})" for name, count in sorted(world.recorded.simulated.items()))
         found.append(f"simulated, for nothing of them is recorded: {counted}")
+    if empty:
+        found.append(
+            "nothing to compare with: no answer of a partner is recorded, nor how an event ended;"
+            " `waybill plan --against` compares two versions"
+        )
     if opaque:
         found.append(
             f"compared by presence only: {len(opaque)} texts that were made of others before they were scrubbed"

@@ -27,10 +27,12 @@ class Report(Struct, frozen=True):
     noise: Compared = Compared(0, ())
     proposed: tuple[Noise, ...] = ()
     remarks: tuple[str, ...] = ()
+    empty: bool = False
+    """Nothing could be compared."""
 
     @property
     def held(self) -> bool:
-        return not self.compared.changes and not self.misses
+        return not self.compared.changes and not self.misses and not self.empty
 
 
 class Teller:
@@ -42,6 +44,7 @@ class Teller:
     def as_json(self, report: Report) -> dict[str, object]:
         return {
             "held": report.held,
+            "empty": report.empty,
             **report.facts,
             "events": report.compared.events,
             "changed": report.compared.changed,
@@ -68,7 +71,7 @@ class Teller:
     def as_lines(self, report: Report, word: str) -> Iterator[str]:
         """The verdict first, then what changed, those that reach most events first."""
         compared = report.compared
-        yield f"{'HELD   ' if report.held else 'CHANGED'}  {word}"
+        yield f"{'HELD   ' if report.held else 'EMPTY  ' if report.empty else 'CHANGED'}  {word}"
         for name, value in report.facts.items():
             yield f"  {name.replace('_', ' ')}: {value}"
         for group in compared.groups()[:GROUPS_MAX]:

@@ -195,6 +195,12 @@ def test_a_mistake_is_told_in_a_sentence(
     assert "Traceback" not in error
 
 
+def test_deliveries_alone_leave_nothing_to_compare_with(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = told(capsys, "replay", workspace / "recordings" / "wms", "--workspace", workspace)
+    assert (code, out.startswith("EMPTY    ")) == (3, True)
+    assert "  nothing to compare with: no answer of a partner is recorded" in out
+
+
 # ── plan ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 EXAMPLES_WITH_TAX = 4
