@@ -9,7 +9,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 from msgspec import Struct
 
@@ -31,7 +30,6 @@ from harness.replay.versions import version
 from harness.replay.world import ReplayWorld, Sending
 from harness.world import run
 
-STORED_MAX: Final = 10_000
 STORED, RECORDED = "stored", "recorded"
 
 
@@ -56,13 +54,17 @@ def plan(arguments: argparse.Namespace) -> int:
             ) from None
         recordings = read_all([*kept(root), *(Path(name) for name in arguments.recording)])
         stories, facts = gather(now, before, root, other, recordings)
-        if (story := from_store(now, root, arguments)) is not None:
+        remarks: tuple[str, ...] = ()
+        if (found := from_store(now, root, arguments)) is not None:
+            story, passed = found
             stories.append(story)
             facts["stored"] = len(story.sendings)
+            if passed:
+                remarks = (f"not sent: {passed} stored events whose bodies are gone or that nobody receives here",)
         if not any(story.sendings for story in stories):
             raise UserError("there is nothing to send: no example, no recording of a delivery, no store")
         compared = planned(now, before, stories)
-    report = Report(compared, {"against": arguments.against, **facts})
+    report = Report(compared, {"against": arguments.against, **facts}, remarks=remarks)
     teller = Teller(said_by(now.workspace))
     if arguments.format == "json":
         sys.stdout.write(encode_json(teller.as_json(report)).decode() + "\n")
@@ -119,11 +121,12 @@ def kept(root: Path) -> Iterator[Path]:
             yield path
 
 
-def from_store(loaded: Loaded, root: Path, arguments: argparse.Namespace) -> Story | None:
-    """What an engine has stored; None where there is no store, and none was named."""
+def from_store(loaded: Loaded, root: Path, arguments: argparse.Namespace) -> tuple[Story, int] | None:
+    """(what an engine has stored, how many events cannot be sent again); None where there is no store, and none was
+    named."""
     address = store_address(root, arguments.store)
     if arguments.store is None and isinstance(address, StoreAddress) and not address.path.exists():
         return None
     with reading(address) as database:
-        sendings, _ = stored(loaded, database, arguments.limit)
-    return Story(STORED, sendings)
+        sendings, passed = stored(loaded, database, arguments.limit)
+    return Story(STORED, sendings), passed

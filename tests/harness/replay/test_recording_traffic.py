@@ -128,6 +128,11 @@ def test_a_plan_sends_what_is_stored(
     out = capsys.readouterr().out
     assert (code, "  stored: 4\n" in out) == (1, True), out
     assert "4 of 4 events change: erp.create_order identity changed, (a text) → (a text)" in out
+    spec = workspace / "specs" / "shop-orders.yaml"
+    spec.write_text(spec.read_text().replace("integration: shop-orders", "integration: shop"))
+    spec.rename(spec.with_name("shop.yaml"))
+    assert main(["plan", str(workspace), "--against", str(other)]) == 2
+    assert "there is nothing to send" in capsys.readouterr().err
     assert list(found_in(out)) == []
 
 
