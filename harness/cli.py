@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 SECONDS_MIN, SECONDS_MAX = 5, 3_600
+COUNT_MAX = 1_000_000
 PORT_MAX = 65_535
 
 
@@ -18,6 +19,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_partner(commands)
     add_prove(commands)
     add_test(commands)
+    add_record(commands)
+    add_replay(commands)
+    add_plan(commands)
 
 
 def add_try(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -157,12 +161,130 @@ def test(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "record",
+        help="write traffic into a recording, scrubbed: from other recordings, a store, or as a proxy",
+        description=(
+            "Nothing secret and nobody's data reaches the file: every text and long number is replaced by a pseudonym "
+            "under the workspace's key, unless it is known to be harmless; joins survive. The key is made in .waybill."
+        ),
+    )
+    added.add_argument("file", metavar="FILE", help="a new file, named .jsonl")
+    source = added.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--from",
+        dest="recordings",
+        nargs="+",
+        metavar="RECORDING",
+        help="HAR files and VCR cassettes, or folders of them",
+    )
+    source.add_argument(
+        "--stored",
+        nargs="?",
+        const="",
+        metavar="URL",
+        help="what an engine has stored (default: the workspace's store)",
+    )
+    source.add_argument("--forward", metavar="URL", help="stand in front of this address, and record until stopped")
+    added.add_argument("--system", metavar="NAME", help="the system that --forward leads to; without it, the intake")
+    added.add_argument("--host", default="127.0.0.1", help="where the proxy listens (default: 127.0.0.1)")
+    added.add_argument("--port", type=port, default=8090, help="default: 8090; 0: any free one")
+    added.add_argument(
+        "--limit",
+        type=count,
+        default=10_000,
+        metavar="N",
+        help="at most so many stored events, the newest (default: 10000)",
+    )
+    added.add_argument("--workspace", default=".", metavar="DIR", help="the workspace (default: this folder)")
+    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    added.set_defaults(run=record)
+
+
+def record(arguments: argparse.Namespace) -> int:
+    from harness.replay.record import record
+
+    return record(arguments)
+
+
+def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "replay",
+        help="put recorded traffic through this workspace, and compare what partners are told",
+        description=(
+            "HAR files, VCR cassettes and Waybill's own recordings. What was posted to a webhook plays the sender's "
+            "part, what a partner answered the partner's; where nobody sends, the examples of the specs do. All of it "
+            "is replayed in virtual time, twice, so that noise is told apart. Ends with 1 where something changed, "
+            "with 3 where nothing could be compared, or only noise changed that nobody has accepted."
+        ),
+    )
+    added.add_argument("recordings", nargs="+", metavar="RECORDING", help="a file, or a folder of them")
+    added.add_argument("--spec", metavar="NAME", help="only this integration")
+    added.add_argument("--workspace", default=".", metavar="DIR", help="the workspace (default: this folder)")
+    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    added.add_argument(
+        "--speed",
+        choices=("1", "10", "max"),
+        default="1",
+        help="time between two deliveries: as recorded (1), a tenth, none",
+    )
+    added.add_argument("--noise", metavar="FILE", help="noise that somebody accepted: lines OPERATION PATH KIND")
+    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    added.set_defaults(run=replay)
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    from harness.replay.play import replay
+
+    return replay(arguments)
+
+
+def add_plan(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "plan",
+        help="what would change: the same traffic through two versions of a workspace",
+        description=(
+            "Examples, recordings and what an engine has stored go through this workspace and through another version "
+            "of it, and what partners are told is compared. Ends with 1 where something changes."
+        ),
+    )
+    added.add_argument("workspace", nargs="?", default=".", metavar="DIR", help="the workspace (default: this folder)")
+    added.add_argument(
+        "--against", required=True, metavar="REV|DIR", help="the other version: a revision of git, or a folder"
+    )
+    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    added.add_argument(
+        "--recording", action="append", default=[], metavar="FILE", help="send this too (again for more)"
+    )
+    added.add_argument("--store", metavar="URL", help="the store whose events are sent (default: the workspace's own)")
+    added.add_argument(
+        "--limit",
+        type=count,
+        default=10_000,
+        metavar="N",
+        help="at most so many stored events, the newest (default: 10000)",
+    )
+    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    added.set_defaults(run=plan)
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    from harness.replay.plan import plan
+
+    return plan(arguments)
+
+
 def seconds(text: str) -> int:
     return whole(text, SECONDS_MIN, SECONDS_MAX)
 
 
 def port(text: str) -> int:
     return whole(text, 0, PORT_MAX)
+
+
+def count(text: str) -> int:
+    return whole(text, 1, COUNT_MAX)
 
 
 def whole(text: str, least: int, most: int) -> int:

@@ -119,14 +119,14 @@ def base_url(system: shape.System, environment: str) -> str:
 
 
 class World:
-    """One engine in memory over a loaded workspace."""
+    """One engine in memory over a loaded workspace; `http` is who answers, else its partners simulated."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, http: SimulatedHttp | None = None) -> None:
         self.loaded = loaded
         self.clock = WorldClock()
         self.store = SqlStore()
         self.connection = open_memory()
-        self.http = SimulatedHttp(loaded)
+        self.http = http or SimulatedHttp(loaded)
         self.committer = InlineCommitter(self.connection)
         live = Live(loaded.plans, loaded.systems, kept=none_kept, refresh=lambda _: None)
         self.ports = Ports(self.store, self.committer, self.http, live, self.clock, EvenChance(), ignore)

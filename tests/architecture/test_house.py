@@ -180,6 +180,7 @@ CHANCE_ELSEWHERE = {
     ("harness/demo/story.py", "secrets"),  # the demo's webhook secrets are secrets, not chance to be repeated
     ("harness/demo/script.py", "uuid"),  # shapes ids out of seeded numbers; draws none
     *(("harness/simulation/fence.py", what) for what in ("time", "random", "uuid")),  # refuses them to others
+    ("harness/recordings/key.py", "secrets"),  # the key of a workspace's pseudonyms is a secret
 }
 VIRTUAL = "harness/simulation/"
 """Here the loop is one of ours, and its time a number."""

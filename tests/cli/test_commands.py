@@ -24,7 +24,7 @@ from engine.cli import main, parser
 Captured = pytest.CaptureFixture[str]
 COMMANDS = (
     "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "contract", "system",
-    "store", "try", "demo", "partner", "prove", "test",
+    "store", "try", "demo", "partner", "prove", "test", "record", "replay", "plan",
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_init_makes_a_workspace_that_checks_and_says_what_to_do_next(tmp_path: P
     out = capsys.readouterr().out
     for line in re.findall(r"waybill (.+)", out):
         assert main(line.split()) == 0, line
-    assert capsys.readouterr().out.startswith("nothing to report in 167 files\n")
+    assert capsys.readouterr().out.startswith("nothing to report in 191 files\n")
     made = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     folders = ("charter", "mappings", "recordings", "specs")
     ours = [path for name in folders for path in (ROOT / name).rglob("*") if path.is_file()]
@@ -272,6 +272,9 @@ SAYS = {
     "partner": "in which a doubled one shows",
     "prove": "what the partners' books say against what is promised",
     "test": "every case of cases/",
+    "record": "joins survive",
+    "replay": "in virtual time, twice",
+    "plan": "through another version of it",
 }
 
 

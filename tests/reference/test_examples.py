@@ -18,6 +18,7 @@ SHOWN: Mapping[str, tuple[int, Sequence[str]]] = {
     "amazon-orders-to-erp": (5, ENDS),
     "amazon-v0-orders-to-erp": (4, ENDS),
     "checkouts-to-payments": (11, ("done", "ignored", "held", "compensated", "quarantined")),
+    "easypost-labels": (7, ("done", "held", "dead", "quarantined")),
     "mollie-payments-to-ledger": (5, ENDS),
     "orders-to-parcels": (11, ("done", "held", "compensated")),
     "payment-states-to-erp": (7, ("done", "held", "superseded")),
@@ -30,9 +31,10 @@ SHOWN: Mapping[str, tuple[int, Sequence[str]]] = {
     "stock-to-shopify": (6, ("done", "superseded", "held", "dead")),
     "stripe-backfill-to-ledger": (4, ENDS),
     "stripe-payments-to-ledger": (8, ENDS),
+    "tax-quotes": (4, ("done", "quarantined")),
 }
 """Integration → how many examples it has, and the ends they show: every one that its events can come to."""
-EXAMPLES_COUNT = 92
+EXAMPLES_COUNT = 103
 
 
 @pytest.mark.parametrize("told", [pytest.param(told, id=f"{told.integration}: {told.example}") for told in EXAMPLES])

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.run.load import load
 from harness.prove.profiles import PROFILES
 from harness.prove.promises import step_id
 from harness.prove.prover import prove
 from harness.prove.sides import Violation
-
-from engine.run.load import load
 
 SEED = 0
 

@@ -4,12 +4,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from harness.prove.invariants import PROPERTIES
 from msgspec.structs import replace
 
 from engine.errors import WaybillError
 from engine.run.load import check, load
 from engine.wire.files import read_files
+from harness.prove.invariants import PROPERTIES
 from harness.trial import run_examples
 from harness.zoo import Animal, Edit, animals, read
 from harness.zoo.__main__ import main

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import pytest
+from zoo.menagerie import broken
+
+from engine.run.load import Loaded, load
 from harness.prove.attacks import reference_of
 from harness.prove.invariants import PROPERTIES, violations
 from harness.prove.news import Sample, Teller, document_of, inbound_of
 from harness.prove.promises import promises_of
 from harness.prove.sides import Trial
 from harness.simulation.scenario import Run, Scenario, simulate
-from zoo.menagerie import broken
-
-from engine.run.load import Loaded, load
 from harness.trial import read_event
 from harness.zoo import animals
 from harness.zoo.safeguards import SAFEGUARDS, Day, Safeguard

@@ -1,0 +1,122 @@
+"""TWO RUNS → WHAT CHANGED, and for how many events. Pure.
+
+Deeds of an event are paired by operation and identity, what is left by operation and order: a deed whose identity
+changed is one change and not a deed lost and another won. The order of deeds to different partners is nobody's
+promise and is not compared. Reads are compared like effects and told apart.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from harness.replay.semantic import differences
+from harness.replay.told import Deed, EventTold, Name, Told
+
+
+class Change(Struct, frozen=True):
+    """One thing that is not as it was, of one event.
+
+    `what`: `status`, `no longer told`, `newly told` (a deed), `identity`, or the kind of a field's difference.
+    `operation` is empty for a status; `path` for a whole deed. `effect` False: only a read.
+    """
+
+    event: Name
+    origin: str
+    what: str
+    operation: str = ""
+    path: str = ""
+    before: object = None
+    after: object = None
+    effect: bool = True
+
+    @property
+    def kind(self) -> tuple[str, str, str, bool]:
+        """What changes of one kind share."""
+        if self.what == "status":
+            return self.what, "", f"{self.before} → {self.after}", True
+        return self.what, self.operation, self.path, self.effect
+
+
+class Group(Struct, frozen=True):
+    """Changes of one kind: which events, and one of the changes as an example."""
+
+    events: tuple[Name, ...]
+    origins: tuple[str, ...]
+    example: Change
+
+
+class Compared(Struct, frozen=True):
+    """All changes between two runs. `events` counts those of either run."""
+
+    events: int
+    changes: tuple[Change, ...]
+
+    @property
+    def changed(self) -> int:
+        return len({change.event for change in self.changes})
+
+    def groups(self) -> list[Group]:
+        """Changes by their kind, those that reach most events first."""
+        found: dict[tuple[str, str, str, bool], dict[Name, Change]] = {}
+        for change in self.changes:
+            found.setdefault(change.kind, {}).setdefault(change.event, change)
+        groups = [
+            Group(
+                tuple(by_event),
+                tuple(dict.fromkeys(one.origin for one in by_event.values())),
+                next(iter(by_event.values())),
+            )
+            for by_event in found.values()
+        ]
+        return sorted(groups, key=lambda group: -len(group.events))
+
+
+def compare(before: Told, after: Told) -> Compared:
+    """What is not as it was."""
+    changes: list[Change] = []
+    for name in dict.fromkeys((*before, *after)):
+        changes += changes_of(name, before.get(name), after.get(name))
+    return Compared(len({*before, *after}), tuple(changes))
+
+
+def changes_of(name: Name, before: EventTold | None, after: EventTold | None) -> Iterator[Change]:
+    origin = (after or before or EventTold(name, "", "", ())).origin
+    was, now = before.status if before else "absent", after.status if after else "absent"
+    if was != now:
+        yield Change(name, origin, "status", before=was, after=now)
+    yield from changed_deeds(name, origin, before.deeds if before else (), after.deeds if after else ())
+
+
+def changed_deeds(name: Name, origin: str, before: Sequence[Deed], after: Sequence[Deed]) -> Iterator[Change]:
+    for was, now in paired(before, after):
+        if was is None or now is None:
+            deed = was or now
+            assert deed is not None
+            what = "no longer told" if now is None else "newly told"
+            yield Change(name, origin, what, deed.operation, effect=deed.effect)
+            continue
+        if was.identity != now.identity:
+            yield Change(name, origin, "identity", was.operation, "", was.identity, now.identity, was.effect)
+        for one in differences(was.content, now.content):
+            yield Change(name, origin, one.kind, was.operation, one.path, one.before, one.after, was.effect)
+
+
+def paired(before: Sequence[Deed], after: Sequence[Deed]) -> Iterator[tuple[Deed | None, Deed | None]]:
+    """Each deed with the one that it was, in the order of before."""
+    left = list(after)
+    unpaired: list[Deed] = []
+    pairs: list[tuple[Deed, Deed]] = []
+    for was in before:
+        same = next((now for now in left if (now.operation, now.identity) == (was.operation, was.identity)), None)
+        if same is None:
+            unpaired.append(was)
+        else:
+            left.remove(same)
+            pairs.append((was, same))
+    yield from pairs
+    for was in unpaired:
+        alike = next((now for now in left if now.operation == was.operation), None)
+        if alike is not None:
+            left.remove(alike)
+        yield was, alike
+    yield from ((None, now) for now in left)
