@@ -246,7 +246,7 @@ def test_what_cannot_be_read_is_refused_and_books_nothing() -> None:
 
 
 def test_a_system_that_is_not_there_is_told() -> None:
-    with pytest.raises(UserError, match="known: amazon, checkout, erp, "):
+    with pytest.raises(UserError, match="known: amazon, avatax, checkout, easypost, erp, "):
         load_partner(ROOT, "crm")
 
 
