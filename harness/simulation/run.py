@@ -109,6 +109,7 @@ class Simulation:
         self.people = People(self.loop, self.witness, scenario.people, self.listening)
         self.store = new_store()
         self.witness.events_of = self.events_of
+        self.witness.endless = self.too_late
         self.around = Surroundings(
             loaded,
             self.store,
@@ -215,6 +216,7 @@ class Simulation:
         return True
 
     def too_late(self) -> None:
+        """Its time is over, or topics bring forth event after event: something moves that nothing will end."""
         self.finish(still=False)
 
     def finish(self, *, still: bool) -> None:

@@ -17,9 +17,14 @@ from harness.simulation.scenario import CallMade, Crash, Effect, Fault, Moment, 
 from harness.simulation.streams import Trace
 
 
+TOLD_LEAST_MAX = 1_000
+TOLD_EACH_MAX = 50
+"""So many events under topics go back to one that was accepted, and as many at the least; more is a circle of topics."""
+
+
 class Witness:
-    """What happened so far. `held` is told of every event that waits for a person from now on; `events_of` gives the
-    events of an integration with an id."""
+    """What happened so far. `held` is told of every event that waits for a person from now on, `endless` when events
+    under topics bring forth more and more of them; `events_of` gives the events of an integration with an id."""
 
     def __init__(
         self,
@@ -40,7 +45,9 @@ class Witness:
         self.labels: dict[int, str] = {}
         self.intents: dict[int, Intent] = {}
         self.healed = False
+        self.arrived = 0
         self.held: Callable[[int], None] = lambda _: None
+        self.endless: Callable[[], None] = lambda: None
         self.events_of: Callable[[str, str], Iterable[int]] = lambda _integration, _id: ()
         self._due = {(crash.point, crash.nth) for crash in crashes}
         for kind in (*(fault.kind for fault in faults), *(point for point, _ in self._due)):
@@ -81,6 +88,7 @@ class Witness:
     def accepted(self, sending: int, receipts: Iterable[Receipt]) -> None:
         """The events of a delivery are on disk, or were there before."""
         for receipt in receipts:
+            self.arrived += receipt.event not in self.labels
             self.labels.setdefault(receipt.event, self.sendings[sending].label)
             label = self.sendings[sending].label
             self.tell("accepted", event=receipt.event, label=label, detail=receipt.verdict, nth=sending)
@@ -99,6 +107,8 @@ class Witness:
             for arrival in emission.arrivals:
                 for event in self.events_of(arrival.integration, arrival.id or ""):
                     self.labels.setdefault(event, self.label_of(record.event))
+        if len(self.labels) - self.arrived > TOLD_LEAST_MAX + TOLD_EACH_MAX * self.arrived:
+            self.endless()
         if record.status is not Status.RUNNING:
             label = self.label_of(record.event)
             self.tell("recorded", event=record.event, label=label, step=record.step, detail=record.status.value)

@@ -103,6 +103,18 @@ def test_what_an_event_tells_goes_back_to_the_same_sending() -> None:
     ]  # fmt: skip
 
 
+def test_a_circle_of_topics_ends_as_something_that_moves_for_ever() -> None:
+    again = """receive: {topic: orders}
+steps:
+  - {id: again, emit: {topic: orders, body: body}}
+"""
+    tell = "\n  - id: order\n    map: order\n  - id: tell\n    emit: {topic: orders, body: order}\n"
+    circle = loaded_from(tuple(brand(tell, orders_again=again).items()))
+    run = simulate(circle, Scenario(seed=1, sendings=(order(1),)))
+    assert not run.still
+    assert 1_000 < len(run.events) < 2_000
+
+
 def test_an_event_of_a_topic_may_be_put_in_from_outside() -> None:
     body = b'{"id": "shop-7", "customer": "c", "number": 7, "total_minor": 1}'
     put_in = Sending(0, "orders-to-parcels", Inbound("POST", "", {}, {}, body), "parcel 7")
