@@ -16,10 +16,9 @@ from harness.simulation.loop import SimLoop
 from harness.simulation.scenario import CallMade, Crash, Effect, Fault, Moment, Sending
 from harness.simulation.streams import Trace
 
-
 TOLD_LEAST_MAX = 1_000
 TOLD_EACH_MAX = 50
-"""So many events under topics go back to one that was accepted, and as many at the least; more is a circle of topics."""
+"""So many events under topics go back to one that was accepted, and as many at the least; more is a circle."""
 
 
 class Witness:

@@ -52,7 +52,7 @@ def test_try_tells_people_how_it_ended_with_steps_and_calls(shop: Path, capsys: 
     assert lines[1] == "  id a1818e9d-dce6-567a-97d2-71f16ea06a65   key 6104455127301"
     assert lines[2].startswith('  step order: {"id":"shopify-6104455127301",')
     assert lines[3:6] == ["  step lines: null", "  step review: null", '  step erp: "so-1"']
-    assert lines[6] == '  step publish: "a1818e9d-dce6-567a-97d2-71f16ea06a65:publish"'
+    assert lines[6] == '  step publish: "shopify-orders-to-erp:a1818e9d-dce6-567a-97d2-71f16ea06a65:publish"'
     assert lines[7] == "  call erp.create_order: POST {ERP_URL}/sales-orders"
 
 

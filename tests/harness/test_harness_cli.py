@@ -49,4 +49,4 @@ def test_partner_has_a_name_a_place_and_faults() -> None:
 
 def test_a_partner_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["partner", "crm", str(ROOT)]) == 2
-    assert "known: amazon, checkout, erp" in capsys.readouterr().err
+    assert "known: amazon, avatax, checkout, easypost, erp" in capsys.readouterr().err

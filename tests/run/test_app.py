@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 
+from engine.clock import SystemChance, SystemClock
 from engine.errors import StoreAway, StoreFull, UserError
 from engine.model import Fact
 from engine.run import app
 from engine.run.app import Engine, Settings
+from engine.run.claim import Ports
+from engine.run.live import Live, none_kept
+from engine.run.parts import Parts
+from engine.store import GateRow
 from engine.store.verbs import SqlStore
 
 PLAN = SimpleNamespace(hash="p", integration="shop", version=1, content=b"")
@@ -33,7 +38,6 @@ CLIENTS: list[Client] = []
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """An engine of which only the surroundings are not real; `engine.refusal` is what its store says to all."""
-    CLIENTS.clear()
     monkeypatch.setattr(app, "load", lambda *_: SimpleNamespace(plans={"shop": PLAN}, systems={}))
     monkeypatch.setattr(app, "addresses_and_routes", lambda _: ({}, {}))
     monkeypatch.setattr(app, "changed_versions", lambda *_: ())
@@ -45,7 +49,15 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     made.committer = SimpleNamespace(submit=lambda *_: refuse(made.refusal))
     made.opened = SimpleNamespace(count=lambda _read: {}, shown="here", node=0)
     made.loaded = SimpleNamespace(plans={"shop": PLAN}, resources=None)
+    live = Live({}, {}, none_kept, lambda _: None)
+    ports = Ports(made.store, made.committer, Client(None, None), live, SystemClock(), SystemChance(), made.observe)
+    made.parts = Parts(ports, 1, 0, none_read, {})
+    CLIENTS.clear()
     return made
+
+
+async def none_read() -> list[GateRow]:
+    return []
 
 
 async def refuse(refusal: Exception) -> None:

@@ -177,12 +177,14 @@ class Life:
             await asyncio.sleep(0.01)
 
     async def settled(self) -> None:
-        """Waits until nothing moves any more. A person lets go on what nobody can tell of; large orders stay held."""
+        """Waits until nothing moves any more. A person lets go on what nobody can tell of, and what is suspected to kill
+        engines; large orders stay held."""
         before: Counter[str] = Counter()
         async with asyncio.timeout(DEADLINE_S), aiohttp.ClientSession() as session:
             while True:
                 standing = await self.standing(session)
-                held, active = standing["held"] - self.sale.large, sum(standing[status] for status in ACTIVE)
+                held = standing["held"] + standing["quarantined"] - self.sale.large
+                active = sum(standing[status] for status in ACTIVE)
                 if standing["answers"] and not active and held <= 0:
                     return
                 if held > 0 and standing == before:
@@ -206,7 +208,13 @@ class Life:
         """A person looks at the events of which nobody can tell whether they took effect, and lets them go on."""
         doubtful = self.rig.events("--queue", "unknown-effects", "--status", "held")
         self.sale.doubted.update(self.sale.order_of[event["id"]] for event in doubtful if event["step"] == "charge")
-        self.release([event["event"] for event in doubtful])
+        # Whoever was at work in three deaths that were none of its doing: a person sees that, too.
+        suspected = [
+            event
+            for event in self.rig.events("--status", "quarantined")
+            if event["reason"].startswith("the engine died")
+        ]
+        self.release([event["event"] for event in (*doubtful, *suspected)])
 
     def release(self, events: Sequence[str]) -> None:
         if events:
