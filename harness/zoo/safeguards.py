@@ -129,9 +129,9 @@ def another_key(was: Callable[..., bytes]) -> Any:
     return lambda *named: sha256(was(*named) + str(next(numbers)).encode()).digest()
 
 
-def one_digest(_was: object) -> Any:
+def one_digest(was: Callable[..., tuple[Any, bytes]]) -> Any:
     """All requests for one effect count as the same."""
-    return lambda _request: bytes(16)
+    return lambda request: (was(request)[0], bytes(16))
 
 
 def any_token(was: Callable[..., dict[int, Any]]) -> Any:
@@ -250,7 +250,7 @@ SAFEGUARDS: Final[Sequence[Safeguard]] = (
         "the partner's idempotency key outlives retries and restarts",
         "once-of-the-event",
         "nothing-twice",
-        ((compiling, "effect_digest", another_key), (calls, "request_digest", one_digest)),
+        ((compiling, "effect_digest", another_key), (calls, "written", one_digest)),
     ),
     Safeguard(
         "order per key",

@@ -106,6 +106,8 @@ class Life:
     judge: Callable[[Sale, Sequence[Event], Book], list[str]] = broken_promises
     others: list[Rig] = field(default_factory=list)
     """More engines that take events."""
+    suspects_go_on: bool = False
+    """A person lets go on what was at work in three deaths that were none of its doing."""
     pause_s: float = 0.0
     """How long a sender waits between two deliveries."""
     deaths: list[int | None] = field(default_factory=list)
@@ -183,7 +185,7 @@ class Life:
         async with asyncio.timeout(DEADLINE_S), aiohttp.ClientSession() as session:
             while True:
                 standing = await self.standing(session)
-                held = standing["held"] + standing["quarantined"] - self.sale.large
+                held = standing["held"] - self.sale.large + (standing["quarantined"] if self.suspects_go_on else 0)
                 active = sum(standing[status] for status in ACTIVE)
                 if standing["answers"] and not active and held <= 0:
                     return
@@ -208,13 +210,10 @@ class Life:
         """A person looks at the events of which nobody can tell whether they took effect, and lets them go on."""
         doubtful = self.rig.events("--queue", "unknown-effects", "--status", "held")
         self.sale.doubted.update(self.sale.order_of[event["id"]] for event in doubtful if event["step"] == "charge")
-        # Whoever was at work in three deaths that were none of its doing: a person sees that, too.
-        suspected = [
-            event
-            for event in self.rig.events("--status", "quarantined")
-            if event["reason"].startswith("the engine died")
-        ]
-        self.release([event["event"] for event in (*doubtful, *suspected)])
+        self.release([event["event"] for event in doubtful])
+        if self.suspects_go_on:
+            suspected = self.rig.events("--status", "quarantined")
+            self.release([event["event"] for event in suspected if event["reason"].startswith("the engine died")])
 
     def release(self, events: Sequence[str]) -> None:
         if events:

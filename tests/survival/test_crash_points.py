@@ -50,7 +50,7 @@ def live(partners: Partners, folder: Path, store: str, kind: str) -> Told:
     with rig_beside(partners, folder, store, UNDOING if kind == UNDOES else WORKSPACE) as rig:
         starts: list[Sequence[str]] = [[death] for death in deaths]
         starts = [*([()] if kind == "starts" else []), *starts, ()]
-        life = Life(rig, sale, partners, starts, not_undone if kind == UNDOES else broken_promises)
+        life = Life(rig, sale, partners, starts, not_undone if kind == UNDOES else broken_promises, suspects_go_on=True)
         if kind == "decisions":
             life.start()
             asyncio.run(life.send_and_settle())
