@@ -167,7 +167,7 @@ def test_changed_content_under_an_unchanged_version_is_a_located_fault(tmp_path:
 def test_sigterm_ends_what_is_under_way_and_exits_with_0(tmp_path: Path) -> None:
     with rig_at(tmp_path) as rig:
         rig.start_engine()
-        asyncio.run(tell_partner(rig, delay_s=1.0))
+        asyncio.run(tell_partner(rig, delay_s=1.6))
         assert send(rig, "a", order_body("a", "a", 1)) == 202
         wait_until(lambda: event_of(rig, "a")["status"] == "running", "the order is on its way")
         rig.engine.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
