@@ -62,21 +62,20 @@ def retries_allowed(calls: int, floor: int = FLOOR) -> int:
 
 def send(budget: Budget, now: int, *, retry: bool, floor: int = FLOOR) -> tuple[Budget, int | None]:
     """Asks for one send, and counts it: (the budget then, None) or, spent, (…, when to ask again)."""
-    *before, newest = budget.seconds or (Second(0),)
-    if not retry and newest.number == now // SLICE_US:  # nearly always: nothing is asked of the other seconds
-        counted = Second(newest.number, newest.calls + 1, newest.retries)
-        return Budget((*before, counted), budget.promised_at), None
-    seconds = recent(budget, now)
-    calls, retries = sum(one.calls for one in seconds), sum(one.retries for one in seconds)
-    if retry and retries >= retries_allowed(calls + 1, floor):
-        pace_us = SLICES * SLICE_US // retries_allowed(calls, floor)
-        last = budget.promised_at if now < budget.promised_at <= now + PUT_OFF_MAX_US else now
-        at = min(last + pace_us, now + PUT_OFF_MAX_US)
-        return Budget(seconds, at), at
-    current = now // SLICE_US
-    last_one = seconds[-1] if seconds and seconds[-1].number == current else Second(current)
-    earlier = tuple(one for one in seconds if one.number != current)
-    counted = Second(current, last_one.calls + 1, last_one.retries + retry)
+    current, seconds = now // SLICE_US, budget.seconds
+    if retry or not seconds or seconds[-1].number != current:  # else nearly always: nothing is asked of other seconds
+        seconds = recent(budget, now)
+    if retry:
+        calls, retries = sum(one.calls for one in seconds), sum(one.retries for one in seconds)
+        if retries >= retries_allowed(calls + 1, floor):
+            pace_us = SLICES * SLICE_US // retries_allowed(calls, floor)
+            last = budget.promised_at if now < budget.promised_at <= now + PUT_OFF_MAX_US else now
+            at = min(last + pace_us, now + PUT_OFF_MAX_US)
+            return Budget(seconds, at), at
+    *earlier, newest = seconds or (Second(current),)
+    if newest.number != current:
+        earlier, newest = [*earlier, newest], Second(current)
+    counted = Second(current, newest.calls + 1, newest.retries + retry)
     return Budget((*earlier, counted), budget.promised_at), None
 
 

@@ -50,7 +50,7 @@ class Walk(Claim):
     async def walk(self) -> None:
         """Does the one thing that is needed, then thinks, until the event ends or waits."""
         if self.opened is None:
-            await self.pinned()
+            await self.fetch_plan()
             think_of([self])
         if isinstance(self.opened, End):
             await self.finish(self.opened)
@@ -68,14 +68,16 @@ class Walk(Claim):
         if plan is not None:
             self.plan, self.opened = plan, open_event(plan, self.delivery)
 
-    async def pinned(self) -> Plan:
-        """The plan of this event. One that must be read from a store that is away is waited for."""
+    async def fetch_plan(self) -> None:
+        """Gets the plan of this event to hand. One that must be read from a store that is away is waited for."""
         while True:
             try:
-                return await self.ports.live.plan(self.delivery.plan)
+                await self.ports.live.plan(self.delivery.plan)
             except StoreAway:
                 self.fact("plan_waits_for_store")
                 await asyncio.sleep(FULL_WAIT_S)
+            else:
+                return
 
     def count_unknown(self) -> None:
         """Counts the fields that the contract does not know; at the first claim only, since retries see them again."""
