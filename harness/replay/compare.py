@@ -105,18 +105,20 @@ def paired(before: Sequence[Deed], after: Sequence[Deed]) -> Iterator[tuple[Deed
     """Each deed with the one that it was, in the order of before."""
     left = list(after)
     unpaired: list[Deed] = []
-    pairs: list[tuple[Deed, Deed]] = []
     for was in before:
-        same = next((now for now in left if (now.operation, now.identity) == (was.operation, was.identity)), None)
+        same = taken(left, was.operation, was.identity)
         if same is None:
             unpaired.append(was)
         else:
-            left.remove(same)
-            pairs.append((was, same))
-    yield from pairs
+            yield was, same
     for was in unpaired:
-        alike = next((now for now in left if now.operation == was.operation), None)
-        if alike is not None:
-            left.remove(alike)
-        yield was, alike
+        yield was, taken(left, was.operation)
     yield from ((None, now) for now in left)
+
+
+def taken(left: list[Deed], operation: str, identity: str | None = None) -> Deed | None:
+    """Takes the first deed of an operation, and of an identity where one is given, out of what is left."""
+    for place, deed in enumerate(left):
+        if deed.operation == operation and identity in (None, deed.identity):
+            return left.pop(place)
+    return None
