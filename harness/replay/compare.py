@@ -5,7 +5,7 @@ changed is one change and not a deed lost and another won. The order of deeds to
 promise and is not compared. Reads are compared like effects and told apart.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -36,6 +36,11 @@ class Change(Struct, frozen=True):
             return self.what, "", f"{self.before} → {self.after}", True
         return self.what, self.operation, self.path, self.effect
 
+    @property
+    def field(self) -> str:
+        """What of its operation changed: noise is of a field."""
+        return self.path or "identity"
+
 
 class Group(Struct, frozen=True):
     """Changes of one kind: which events, and one of the changes as an example."""
@@ -54,6 +59,13 @@ class Compared(Struct, frozen=True):
     @property
     def changed(self) -> int:
         return len({change.event for change in self.changes})
+
+    def parted(self, first: Callable[[Change], bool]) -> "tuple[Compared, Compared]":
+        """(the changes that `first` is true of, the others)."""
+        sides: tuple[list[Change], list[Change]] = ([], [])
+        for change in self.changes:
+            sides[not first(change)].append(change)
+        return Compared(self.events, tuple(sides[0])), Compared(self.events, tuple(sides[1]))
 
     def groups(self) -> list[Group]:
         """Changes by their kind, those that reach most events first."""
