@@ -7,9 +7,9 @@ it does when it runs.
 import argparse
 from pathlib import Path
 
+from engine.cli import add_environment, add_format, add_workspace, bounded, count, port
+
 SECONDS_MIN, SECONDS_MAX = 5, 3_600
-COUNT_MAX = 1_000_000
-PORT_MAX = 65_535
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,8 +37,8 @@ def add_try(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     added.add_argument("event", metavar="EVENT", help="a JSON file {headers, query, body}")
     added.add_argument("--raw", action="store_true", help="the file is the body itself")
     added.add_argument("--workspace", default=".", metavar="DIR", help="where SPEC is a name (default: this folder)")
-    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
-    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    add_environment(added)
+    add_format(added, "text", "json")
     added.add_argument(
         "--trace", action="store_true", help="each field of each mapping: expression, input, output, microseconds"
     )
@@ -84,7 +84,7 @@ def add_partner(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     added.add_argument("system", metavar="NAME", help="a file of charter/systems")
     added.add_argument("workspace", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: this folder")
-    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    add_format(added, "text", "json")
     added.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
     added.add_argument("--port", type=port, default=0, metavar="N", help="default: any free one")
     added.add_argument("--admin-port", type=port, default=0, metavar="N", help="for /_book and /_counts; default: any")
@@ -114,17 +114,13 @@ def add_prove(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
             " is broken; each such scenario is kept as a case, which `waybill test` replays."
         ),
     )
-    added.add_argument(
-        "spec", nargs="*", metavar="SPEC", help="files below specs/, or names of integrations (default: all)"
-    )
-    added.add_argument("--workspace", default=".", metavar="DIR", help="where SPEC is a name (default: this folder)")
-    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    add_specs(added)
     added.add_argument(
         "--profile", choices=("quick", "ci", "nightly"), default="quick", help="how long it goes on (default: quick)"
     )
     added.add_argument("--seed", type=int, default=0, metavar="N", help="which schedules (default: 0)")
     added.add_argument("--cases", metavar="DIR", help="where cases are kept (default: cases/ of the workspace)")
-    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    add_format(added, "text", "json")
     added.set_defaults(run=prove)
 
 
@@ -143,15 +139,11 @@ def add_test(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             " hold."
         ),
     )
-    added.add_argument(
-        "spec", nargs="*", metavar="SPEC", help="files below specs/, or names of integrations (default: all)"
-    )
-    added.add_argument("--workspace", default=".", metavar="DIR", help="where SPEC is a name (default: this folder)")
-    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    add_specs(added)
     added.add_argument(
         "--update", action="store_true", help="show how examples differ from what happens, and write that into them"
     )
-    added.add_argument("--format", choices=("text", "json", "junit"), default="text", help="default: text")
+    add_format(added, "text", "json", "junit")
     added.set_defaults(run=test)
 
 
@@ -190,15 +182,9 @@ def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     added.add_argument("--system", metavar="NAME", help="the system that --forward leads to; without it, the intake")
     added.add_argument("--host", default="127.0.0.1", help="where the proxy listens (default: 127.0.0.1)")
     added.add_argument("--port", type=port, default=8090, help="default: 8090; 0: any free one")
-    added.add_argument(
-        "--limit",
-        type=count,
-        default=10_000,
-        metavar="N",
-        help="at most so many stored events, the newest (default: 10000)",
-    )
-    added.add_argument("--workspace", default=".", metavar="DIR", help="the workspace (default: this folder)")
-    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    add_limit(added)
+    add_workspace(added, positional=False)
+    add_environment(added)
     added.set_defaults(run=record)
 
 
@@ -221,8 +207,8 @@ def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     added.add_argument("recordings", nargs="+", metavar="RECORDING", help="a file, or a folder of them")
     added.add_argument("--spec", metavar="NAME", help="only this integration")
-    added.add_argument("--workspace", default=".", metavar="DIR", help="the workspace (default: this folder)")
-    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    add_workspace(added, positional=False)
+    add_environment(added)
     added.add_argument(
         "--speed",
         choices=("1", "10", "max"),
@@ -230,7 +216,7 @@ def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="time between two deliveries: as recorded (1), a tenth, none",
     )
     added.add_argument("--noise", metavar="FILE", help="noise that somebody accepted: lines OPERATION PATH KIND")
-    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    add_format(added, "text", "json")
     added.set_defaults(run=replay)
 
 
@@ -249,23 +235,17 @@ def add_plan(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             "of it, and what partners are told is compared. Ends with 1 where something changes."
         ),
     )
-    added.add_argument("workspace", nargs="?", default=".", metavar="DIR", help="the workspace (default: this folder)")
+    add_workspace(added)
     added.add_argument(
         "--against", required=True, metavar="REV|DIR", help="the other version: a revision of git, or a folder"
     )
-    added.add_argument("--environment", default="local", metavar="NAME", help="default: local")
+    add_environment(added)
     added.add_argument(
         "--recording", action="append", default=[], metavar="FILE", help="send this too (again for more)"
     )
     added.add_argument("--store", metavar="URL", help="the store whose events are sent (default: the workspace's own)")
-    added.add_argument(
-        "--limit",
-        type=count,
-        default=10_000,
-        metavar="N",
-        help="at most so many stored events, the newest (default: 10000)",
-    )
-    added.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    add_limit(added)
+    add_format(added, "text", "json")
     added.set_defaults(run=plan)
 
 
@@ -275,19 +255,23 @@ def plan(arguments: argparse.Namespace) -> int:
     return plan(arguments)
 
 
+def add_specs(added: argparse.ArgumentParser) -> None:
+    added.add_argument(
+        "spec", nargs="*", metavar="SPEC", help="files below specs/, or names of integrations (default: all)"
+    )
+    added.add_argument("--workspace", default=".", metavar="DIR", help="where SPEC is a name (default: this folder)")
+    add_environment(added)
+
+
+def add_limit(added: argparse.ArgumentParser) -> None:
+    added.add_argument(
+        "--limit",
+        type=count,
+        default=10_000,
+        metavar="N",
+        help="at most so many stored events, the newest (default: 10000)",
+    )
+
+
 def seconds(text: str) -> int:
-    return whole(text, SECONDS_MIN, SECONDS_MAX)
-
-
-def port(text: str) -> int:
-    return whole(text, 0, PORT_MAX)
-
-
-def count(text: str) -> int:
-    return whole(text, 1, COUNT_MAX)
-
-
-def whole(text: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"`{text[:20]}` is not a number from {least} to {most}")
-    return int(text)
+    return bounded(text, SECONDS_MIN, SECONDS_MAX)

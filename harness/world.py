@@ -9,13 +9,13 @@ import asyncio
 import os
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.errors import WaybillError
-from engine.model import Fact, Outcome, Request, Sent, Status
+from engine.model import Delivery, Fact, Outcome, Request, Sent, Status
 from engine.rules.opening import open_event
 from engine.rules.steps import Course, advance
 from engine.rules.undo import step_at
@@ -26,14 +26,14 @@ from engine.run.load import Loaded
 from engine.run.walk import Walk
 from engine.spec import shape
 from engine.spec.plan import HoldStep, Plan
-from engine.store import ClaimRequest, EventRow, Filter
+from engine.store import Claimed, ClaimRequest, EventRow, Filter
 from engine.store.committer import InlineCommitter
 from engine.store.deliveries import load
 from engine.store.files import open_memory
 from engine.store.readers import read_events
 from engine.store.verbs import SqlStore
 from engine.wire.answers import Inbound
-from harness.partner import Partner, Received
+from harness.partner import Partner, received_of
 
 BEGIN_AT = 1_800_000_000_000_000
 CLAIMS_MAX = 1_000
@@ -100,15 +100,7 @@ class SimulatedHttp:
                 body=request.body,
             )
         )
-        answer = self.partners[request.system].answer(
-            Received(
-                method=request.method,
-                path=[unquote(part) for part in request.path.strip("/").split("/")],
-                query=dict(request.query),
-                headers={key.lower(): value for key, value in request.headers},
-                body=request.body,
-            )
-        )
+        answer = self.partners[request.system].answer(received_of(request))
         return Outcome(Sent.ANSWERED, status=answer.status, headers=answer.headers, body=answer.body)
 
 
@@ -154,18 +146,27 @@ class World:
         """Runs deliveries, jumping to the next time one is due, until nothing moves any more. What waits for a person
         or for an event of a topic is left there, unless `holds`: how long that takes is not the engine's doing."""
         for _ in range(CLAIMS_MAX):
-            now = self.clock.now()
-            claimed = await self.committer.submit(self.store.claim, ClaimRequest(now, 1, now + 3_600_000_000))
-            for delivery in claimed.deliveries:
-                before = len(self.http.calls)
-                await Walk(self.ports, delivery).run()
-                self.calls.setdefault(delivery.event, []).extend(self.http.calls[before:])
+            claimed = await self.claim()
             if not claimed.deliveries:
                 due_at = claimed.next_due_at if holds else self.next_due_at()
                 if due_at is None:
                     return
-                self.clock.at = max(due_at, now)
+                self.clock.at = max(due_at, self.clock.now())
         raise WaybillError(f"an event still moves after {CLAIMS_MAX} claims")
+
+    async def claim(self) -> Claimed:
+        """Claims what is due now, and walks it."""
+        now = self.clock.now()
+        claimed: Claimed = await self.committer.submit(self.store.claim, ClaimRequest(now, 1, now + 3_600_000_000))
+        for delivery in claimed.deliveries:
+            await self.walk(delivery)
+        return claimed
+
+    async def walk(self, delivery: Delivery) -> None:
+        """Walks one delivery as far as it goes now, and keeps the calls it made."""
+        before = len(self.http.calls)
+        await Walk(self.ports, delivery).run()
+        self.calls.setdefault(delivery.event, []).extend(self.http.calls[before:])
 
     def next_due_at(self) -> int | None:
         """When the next event falls due that waits for the engine alone."""

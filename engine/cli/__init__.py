@@ -74,6 +74,12 @@ def add_workspace(added: argparse.ArgumentParser, positional: bool = True) -> No
         added.add_argument("--workspace", default=".", metavar="DIR", help="the workspace (default: this folder)")
 
 
+def add_environment(added: argparse.ArgumentParser) -> None:
+    added.add_argument(
+        "--environment", default="local", metavar="NAME", help="an environment of the charter (default: local)"
+    )
+
+
 def add_store(added: argparse.ArgumentParser) -> None:
     added.add_argument(
         "--store",
@@ -134,16 +140,14 @@ def add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         " A changed table is taken by itself within seconds, if it has no faults.",
     )
     add_workspace(added)
-    added.add_argument(
-        "--environment", default="local", metavar="NAME", help="an environment of the charter (default: local)"
-    )
+    add_environment(added)
     add_store(added)
     added.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1)")
     added.add_argument("--port", type=port, default=8080, help="intake (default: 8080; 0: any free one)")
     added.add_argument(
         "--admin-port", type=port, default=8081, help="/health /ready /metrics (default: 8081; 0: any free one)"
     )
-    added.add_argument("--workers", type=workers, default=64, metavar="N", help="deliveries at once (default: 64)")
+    added.add_argument("--workers", type=count, default=64, metavar="N", help="deliveries at once (default: 64)")
 
 
 def add_events(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -166,7 +170,7 @@ def add_events(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         action="store_true",
         help="instead: fields that no contract knows, and required ones that did not come; newest first",
     )
-    added.add_argument("--limit", type=workers, metavar="N", help="at most so many (default: 100, in json all)")
+    added.add_argument("--limit", type=count, metavar="N", help="at most so many (default: 100, in json all)")
     add_format(added, "text", "json")
 
 
@@ -218,7 +222,7 @@ def add_redrive(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="all that wait for rows of tables which are there now",
     )
     add_filters(added)
-    added.add_argument("--limit", type=workers, metavar="N", help="at most so many, the oldest")
+    added.add_argument("--limit", type=count, metavar="N", help="at most so many, the oldest")
     added.add_argument("--rate", metavar="N/s", help="how many at most (default: 10/s where a filter chose them)")
     added.add_argument("--dry-run", action="store_true", help="only say which")
     added.add_argument(
@@ -327,7 +331,7 @@ def port(text: str) -> int:
     return bounded(text, 0, 65_535)
 
 
-def workers(text: str) -> int:
+def count(text: str) -> int:
     return bounded(text, 1, 1_000_000)
 
 

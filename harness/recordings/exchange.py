@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from engine.contract.body import BodyLimits
 from engine.errors import UserError
 
 BYTES_MAX: Final = 64 << 20
@@ -17,6 +18,7 @@ BYTES_MAX: Final = 64 << 20
 EXCHANGES_MAX: Final = 100_000
 BODY_BYTES_MAX: Final = 16 << 20
 """Of one body, its content encoding undone."""
+BODY_LIMITS: Final = BodyLimits(bytes_max=BODY_BYTES_MAX, nodes_max=2_000_000)
 
 
 class UnreadableRecording(UserError):

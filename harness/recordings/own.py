@@ -7,14 +7,13 @@ proof, and nothing else can be written here. Reading is strict: a line that is n
 from collections.abc import Iterator
 from typing import Any, Final
 
-from engine.contract.body import BodyError, BodyLimits, decode_body, encode_json
+from engine.contract.body import BodyError, decode_body, encode_json
 from harness.recordings.bounded import read_json
-from harness.recordings.exchange import BODY_BYTES_MAX, EXCHANGES_MAX, Became, Exchange, UnreadableRecording
+from harness.recordings.exchange import BODY_LIMITS, EXCHANGES_MAX, Became, Exchange, UnreadableRecording
 from harness.recordings.scrub import Scrubbed
 
 SUFFIX: Final = ".jsonl"
 FIRST: Final = b'{"waybill_recording": 1}\n'
-BODY_LIMITS: Final = BodyLimits(bytes_max=BODY_BYTES_MAX, nodes_max=2_000_000)
 
 
 def line(scrubbed: Scrubbed) -> bytes:

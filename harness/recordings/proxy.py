@@ -18,7 +18,7 @@ from yarl import URL
 
 from engine.errors import UserError
 from engine.ports import Clock
-from engine.wire.headers import lowered
+from engine.wire.headers import HOP_BY_HOP, lowered
 from harness.recordings import parts
 from harness.recordings.exchange import BODY_BYTES_MAX, Exchange
 from harness.recordings.recorder import Recorder
@@ -26,10 +26,6 @@ from harness.recordings.scrub import Scrubber
 
 TIMEOUT_S: Final = 60.0
 CONNECTIONS_MAX: Final = 200
-_HOP_BY_HOP: Final = (
-    *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
-    *("host", "content-length"),
-)
 
 
 class Proxy:
@@ -80,7 +76,7 @@ class Proxy:
             return web.Response(status=413, text=f"a request has at most {BODY_BYTES_MAX} bytes")
         url = f"{self.forward}{request.rel_url.raw_path}"
         address = f"{url}?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else url
-        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP]
         sent_at, began = self.clock.now(), self.clock.monotonic()
         try:
             status, answered, raw = await self.ask(request.method, address, headers, body)
@@ -88,7 +84,7 @@ class Proxy:
             self.record(request, address, body, (0, {}, b""), sent_at, began)
             return web.Response(status=502, text="whom this proxy stands in front of did not answer")
         self.record(request, address, body, (status, lowered(answered), raw), sent_at, began)
-        kept = [(name, value) for name, value in answered if name.lower() not in _HOP_BY_HOP]
+        kept = [(name, value) for name, value in answered if name.lower() not in HOP_BY_HOP]
         response = web.Response(status=status, body=raw)
         response.headers.clear()
         for name, value in kept:

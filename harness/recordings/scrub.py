@@ -18,13 +18,12 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.contract.body import BodyError, BodyLimits, decode_body, encode_json
-from harness.recordings.exchange import BODY_BYTES_MAX, Became, Exchange
+from engine.contract.body import BodyError, decode_body, encode_json
+from harness.recordings.exchange import BODY_LIMITS, Became, Exchange
 from harness.recordings.names import ALSO_AMOUNTS, AMOUNTS, IDS, PERSONAL, SECRET, named
 from harness.recordings.pseudonyms import Pseudonyms
 from harness.recordings.said import Said
 
-LIMITS: Final = BodyLimits(bytes_max=BODY_BYTES_MAX, nodes_max=2_000_000)
 TEXT_CHARS_MAX: Final = 2_000
 """A longer text is a document: it is left out."""
 NUMBERS_MAX: Final = 100_000
@@ -122,7 +121,7 @@ class Scrubber:
         if not body:
             return b""
         try:
-            return encode_json(self.value(decode_body(body, LIMITS), ""))
+            return encode_json(self.value(decode_body(body, BODY_LIMITS), ""))
         except BodyError:
             pass
         if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:

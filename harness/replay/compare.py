@@ -5,7 +5,7 @@ changed is one change and not a deed lost and another won. The order of deeds to
 promise and is not compared. Reads are compared like effects and told apart.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -36,6 +36,11 @@ class Change(Struct, frozen=True):
             return self.what, "", f"{self.before} → {self.after}", True
         return self.what, self.operation, self.path, self.effect
 
+    @property
+    def field(self) -> str:
+        """What of its operation changed: noise is of a field."""
+        return self.path or "identity"
+
 
 class Group(Struct, frozen=True):
     """Changes of one kind: which events, and one of the changes as an example."""
@@ -54,6 +59,13 @@ class Compared(Struct, frozen=True):
     @property
     def changed(self) -> int:
         return len({change.event for change in self.changes})
+
+    def parted(self, first: Callable[[Change], bool]) -> "tuple[Compared, Compared]":
+        """(the changes that `first` is true of, the others)."""
+        sides: tuple[list[Change], list[Change]] = ([], [])
+        for change in self.changes:
+            sides[not first(change)].append(change)
+        return Compared(self.events, tuple(sides[0])), Compared(self.events, tuple(sides[1]))
 
     def groups(self) -> list[Group]:
         """Changes by their kind, those that reach most events first."""
@@ -105,18 +117,20 @@ def paired(before: Sequence[Deed], after: Sequence[Deed]) -> Iterator[tuple[Deed
     """Each deed with the one that it was, in the order of before."""
     left = list(after)
     unpaired: list[Deed] = []
-    pairs: list[tuple[Deed, Deed]] = []
     for was in before:
-        same = next((now for now in left if (now.operation, now.identity) == (was.operation, was.identity)), None)
+        same = taken(left, was.operation, was.identity)
         if same is None:
             unpaired.append(was)
         else:
-            left.remove(same)
-            pairs.append((was, same))
-    yield from pairs
+            yield was, same
     for was in unpaired:
-        alike = next((now for now in left if now.operation == was.operation), None)
-        if alike is not None:
-            left.remove(alike)
-        yield was, alike
+        yield was, taken(left, was.operation)
     yield from ((None, now) for now in left)
+
+
+def taken(left: list[Deed], operation: str, identity: str | None = None) -> Deed | None:
+    """Takes the first deed of an operation, and of an identity where one is given, out of what is left."""
+    for place, deed in enumerate(left):
+        if deed.operation == operation and identity in (None, deed.identity):
+            return left.pop(place)
+    return None

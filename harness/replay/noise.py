@@ -35,7 +35,7 @@ class Noise(Struct, frozen=True, order=True):
 def infer(twice: Compared) -> list[Noise]:
     """The noise that two replays of one thing show. A deed or a status that comes and goes is none: it is a defect."""
     found = {
-        Noise(change.operation, change.path or "identity", kind_of(change))
+        Noise(change.operation, change.field, kind_of(change))
         for change in twice.changes
         if change.operation and change.what in ("changed", "identity")
     }
@@ -52,10 +52,7 @@ def kind_of(change: Change) -> str:
 def told_apart(compared: Compared, noise: Iterable[Noise]) -> tuple[Compared, Compared]:
     """(what changed, what is noise)."""
     known = {(one.operation, one.path) for one in noise}
-    is_noise = [(change.operation, change.path or "identity") in known for change in compared.changes]
-    signal = tuple(one for one, noisy in zip(compared.changes, is_noise, strict=True) if not noisy)
-    rest = tuple(one for one, noisy in zip(compared.changes, is_noise, strict=True) if noisy)
-    return Compared(compared.events, signal), Compared(compared.events, rest)
+    return compared.parted(lambda change: (change.operation, change.field) not in known)
 
 
 def read(path: Path) -> list[Noise]:

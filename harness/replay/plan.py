@@ -13,8 +13,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.cli import FAILED, HELD
-from engine.cli.formats import shown
-from engine.contract.body import encode_json
 from engine.errors import FaultyWorkspace, UserError
 from engine.run.load import Loaded, load
 from engine.store.files import StoreAddress
@@ -66,11 +64,8 @@ def plan(arguments: argparse.Namespace) -> int:
         compared = planned(now, before, stories)
     report = Report(compared, {"against": arguments.against, **facts}, remarks=remarks)
     teller = Teller(said_by(now.workspace))
-    if arguments.format == "json":
-        sys.stdout.write(encode_json(teller.as_json(report)).decode() + "\n")
-    else:
-        word = f"{compared.changed:,} of {compared.events:,} events change" if compared.changes else "nothing changes"
-        sys.stdout.write("".join(f"{shown(line)}\n" for line in teller.as_lines(report, word)))
+    word = f"{compared.changed:,} of {compared.events:,} events change" if compared.changes else "nothing changes"
+    sys.stdout.write(teller.as_text(report, word, arguments.format))
     return HELD if report.held else FAILED
 
 

@@ -7,14 +7,13 @@ recording is written anywhere; the reports show no value that is not harmless.
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from engine.cli import FAILED, HELD, INVALID
-from engine.cli.formats import plural, shown
-from engine.contract.body import encode_json
+from engine.cli.formats import plural
 from engine.errors import UserError
 from engine.run.load import Loaded, load
 from harness.recordings.exchange import Exchange, Recording
@@ -54,11 +53,8 @@ def replay(arguments: argparse.Namespace) -> int:
     accepted = noises.read(Path(arguments.noise)) if arguments.noise else []
     report = replayed(loaded, root, recordings, arguments.spec, SPEEDS[arguments.speed], accepted)
     teller = Teller(said_by(loaded.workspace))
-    if arguments.format == "json":
-        sys.stdout.write(encode_json(teller.as_json(report)).decode() + "\n")
-    else:
-        word = f"{arguments.spec or root}: {plural(len(recordings), 'recording')} replayed"
-        sys.stdout.write("".join(f"{shown(line)}\n" for line in teller.as_lines(report, word)))
+    word = f"{arguments.spec or root}: {plural(len(recordings), 'recording')} replayed"
+    sys.stdout.write(teller.as_text(report, word, arguments.format))
     return exit_code(report)
 
 
@@ -68,9 +64,8 @@ def exit_code(report: Report) -> int:
         return INVALID
     if not report.held:
         return FAILED
-    unreviewed = {(one.operation, one.path) for one in report.proposed}
-    noisy = any((change.operation, change.path or "identity") in unreviewed for change in report.noise.changes)
-    return INVALID if noisy else HELD
+    _, unreviewed = noises.told_apart(report.noise, report.proposed)
+    return INVALID if unreviewed.changes else HELD
 
 
 def replayed(
@@ -79,7 +74,7 @@ def replayed(
     recordings: Sequence[Recording],
     spec: str | None,
     speed: int,
-    accepted: Iterable[noises.Noise] = (),
+    accepted: Collection[noises.Noise] = (),
 ) -> Report:
     """Replays twice and compares. Raises UserError where the recordings have nothing to do with the workspace."""
     parts = parted(loaded, recordings, spec)
@@ -88,12 +83,13 @@ def replayed(
     recorded, made = recorded_and_made(first)
     compared = compare(recorded, made)
     scrubbed = any(recording.scrubbed for recording in recordings)
-    opaque: list[Change] = []
+    opaque: Sequence[Change] = ()
     if scrubbed:
         compared, opaque = without_opaque(compared, Teller(said_by(loaded.workspace)))
     compared = Compared(len(first.world.named()), compared.changes)
     changes, noise = noises.told_apart(compared, [*accepted, *inferred])
-    proposed = tuple(one for one in inferred if one not in set(accepted))
+    known = frozenset(accepted)
+    proposed = tuple(one for one in inferred if one not in known)
     empty = not first.known and all(one.became is None for one in first.sendings)
     return Report(changes, facts(first, speed), misses(first), noise, proposed, remarks(first, opaque, empty), empty)
 
@@ -167,18 +163,17 @@ def deed_of(world: ReplayWorld, known: Known) -> Deed:
     return Deed(known.operation, known.identity, world.recorded.effects.get(known.operation, True), known.content)
 
 
-def without_opaque(compared: Compared, teller: Teller) -> tuple[Compared, list[Change]]:
+def without_opaque(compared: Compared, teller: Teller) -> tuple[Compared, Sequence[Change]]:
     """(changes, those between two pseudonyms): what a text made of others was before it was scrubbed, nobody knows."""
 
     def opaque(change: Change) -> bool:
         if change.what != "changed":  # an identity is made of what stays joined
             return False
-        name = change.path.rpartition(".")[2].removesuffix("[]")
         sides = (change.before, change.after)
-        return all(isinstance(side, str | int) and not teller.scrubber.is_plain(side, name) for side in sides)
+        return all(isinstance(side, str | int) and not teller.shows(side, change) for side in sides)
 
-    hidden = [change for change in compared.changes if opaque(change)]
-    return Compared(compared.events, tuple(change for change in compared.changes if not opaque(change))), hidden
+    hidden, rest = compared.parted(opaque)
+    return rest, hidden.changes
 
 
 def misses(played: Played) -> tuple[Mapping[str, str], ...]:

@@ -18,7 +18,7 @@ from engine.contract.body import BodyError, decode_body
 from engine.model import Failure, Outcome, Request, Sent
 from engine.run.load import Loaded
 from engine.wire.exchange import Unreadable, decoded
-from harness.partner import Partner, Received
+from harness.partner import Partner, Received, received_of
 from harness.recordings.exchange import BODY_BYTES_MAX, Exchange
 from harness.replay.semantic import similarity
 from harness.world import SimulatedHttp, base_url
@@ -105,7 +105,7 @@ class RecordedHttp(SimulatedHttp):
 
     async def send(self, request: Request, timeout_s: float) -> Outcome:
         operation = f"{request.system}.{request.operation}"
-        identity = about(self.partners[request.system], as_received(request))[1]
+        identity = about(self.partners[request.system], received_of(request))[1]
         content = asked(dict(request.query), request.body)
         effect = self.effects.get(operation, True)
         if request.system not in self.systems:
@@ -193,11 +193,6 @@ def about(partner: Partner, received: Received) -> tuple[str, str]:
     if identity.startswith("/") and operation == received.method:
         return "", ""
     return operation, "" if identity == "None" else identity
-
-
-def as_received(request: Request) -> Received:
-    headers = {name.lower(): value for name, value in request.headers}
-    return Received(request.method, segments(request.path), dict(request.query), headers, request.body)
 
 
 def segments(path: str) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from engine.cli.formats import plural, shown
+from engine.contract.body import encode_json
 from harness.recordings.said import Said
 from harness.recordings.scrub import Scrubber
 from harness.replay.compare import Change, Compared, Group
@@ -40,6 +41,12 @@ class Teller:
 
     def __init__(self, said: Said) -> None:
         self.scrubber = Scrubber(b"", said)  # asked what is harmless, never for a pseudonym
+
+    def as_text(self, report: Report, word: str, kind: str) -> str:
+        """All of it as a command writes it; `kind` is `json` or `text`."""
+        if kind == "json":
+            return encode_json(self.as_json(report)).decode() + "\n"
+        return "".join(f"{shown(line)}\n" for line in self.as_lines(report, word))
 
     def as_json(self, report: Report) -> dict[str, object]:
         return {
@@ -117,10 +124,14 @@ class Teller:
             return "(an object)"
         if isinstance(value, list):
             return "(a list)"
-        name = change.path.rpartition(".")[2].removesuffix("[]")
-        if change.what != "identity" and self.scrubber.is_plain(value, name):
+        if self.shows(value, change):
             return value
         return "(a text)" if isinstance(value, str) else "(a number)"
+
+    def shows(self, value: object, change: Change) -> bool:
+        """Is a single value harmless where it changed?"""
+        name = change.path.rpartition(".")[2].removesuffix("[]")
+        return change.what != "identity" and self.scrubber.is_plain(value, name)
 
 
 def written(value: object) -> str:

@@ -4,7 +4,7 @@ A recording's exchanges play two parts. What was posted to the path of a webhook
 partners'. News of a topic is left out where an integration of the workspace tells it: it will be told again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -12,7 +12,7 @@ from msgspec import Struct
 from engine.errors import UserError
 from engine.model import Delivery
 from engine.run.load import Loaded
-from engine.spec.plan import EachStep, EmitStep, StepPlan
+from engine.spec.plan import EmitStep
 from engine.store import Filter
 from engine.store.database import Database
 from engine.store.deliveries import load
@@ -36,12 +36,13 @@ def parted(loaded: Loaded, recordings: Iterable[Recording], spec: str | None) ->
     """The parts of recordings. Raises UserError for a delivery that nobody in the workspace receives."""
     sendings: list[Sending] = []
     exchanges: list[tuple[Exchange, str]] = []
+    again = retold(loaded)
     for recording in recordings:
         for one in recording.exchanges:
             integration = receiver(loaded, one, recording.kind, spec)
             if integration is None:
                 exchanges.append((one, recording.kind))
-            elif spec in (None, integration) and not retold(loaded, integration):
+            elif spec in (None, integration) and integration not in again:
                 sendings.append(sending(one, integration))
     return Parts(tuple(sendings), tuple(exchanges))
 
@@ -74,22 +75,11 @@ def sending(one: Exchange, integration: str) -> Sending:
     return Sending(integration, inbound, one.place, one.at, one.became)
 
 
-def retold(loaded: Loaded, integration: str) -> bool:
-    """Does it receive a topic that an integration of the workspace tells?"""
-    topic = loaded.plans[integration].receive.topic
-    return bool(topic) and topic in told_topics(loaded)
-
-
-def told_topics(loaded: Loaded) -> set[str]:
-    return {step.topic.name for plan in loaded.plans.values() for step in emits(plan.steps)}
-
-
-def emits(steps: Sequence[StepPlan]) -> Iterator[EmitStep]:
-    for step in steps:
-        if isinstance(step, EmitStep):
-            yield step
-        elif isinstance(step, EachStep):
-            yield from emits(step.steps)
+def retold(loaded: Loaded) -> set[str]:
+    """The integrations that receive a topic which an integration of the workspace tells."""
+    steps = (step for plan in loaded.plans.values() for _, step in plan.every_step())
+    told = {step.topic.name for step in steps if isinstance(step, EmitStep)}
+    return {name for name, plan in loaded.plans.items() if plan.receive.topic in told}
 
 
 def examples(loaded: Loaded, root: Path, spec: str | None = None) -> Iterator[tuple[str, tuple[Sending, ...]]]:
@@ -110,6 +100,7 @@ def stored(loaded: Loaded, database: Database, most: int) -> tuple[tuple[Sending
     found: list[Sending] = []
     passed = 0
     envelopes: dict[bytes, int] = {}
+    again = retold(loaded)
     after = max(0, newest - most)
     while True:
         page = list(read_events(database, Filter(after=after, limit=PAGE)))
@@ -120,7 +111,7 @@ def stored(loaded: Loaded, database: Database, most: int) -> tuple[tuple[Sending
             body = delivery.body if delivery.envelope is None else delivery.envelope
             if row.integration not in loaded.plans or not body:
                 passed += 1
-            elif not retold(loaded, row.integration) and envelopes.get(body) != row.received_at:
+            elif row.integration not in again and envelopes.get(body) != row.received_at:
                 if delivery.envelope is not None:
                     envelopes[body] = row.received_at
                 became = Became(row.status.value, effects_of(delivery)) if delivery.envelope is None else None

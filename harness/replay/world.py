@@ -19,9 +19,8 @@ from engine.rules.signature import Verification, sign
 from engine.run.claim import Ports
 from engine.run.intake import Intake, Route, name
 from engine.run.load import Loaded
-from engine.run.walk import Walk
 from engine.spec.plan import Plan
-from engine.store import ClaimRequest, Filter
+from engine.store import Filter
 from engine.store.deliveries import load
 from engine.store.readers import read_events
 from engine.wire.answers import Answer, Inbound
@@ -106,21 +105,19 @@ class ReplayWorld(World):
     async def run_until(self, until: int | None) -> None:
         """Does what falls due up to a moment; None: until nothing moves but what waits for people or for news."""
         for _ in range(CLAIMS_MAX * 100):
-            now = self.clock.now()
-            claimed = await self.committer.submit(self.store.claim, ClaimRequest(now, 1, now + 3_600 * SECOND_US))
-            for delivery in claimed.deliveries:
-                self.recorded.event = delivery.event
-                before = len(self.http.calls)
-                await Walk(self.ports, delivery).run()
-                self.calls.setdefault(delivery.event, []).extend(self.http.calls[before:])
-                self.told_to_topics(delivery.event)
+            claimed = await self.claim()
             if claimed.deliveries:
                 continue
             due_at = self.next_due_at() if until is None else claimed.next_due_at
             if due_at is None or (until is not None and due_at > until):
                 return
-            self.clock.at = max(due_at, now)
+            self.clock.at = max(due_at, self.clock.now())
         raise WaybillError("events still move after as many claims as a replay may take")
+
+    async def walk(self, delivery: Delivery) -> None:
+        self.recorded.event = delivery.event
+        await super().walk(delivery)
+        self.told_to_topics(delivery.event)
 
     def new_events(self, origin: str) -> list[int]:
         """The events that are new in the store, which came of this."""

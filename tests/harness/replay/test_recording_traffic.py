@@ -148,6 +148,7 @@ async def echoing(request: web.BaseRequest) -> web.StreamResponse:
     answer = web.Response(
         status=201, body=raw or b"{}", headers={"Content-Type": "application/json", "X-Seen": request.path_qs}
     )
+    answer.headers["X-Fields"] = ",".join(request.headers).lower()
     answer.headers.add("Set-Cookie", CANARIES["cookie"])
     answer.headers.add("Set-Cookie", "second=1")
     return answer
@@ -200,6 +201,17 @@ def test_a_proxy_hands_on_everything_and_records_it_scrubbed(tmp_path: Path) -> 
     assert (one.method, one.status, one.body == one.answer_body) == ("POST", 201, True)
     assert one.at is not None
     assert (file.stat().st_mode & 0o777) == 0o600
+
+
+def test_what_is_said_to_the_proxy_alone_goes_no_further(tmp_path: Path) -> None:
+    async def ask(session: aiohttp.ClientSession, url: str) -> Any:
+        said = {"Proxy-Authorization": "Basic cHJveHk6cHJveHk=", "TE": "trailers", "X-Kept": "1"}
+        async with session.post(f"{url}/orders", json={}, headers=said) as answer:
+            return answer.headers["X-Fields"].split(",")
+
+    seen, _ = through(tmp_path, ask)
+    assert "x-kept" in seen
+    assert not {"proxy-authorization", "te"} & set(seen)
 
 
 def test_what_is_not_answered_is_502_and_recorded_without_an_answer(tmp_path: Path) -> None:
