@@ -17,6 +17,7 @@ from engine.contract.body import canonical_json, encode_json
 from engine.language import LanguageError, Resources, compile_template, compile_value, names_used, variables_used
 from engine.language.template_parser import parse_template
 from engine.language.template_tree import Body, Choice
+from engine.model import Request
 from engine.rules.classify import result_of
 from engine.rules.truth import truth
 from engine.spec import shape
@@ -63,6 +64,17 @@ class Received(Struct, frozen=True):
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: object = None
+
+
+def received_of(request: Request) -> Received:
+    """A request of the engine as it arrives, its body as it is."""
+    return Received(
+        method=request.method,
+        path=[unquote(part) for part in request.path.strip("/").split("/")],
+        query=dict(request.query),
+        headers={name.lower(): value for name, value in request.headers},
+        body=request.body,
+    )
 
 
 class PartnerAnswer(Struct, frozen=True):

@@ -9,7 +9,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -33,7 +33,7 @@ from engine.store.files import open_memory
 from engine.store.readers import read_events
 from engine.store.verbs import SqlStore
 from engine.wire.answers import Inbound
-from harness.partner import Partner, Received
+from harness.partner import Partner, received_of
 
 BEGIN_AT = 1_800_000_000_000_000
 CLAIMS_MAX = 1_000
@@ -100,15 +100,7 @@ class SimulatedHttp:
                 body=request.body,
             )
         )
-        answer = self.partners[request.system].answer(
-            Received(
-                method=request.method,
-                path=[unquote(part) for part in request.path.strip("/").split("/")],
-                query=dict(request.query),
-                headers={key.lower(): value for key, value in request.headers},
-                body=request.body,
-            )
-        )
+        answer = self.partners[request.system].answer(received_of(request))
         return Outcome(Sent.ANSWERED, status=answer.status, headers=answer.headers, body=answer.body)
 
 

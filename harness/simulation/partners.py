@@ -10,7 +10,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
-from urllib.parse import unquote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,7 +20,7 @@ from engine.rules.quota import burst_of
 from engine.spec import shape
 from engine.wire.exchange import ANSWER_BYTES_MAX, Unreadable, Unsendable, decoded, fields_fault, target
 from harness.faults import AFTER, BEFORE, BROKEN
-from harness.partner import PartnerAnswer, Received, Row
+from harness.partner import PartnerAnswer, Received, Row, received_of
 from harness.simulation.fates import Fates
 from harness.simulation.loop import SimLoop
 from harness.simulation.scenario import CallMade, Fault, Limit
@@ -351,13 +350,8 @@ def throttled(wait_s: float) -> PartnerAnswer:
 
 def as_received(request: Request) -> Received:
     """The request as it arrives: a copy, through the bytes that would travel."""
-    return Received(
-        method=request.method,
-        path=[unquote(part) for part in request.path.strip("/").split("/")],
-        query=dict(request.query),
-        headers={name.lower(): value for name, value in request.headers},
-        body=None if request.body is None else decode_body(encode_json(request.body)),
-    )
+    body = None if request.body is None else decode_body(encode_json(request.body))
+    return replace(received_of(request), body=body)
 
 
 def sending_fault(request: Request) -> str:
