@@ -224,20 +224,21 @@ class Partner:
 
     def recognise(self, received: Received) -> str:
         """What the request is about, as text: operation and identity, or method and path where no operation fits."""
+        operation, identity = self.about(received)
+        return f"{operation} {identity}" if operation else f"{received.method} /{'/'.join(received.path)}"
+
+    def identity_of(self, received: Received) -> str:
+        """The identity a request carries, as text; empty where it has none."""
+        return self.about(received)[1] or ""
+
+    def about(self, received: Received) -> tuple[str, str | None]:
+        """(the operation that a request is for, its identity as text): empty and None where there is none."""
         scope = _scope(received)
         try:
             offer = self._find(received, scope)
         except UnansweredError:
-            return f"{received.method} /{'/'.join(received.path)}"
-        return f"{offer.name} {_identity(offer, scope)[1]}"
-
-    def identity_of(self, received: Received) -> str:
-        """The identity a request carries, as text; empty where it has none."""
-        scope = _scope(received)
-        try:
-            return _identity(self._find(received, scope), scope)[1] or ""
-        except UnansweredError:
-            return ""
+            return "", None
+        return offer.name, _identity(offer, scope)[1]
 
     def forget_key(self, operation: str, key: str) -> None:
         """An idempotency key is over: who sends it again is taken for somebody new."""

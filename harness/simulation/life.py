@@ -224,9 +224,8 @@ class Life:
             once=(intent.once or "") if intent else "",
         )
         future: asyncio.Future[Outcome] = self.loop.create_future()
-        place = len(self.witness.calls)
 
-        def told(outcome: Outcome) -> None:
+        def told(place: int, outcome: Outcome) -> None:
             if not self.power.on or future.done():
                 return
             failure = outcome.failure.value if outcome.failure else ""

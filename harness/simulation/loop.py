@@ -55,7 +55,6 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._at_once = 0
         self._left = 0  # of this turn
         self._stopping = False
-        self._running = False
         self._closed = False
         self.idle: Callable[[], bool] = lambda: False
         self.ends_at = float("inf")
@@ -147,7 +146,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         return main.result()
 
     def run_forever(self) -> None:
-        self._running, self._stopping, turns = True, False, 0
+        self._stopping, turns = False, 0
         _set_running_loop(self)
         try:
             while not self._stopping:
@@ -157,7 +156,6 @@ class SimLoop(asyncio.AbstractEventLoop):
                 if turns > CALLBACKS_MAX:
                     raise Livelock(f"more than {CALLBACKS_MAX} callbacks (CALLBACKS_MAX) did not end the run")
         finally:
-            self._running = False
             _set_running_loop(None)
 
     def _turn(self) -> int:
@@ -214,12 +212,6 @@ class SimLoop(asyncio.AbstractEventLoop):
     def stop(self) -> None:
         self._stopping = True
 
-    def is_running(self) -> bool:
-        return self._running
-
-    def is_closed(self) -> bool:
-        return self._closed
-
     def close(self) -> None:
         """Forgets what is left; nothing of it runs any more."""
         self._closed = True
@@ -228,18 +220,6 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def get_debug(self) -> bool:
         return False
-
-    def set_debug(self, enabled: bool) -> None:
-        """There is nothing that debugging would change: slow callbacks take no time here."""
-
-    def get_task_factory(self) -> None:
-        return None
-
-    async def shutdown_asyncgens(self) -> None:
-        """Generators are closed as they are collected."""
-
-    async def shutdown_default_executor(self) -> None:
-        """There is none."""
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """An error that nobody waits for is told to `failed`, by default the end of the run. What has no error, such as

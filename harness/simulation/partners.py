@@ -25,14 +25,15 @@ from harness.simulation.fates import Fates
 from harness.simulation.loop import SimLoop
 from harness.simulation.scenario import CallMade, Fault, Limit
 from harness.simulation.streams import Stream, Streams
-from harness.simulation.witness import Witness
+from harness.simulation.witness import Witness, about
 
 LATENCY_S = (0.004, 0.12)
 """A call from its first byte to its last, where nobody says otherwise."""
 BUNCHING_S = 0.1
 """Calls that left one by one may arrive closer together: a partner that counts is as patient as this."""
 
-Told = Callable[[Outcome], None]
+Told = Callable[[int, Outcome], None]
+"""Told where the witness keeps the call, and what came of it."""
 
 
 class Call(Struct):
@@ -171,13 +172,13 @@ class Network:
         self.latency: Stream = streams.of("latency")
         self.kinds: Stream = streams.of("kinds")
 
-    def out(self, request: Request, timeout_s: float, about: CallMade, told: Told) -> None:
-        """A request leaves; `told` hears once what its caller would. `about` says who calls."""
+    def out(self, request: Request, timeout_s: float, caller: CallMade, told: Told) -> None:
+        """A request leaves; `told` hears once what its caller would. `caller` says who calls."""
         partner_ = self.partners[request.system]
         received = as_received(request)
         identity = partner_.partner.identity_of(received)
         made = replace(
-            about,
+            caller,
             at_us=self.witness.now_us,
             identity=identity,
             path=request.path,
@@ -313,19 +314,11 @@ class Network:
         if call.timer is not None:
             call.timer.cancel()
         took_us = round((self.loop.time() - call.began_s) * 1_000_000)
-        call.told(replace(outcome, took_us=took_us))
+        call.told(call.place, replace(outcome, took_us=took_us))
 
     def hit(self, call: Call, kind: str) -> None:
         made = self.witness.more(call.place, fault=kind)
-        self.witness.hit(
-            kind,
-            event=made.event,
-            label=made.label,
-            system=made.system,
-            operation=made.operation,
-            identity=made.identity,
-            step=made.step,
-        )
+        self.witness.hit(kind, **about(made))
 
 
 # ── what the wire would say ──────────────────────────────────────────────────────────────────────────────────────────

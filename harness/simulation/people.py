@@ -40,11 +40,10 @@ class People:
             self.loop.call_later(self.habits.after_s, self.decide, event, self.habits.action)
 
     def decide(self, event: int, action: str) -> None:
+        again = self.loop.call_later(AGAIN_S, self.decide, event, action)
         life = self.life()
         if life is None:
-            self.loop.call_later(AGAIN_S, self.decide, event, action)
             return
-        again = self.loop.call_later(AGAIN_S, self.decide, event, action)
         ports = life.parts.ports
 
         def done(said: str | BaseException) -> None:

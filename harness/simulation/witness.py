@@ -86,10 +86,10 @@ class Witness:
 
     def accepted(self, sending: int, receipts: Iterable[Receipt]) -> None:
         """The events of a delivery are on disk, or were there before."""
+        label = self.sendings[sending].label
         for receipt in receipts:
             self.arrived += receipt.event not in self.labels
-            self.labels.setdefault(receipt.event, self.sendings[sending].label)
-            label = self.sendings[sending].label
+            self.labels.setdefault(receipt.event, label)
             self.tell("accepted", event=receipt.event, label=label, detail=receipt.verdict, nth=sending)
 
     def began(self, intent: Intent, answered: Answered) -> None:

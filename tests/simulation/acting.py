@@ -16,7 +16,7 @@ ERP = "charter/systems/erp.yaml"
 SPEC = "specs/shop-orders.yaml"
 
 
-def files(*changes: tuple[str, str, str], **_: object) -> tuple[tuple[str, str], ...]:
+def files(*changes: tuple[str, str, str]) -> tuple[tuple[str, str], ...]:
     """The shop's workspace with texts replaced: (file, what, by what); each must be there."""
     changed = dict(FILES)
     for path, old, new in changes:
