@@ -103,7 +103,7 @@ def sending_told(sending: Sending, recordings: Mapping[str, Document]) -> dict[s
     for source, recorded in recordings.items():
         changes = [
             {"at": list(place), "gone": True} if gone else {"at": list(place), "is": value}
-            for place, value, gone in differences(lowered(recorded), document)
+            for place, value, gone in differences(recorded, document)
         ]
         whole = any(change["at"] == ["body"] for change in changes)
         if not whole and (best is None or len(encode_json(changes)) < len(encode_json(best[1]))):
@@ -111,10 +111,6 @@ def sending_told(sending: Sending, recordings: Mapping[str, Document]) -> dict[s
     if best is None or len(encode_json(best[1])) >= len(encode_json(document)):
         return {**told, **document}
     return {**told, "recording": best[0], **({"changes": best[1]} if best[1] else {})}
-
-
-def lowered(document: Document) -> Document:
-    return {**document, "headers": {name.lower(): value for name, value in document["headers"].items()}}
 
 
 # ── read ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -167,7 +163,7 @@ def sending_of(root: Path, told: Any) -> Sending:
         source = root / str(told["recording"])
         if not source.resolve().is_relative_to(root.resolve()):
             raise UserError(f"{told['recording']} leads out of the workspace")
-        document = lowered(document_of(read_event(source, raw=False)))
+        document = document_of(read_event(source, raw=False))
         for change in told.get("changes", []):
             place: Place = tuple(change["at"])
             document = without(document, place) if change.get("gone") else put(document, place, change["is"])

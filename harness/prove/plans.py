@@ -9,11 +9,12 @@ scenarios are drawn.
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from harness.prove.attacks import FAULTS, SECOND_US, Attack, Attacks
+from msgspec.structs import replace
+
+from harness.prove.attacks import FAULTS, MINUTE_US, SECOND_US, Attack, Attacks
 from harness.prove.labels import label
 from harness.prove.profiles import Profile
 from harness.prove.promises import Operation
-from harness.prove.study import MINUTE_US
 from harness.simulation.scenario import Crash, Fault, Scenario, Sending
 
 if TYPE_CHECKING:
@@ -79,15 +80,9 @@ def scenarios(attacks: Attacks, profile: Profile) -> "SearchStrategy[Scenario]":
     @st.composite
     def draw_scenario(draw: "DrawFn") -> Scenario:
         made = attacks.scenario(draw(sendings), draw(faults), draw(crashes))
-        return replaced(made, draw(st.sampled_from(SEEDS)), draw(st.booleans()))
+        return replace(made, seed=made.seed + draw(st.sampled_from(SEEDS)), permute=draw(st.booleans()))
 
     return draw_scenario()
-
-
-def replaced(scenario: Scenario, seed: int, permute: bool) -> Scenario:
-    from msgspec.structs import replace
-
-    return replace(scenario, seed=scenario.seed + seed, permute=permute)
 
 
 def news(attacks: Attacks, profile: Profile) -> "SearchStrategy[list[Sending]]":

@@ -76,9 +76,6 @@ class Proved(Struct, frozen=True):
     failures: tuple[Failure, ...]
     coverage: Coverage
 
-    def held(self, name: str) -> bool:
-        return all(failure.violation.breaks != name for failure in self.failures)
-
 
 Tell = Callable[[str, int, int], None]
 """Called before each run with what is tried, how many were tried, and of how many (0: nobody knows yet)."""
@@ -183,4 +180,4 @@ def failure(judge: Judge, identity: tuple[str, str, str], scenario: Scenario, pr
     if again.trace != run.trace:
         raise Unsteady(f"{identity[1]}: a scenario that breaks {identity[0]} did not come out the same twice")
     violation = next(each for each in broken if each.identity == identity)
-    return Failure(violation, shortest, run.trace, story(shortest, run, violation))
+    return Failure(violation, shortest, run.trace, story(run, violation))

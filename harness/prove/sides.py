@@ -65,8 +65,8 @@ class Trial:
         """Whether this is the reference itself: in order, with time between, and nothing that goes wrong."""
         return self.run is self.reference
 
-    def spec(self, event: int, side: "Side | None" = None) -> SpecPromise | None:
-        row = (side or self.now).events.get(event)
+    def spec(self, event: int) -> SpecPromise | None:
+        row = self.now.events.get(event)
         return self.promises.specs.get(row.integration) if row is not None else None
 
     def integration(self, made: Effect | CallMade) -> str:
