@@ -57,6 +57,11 @@ class Promises(Struct, frozen=True):
     attempts_max: Mapping[str, int]
     quotas: Mapping[str, Mapping[str, Quota]]
 
+    def call(self, integration: str, place: str) -> CallPromise | None:
+        """The step of an integration that stands at a place; None where it does not call."""
+        spec = self.specs.get(integration)
+        return spec.calls.get(step_id(place)) if spec else None
+
 
 def reach(loaded: Loaded, told: Iterable[str]) -> Loaded:
     """The workspace as far as these integrations reach: themselves, and who receives what they emit. All others would
