@@ -90,8 +90,8 @@ class Judge:
         self.references: dict[bytes, Run] = {}
         self.coverage = Coverage(0, 0, Counter(), Counter(), Counter(), Counter())
 
-    def reference(self, scenario: Scenario) -> Run:
-        told = reference_of(scenario)
+    def reference(self, told: Scenario) -> Run:
+        """The run of a reference, kept by its news."""
         key = encode_json(
             [[each.integration, each.label, str(each.inbound.body), {**each.inbound.headers}] for each in told.sendings]
         )
@@ -107,8 +107,9 @@ class Judge:
         return run
 
     def judge(self, scenario: Scenario) -> tuple[tuple[Violation, ...], Run]:
-        reference = self.reference(scenario)
-        run = reference if scenario == reference_of(scenario) else self.run(scenario)
+        told = reference_of(scenario)
+        reference = self.reference(told)
+        run = reference if scenario == told else self.run(scenario)
         return violations(Trial(self.promises, self.loaded.plans, scenario, run, reference, PLANTED)), run
 
 
