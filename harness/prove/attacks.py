@@ -214,25 +214,23 @@ class Attacks:
         """The sample and others like it, no two of which share a key or an id."""
         seen: set[object] = set()
         for number in range(most):
-            document = self.study.teller.as_thing(studied.sample, number, wide=True)
-            named = self.study.teller.named(document) if document is not None else None
-            if document is not None and named is not None and seen.isdisjoint((*named.ids, *named.keys)):
-                seen.update((*named.ids, *named.keys))
+            teller = self.study.teller
+            document = teller.unlike(teller.as_thing(studied.sample, number, wide=True), seen)
+            if document is not None:
                 yield document
 
     def mutants(self, studied: Studied) -> Iterator[Attack]:
         """The message with one thing about it changed, each as a thing of its own, behind the unchanged one."""
         teller, sample, noun = self.study.teller, studied.sample, self.study.noun
         sendings = [self.one(studied)]
-        first = teller.named(sample.document)
-        seen: set[object] = {*first.ids, *first.keys}
+        seen: set[object] = set()
+        teller.unlike(sample.document, seen)
         made = mutants(teller, sample.document, self.study.schema, self.study.words)
         for number, mutant in enumerate(islice(made, self.mutants_max), start=1):
             parts = teller.parts(sample)
-            thing = teller.moved(mutant.document, (*parts.thing, *parts.message, *parts.once), number)
-            named = teller.named(thing) if thing is not None else None
-            if thing is not None and named is not None and seen.isdisjoint((*named.ids, *named.keys)):
-                seen.update((*named.ids, *named.keys))
+            moved = teller.moved(mutant.document, (*parts.thing, *parts.message, *parts.once), number)
+            thing = teller.unlike(moved, seen)
+            if thing is not None:
                 sendings.append(self.study.sending(thing, label(noun, number, made=mutant.made), number * MINUTE_US))
         for begin in range(1, len(sendings), MUTANTS_AT_ONCE):
             told = [sendings[0], *sendings[begin : begin + MUTANTS_AT_ONCE]]

@@ -99,6 +99,16 @@ class Teller:
             tuple(each.revision for each in found),
         )
 
+    def unlike(self, document: Document | None, seen: set[object]) -> Document | None:
+        """The document, unless it shares a key or an id with those seen, to which its own are added."""
+        if document is None:
+            return None
+        named = self.named(document)
+        if not seen.isdisjoint((*named.ids, *named.keys)):
+            return None
+        seen.update((*named.ids, *named.keys))
+        return document
+
     def sound(self, document: Document) -> bool:
         """Whether the engine would take it on: every event named, its contract held, wanted by `when`."""
         named = self.named(document)

@@ -98,11 +98,9 @@ def news(attacks: Attacks, profile: Profile) -> "SearchStrategy[list[Sending]]":
         seen: set[object] = set()
         for number in range(draw(st.integers(1, profile.things))):
             studied = samples[draw(st.integers(0, len(samples) - 1))]
-            document = teller.as_thing(studied.sample, number, wide=True)
-            named = teller.named(document) if document is not None else None
-            if document is None or named is None or not seen.isdisjoint((*named.ids, *named.keys)):
+            document = teller.unlike(teller.as_thing(studied.sample, number, wide=True), seen)
+            if document is None:
                 continue
-            seen.update((*named.ids, *named.keys))
             states = [document]
             if number == 0 and studied.chains and draw(st.booleans()):
                 states = list(studied.chains[draw(st.integers(0, len(studied.chains) - 1))][:2])
