@@ -87,12 +87,7 @@ class Teller:
         self._parts: dict[bytes, Parts] = {}
 
     def named(self, document: Document) -> Named:
-        inbound = inbound_of(document)
-        found = (
-            [intake.name(self.plan, inbound, 0)]
-            if self.plan.receive.split is None
-            else intake.split(self.plan, inbound, 0)
-        )
+        found = intake.named(self.plan, inbound_of(document), 0)
         return Named(
             tuple(each.id for each in found),
             tuple(each.key for each in found),
