@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,21 @@ def find_spec(spec: str, workspace: str) -> tuple[Path, str]:
     return Path(workspace), spec
 
 
+def load_chosen(specs: Sequence[str], workspace: str, environment: str) -> tuple[Path, Loaded, list[str]]:
+    """The workspace of these SPECs, read, and the integrations that they name, all of which it has; none where none is
+    named."""
+    found = [find_spec(spec, workspace) for spec in specs]
+    if len({root.resolve() for root, _ in found}) > 1:
+        raise UserError("the specs are of several workspaces; prove one at a time")
+    root = found[0][0] if found else Path(workspace)
+    names = list(dict.fromkeys(name for _, name in found))
+    loaded = load(root, environment)
+    unknown = [name for name in names if name not in loaded.plans]
+    if unknown:
+        raise UserError(f"there is no integration `{unknown[0]}` in {root}; there are: {', '.join(loaded.plans)}")
+    return root, loaded, names
+
+
 def read_event(path: Path, *, raw: bool) -> Inbound:
     """An event file: `{headers, query, body}` as JSON, or with `raw` the body itself. Raises UserError."""
     if not path.is_file():
@@ -70,11 +85,8 @@ def read_event(path: Path, *, raw: bool) -> Inbound:
 
 def attempt(arguments: argparse.Namespace) -> int:
     """`waybill try`: one delivery through the engine, without network; each of its events is told, in order."""
-    root, integration = find_spec(arguments.spec, arguments.workspace)
-    loaded = load(root, arguments.environment)
-    plan = loaded.plans.get(integration)
-    if plan is None:
-        raise UserError(f"there is no integration `{integration}` in {root}; there are: {', '.join(loaded.plans)}")
+    _, loaded, (integration,) = load_chosen([arguments.spec], arguments.workspace, arguments.environment)
+    plan = loaded.plans[integration]
     inbound = read_event(Path(arguments.event), raw=arguments.raw)
     world = World(loaded)
     events: list[int] = run(world.receive_all(plan, inbound))
