@@ -7,8 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
 from engine.cli.formats import shown
 from engine.clock import SystemClock
 from engine.contract.body import BodyError, decode_body, encode_json
@@ -199,24 +197,20 @@ def cut(value: object) -> str:
 # ── examples ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Told(Struct, frozen=True):
-    """One example and how what happened differs from what it expects (empty: it holds)."""
-
-    integration: str
-    example: str
-    differences: tuple[str, ...]
-
-
-def run_examples(root: Path, loaded: Loaded) -> Iterator[Told]:
-    """Every example of every spec, each in a world of its own."""
-    for name, plan in loaded.plans.items():
-        spec: shape.Integration = loaded.workspace.integrations[name].content
-        for example in spec.examples:
-            yield Told(name, example.name, tuple(run(play(root, loaded, plan, example))))
-
-
 async def play(root: Path, loaded: Loaded, plan: Plan, example: shape.Example) -> list[str]:
-    """Sends an example's deliveries in order; the differences, in words."""
+    """Sends an example's deliveries; the differences, in words."""
+    ended = await ends(root, loaded, plan, example)
+    found: list[str] = []
+    for (file, end), expected in zip(ended, example.expect, strict=False):
+        found += [f"{file}: {difference}" for difference in compare(end, expected)]
+    if len(ended) != len(example.expect):
+        found.append(f"{len(ended)} events came, and {len(example.expect)} are expected")
+    return found
+
+
+async def ends(root: Path, loaded: Loaded, plan: Plan, example: shape.Example) -> list[tuple[str, Ended]]:
+    """(file, end) of each event of an example's deliveries, sent in order; waits are waited out where the example tells
+    of their end."""
     world = World(loaded)
     events: list[tuple[str, int]] = []
     for file in example.events:
@@ -224,13 +218,7 @@ async def play(root: Path, loaded: Loaded, plan: Plan, example: shape.Example) -
         events += [(file, event) for event in received]
     if any(expects_an_end(world.ended(event), each) for (_, event), each in zip(events, example.expect, strict=False)):
         await world.wait_out()
-    found: list[str] = []
-    for (file, event), expected in zip(events, example.expect, strict=False):
-        ended = world.ended(event)
-        found += [f"{file}: {difference}" for difference in compare(ended, expected)]
-    if len(events) != len(example.expect):
-        found.append(f"{len(events)} events came, and {len(example.expect)} are expected")
-    return found
+    return [(file, world.ended(event)) for file, event in events]
 
 
 def expects_an_end(ended: Ended, expected: shape.Expected) -> bool:
