@@ -17,9 +17,8 @@ from engine.run.load import Loaded, load
 from engine.spec import shape
 from engine.spec.plan import MapStep, Plan
 from engine.spec.value import to_value
-from engine.spec.workspace import FILE_BYTES_MAX
 from engine.wire.answers import Inbound
-from engine.wire.files import read_bounded
+from engine.wire.files import read_named
 from harness.world import Called, Ended, World, run
 
 Traced = dict[str, list[TracedField]]
@@ -58,11 +57,7 @@ def load_chosen(specs: Sequence[str], workspace: str, environment: str) -> tuple
 
 def read_event(path: Path, *, raw: bool) -> Inbound:
     """An event file: `{headers, query, body}` as JSON, or with `raw` the body itself. Raises UserError."""
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
-    content = read_bounded(path)
-    if len(content) > FILE_BYTES_MAX:
-        raise UserError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
+    content = read_named(path)
     if raw:
         return Inbound("POST", "/", {}, {}, content)
     try:

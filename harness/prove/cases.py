@@ -16,8 +16,7 @@ from msgspec import Struct, ValidationError
 
 from engine.contract.body import BodyError, decode_body, encode_json
 from engine.errors import UserError
-from engine.spec.workspace import FILE_BYTES_MAX
-from engine.wire.files import read_bounded
+from engine.wire.files import read_named
 from harness.prove.news import Document, document_of, inbound_of
 from harness.prove.places import Place, differences, put, without
 from harness.simulation.scenario import Crash, Fault, Limit, People, Scenario, Sender, Sending
@@ -118,11 +117,7 @@ def sending_told(sending: Sending, recordings: Mapping[str, Document]) -> dict[s
 
 def read_case(root: Path, path: Path) -> Case:
     """A case of a workspace. Raises UserError, which says the file and what is wrong with it."""
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
-    content = read_bounded(path)
-    if len(content) > FILE_BYTES_MAX:
-        raise UserError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
+    content = read_named(path)
     try:
         return case_of(root, decode_body(content))
     except BodyError as error:
