@@ -2,12 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-
-from msgspec import Struct
 
 from engine.cli.formats import shown
 from engine.clock import SystemClock
@@ -19,9 +17,8 @@ from engine.run.load import Loaded, load
 from engine.spec import shape
 from engine.spec.plan import MapStep, Plan
 from engine.spec.value import to_value
-from engine.spec.workspace import FILE_BYTES_MAX
 from engine.wire.answers import Inbound
-from engine.wire.files import read_bounded
+from engine.wire.files import read_named
 from harness.world import Called, Ended, World, run
 
 Traced = dict[str, list[TracedField]]
@@ -43,13 +40,24 @@ def find_spec(spec: str, workspace: str) -> tuple[Path, str]:
     return Path(workspace), spec
 
 
+def load_chosen(specs: Sequence[str], workspace: str, environment: str) -> tuple[Path, Loaded, list[str]]:
+    """The workspace of these SPECs, read, and the integrations that they name, all of which it has; none where none is
+    named."""
+    found = [find_spec(spec, workspace) for spec in specs]
+    if len({root.resolve() for root, _ in found}) > 1:
+        raise UserError("the specs are of several workspaces; prove one at a time")
+    root = found[0][0] if found else Path(workspace)
+    names = list(dict.fromkeys(name for _, name in found))
+    loaded = load(root, environment)
+    unknown = [name for name in names if name not in loaded.plans]
+    if unknown:
+        raise UserError(f"there is no integration `{unknown[0]}` in {root}; there are: {', '.join(loaded.plans)}")
+    return root, loaded, names
+
+
 def read_event(path: Path, *, raw: bool) -> Inbound:
     """An event file: `{headers, query, body}` as JSON, or with `raw` the body itself. Raises UserError."""
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
-    content = read_bounded(path)
-    if len(content) > FILE_BYTES_MAX:
-        raise UserError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
+    content = read_named(path)
     if raw:
         return Inbound("POST", "/", {}, {}, content)
     try:
@@ -70,11 +78,8 @@ def read_event(path: Path, *, raw: bool) -> Inbound:
 
 def attempt(arguments: argparse.Namespace) -> int:
     """`waybill try`: one delivery through the engine, without network; each of its events is told, in order."""
-    root, integration = find_spec(arguments.spec, arguments.workspace)
-    loaded = load(root, arguments.environment)
-    plan = loaded.plans.get(integration)
-    if plan is None:
-        raise UserError(f"there is no integration `{integration}` in {root}; there are: {', '.join(loaded.plans)}")
+    _, loaded, (integration,) = load_chosen([arguments.spec], arguments.workspace, arguments.environment)
+    plan = loaded.plans[integration]
     inbound = read_event(Path(arguments.event), raw=arguments.raw)
     world = World(loaded)
     events: list[int] = run(world.receive_all(plan, inbound))
@@ -187,24 +192,20 @@ def cut(value: object) -> str:
 # ── examples ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Told(Struct, frozen=True):
-    """One example and how what happened differs from what it expects (empty: it holds)."""
-
-    integration: str
-    example: str
-    differences: tuple[str, ...]
-
-
-def run_examples(root: Path, loaded: Loaded) -> Iterator[Told]:
-    """Every example of every spec, each in a world of its own."""
-    for name, plan in loaded.plans.items():
-        spec: shape.Integration = loaded.workspace.integrations[name].content
-        for example in spec.examples:
-            yield Told(name, example.name, tuple(run(play(root, loaded, plan, example))))
-
-
 async def play(root: Path, loaded: Loaded, plan: Plan, example: shape.Example) -> list[str]:
-    """Sends an example's deliveries in order; the differences, in words."""
+    """Sends an example's deliveries; the differences, in words."""
+    ended = await ends(root, loaded, plan, example)
+    found: list[str] = []
+    for (file, end), expected in zip(ended, example.expect, strict=False):
+        found += [f"{file}: {difference}" for difference in compare(end, expected)]
+    if len(ended) != len(example.expect):
+        found.append(f"{len(ended)} events came, and {len(example.expect)} are expected")
+    return found
+
+
+async def ends(root: Path, loaded: Loaded, plan: Plan, example: shape.Example) -> list[tuple[str, Ended]]:
+    """(file, end) of each event of an example's deliveries, sent in order; waits are waited out where the example tells
+    of their end."""
     world = World(loaded)
     events: list[tuple[str, int]] = []
     for file in example.events:
@@ -212,13 +213,7 @@ async def play(root: Path, loaded: Loaded, plan: Plan, example: shape.Example) -
         events += [(file, event) for event in received]
     if any(expects_an_end(world.ended(event), each) for (_, event), each in zip(events, example.expect, strict=False)):
         await world.wait_out()
-    found: list[str] = []
-    for (file, event), expected in zip(events, example.expect, strict=False):
-        ended = world.ended(event)
-        found += [f"{file}: {difference}" for difference in compare(ended, expected)]
-    if len(events) != len(example.expect):
-        found.append(f"{len(events)} events came, and {len(example.expect)} are expected")
-    return found
+    return [(file, world.ended(event)) for file, event in events]
 
 
 def expects_an_end(ended: Ended, expected: shape.Expected) -> bool:

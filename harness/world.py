@@ -20,7 +20,7 @@ from engine.rules.opening import open_event
 from engine.rules.steps import Course, advance
 from engine.rules.undo import step_at
 from engine.run.claim import Ports
-from engine.run.intake import name, split
+from engine.run.intake import named
 from engine.run.live import Live, none_kept
 from engine.run.load import Loaded
 from engine.run.walk import Walk
@@ -133,8 +133,7 @@ class World:
         """Takes one authentic delivery; the events it became, or was duplicates of, in the order of its items."""
         self.clock.at += 1_000_000
         now = self.clock.now()
-        arrivals = [name(plan, inbound, now)] if plan.receive.split is None else split(plan, inbound, now)
-        receipts = await self.committer.submit(self.store.accept_all, arrivals)
+        receipts = await self.committer.submit(self.store.accept_all, named(plan, inbound, now))
         await self.settle()
         return [receipt.event for receipt in receipts]
 

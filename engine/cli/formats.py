@@ -152,6 +152,11 @@ def junit(faults: Sequence[Fault], findings: Sequence[Fault], files: Sequence[st
         ET.SubElement(suite, "system-out").text = xml_text("\n".join(map(str, mild)))
     root = ET.Element("testsuites", suite.attrib)
     root.append(suite)
+    return xml(root)
+
+
+def xml(root: ET.Element) -> str:
+    """A document, laid out for people too."""
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 

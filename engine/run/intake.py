@@ -136,6 +136,11 @@ class Intake:
         return Answer(200 if known and route.status == 202 else route.status, body)
 
 
+def named(plan: Plan, inbound: Inbound, now: int) -> list[Arrival]:
+    """Every event of a delivery: the one that it is, or those that it is split into."""
+    return [name(plan, inbound, now)] if plan.receive.split is None else split(plan, inbound, now)
+
+
 def name(plan: Plan, inbound: Inbound, now: int) -> Arrival:
     """The arrival with its id and key, or with the reason why it has none."""
     reason = ""

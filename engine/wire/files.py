@@ -51,6 +51,16 @@ def read_bounded(path: Path) -> bytes:
         return file.read(FILE_BYTES_MAX + 1)
 
 
+def read_named(path: Path) -> bytes:
+    """A file that a user named. Raises UserError where it is not there, or too large."""
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    content = read_bounded(path)
+    if len(content) > FILE_BYTES_MAX:
+        raise UserError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
+    return content
+
+
 def find_zone(name: str) -> tzinfo | None:
     """The rules of a time zone, or None where there is no such zone."""
     try:

@@ -16,10 +16,11 @@ from harness.prove.mutants import mutants
 from harness.prove.news import Document
 from harness.prove.profiles import Profile
 from harness.prove.promises import Operation, Promises
-from harness.prove.study import MINUTE_US, Studied, Study
+from harness.prove.study import Studied, Study
 from harness.simulation.scenario import Crash, Fault, Limit, People, Scenario, Sender, Sending
 
 SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
 APART_US = 60 * MINUTE_US
 """Between two messages of the reference."""
 
@@ -164,8 +165,9 @@ class Attacks:
             fault = Fault(kind, teller.plan.receive.system, self.study.integration, 0, seconds)
             yield Attack("a sender that repeats itself", self.scenario([first], [fault]))
         other = teller.announced_again(studied.sample, document)
-        for after_us in (0, MINUTE_US) if other is not None else ():
-            assert other is not None
+        if other is None:
+            return
+        for after_us in (0, MINUTE_US):
             told = self.study.sending(other, first.label, after_us)
             yield Attack("a message under another id", self.scenario([first, told]))
 
@@ -212,25 +214,23 @@ class Attacks:
         """The sample and others like it, no two of which share a key or an id."""
         seen: set[object] = set()
         for number in range(most):
-            document = self.study.teller.as_thing(studied.sample, number, wide=True)
-            named = self.study.teller.named(document) if document is not None else None
-            if document is not None and named is not None and seen.isdisjoint((*named.ids, *named.keys)):
-                seen.update((*named.ids, *named.keys))
+            teller = self.study.teller
+            document = teller.unlike(teller.as_thing(studied.sample, number, wide=True), seen)
+            if document is not None:
                 yield document
 
     def mutants(self, studied: Studied) -> Iterator[Attack]:
         """The message with one thing about it changed, each as a thing of its own, behind the unchanged one."""
         teller, sample, noun = self.study.teller, studied.sample, self.study.noun
         sendings = [self.one(studied)]
-        first = teller.named(sample.document)
-        seen: set[object] = {*first.ids, *first.keys}
+        seen: set[object] = set()
+        teller.unlike(sample.document, seen)
         made = mutants(teller, sample.document, self.study.schema, self.study.words)
         for number, mutant in enumerate(islice(made, self.mutants_max), start=1):
             parts = teller.parts(sample)
-            thing = teller.moved(mutant.document, (*parts.thing, *parts.message, *parts.once), number)
-            named = teller.named(thing) if thing is not None else None
-            if thing is not None and named is not None and seen.isdisjoint((*named.ids, *named.keys)):
-                seen.update((*named.ids, *named.keys))
+            moved = teller.moved(mutant.document, (*parts.thing, *parts.message, *parts.once), number)
+            thing = teller.unlike(moved, seen)
+            if thing is not None:
                 sendings.append(self.study.sending(thing, label(noun, number, made=mutant.made), number * MINUTE_US))
         for begin in range(1, len(sendings), MUTANTS_AT_ONCE):
             told = [sendings[0], *sendings[begin : begin + MUTANTS_AT_ONCE]]

@@ -16,8 +16,7 @@ from msgspec import Struct, ValidationError
 
 from engine.contract.body import BodyError, decode_body, encode_json
 from engine.errors import UserError
-from engine.spec.workspace import FILE_BYTES_MAX
-from engine.wire.files import read_bounded
+from engine.wire.files import read_named
 from harness.prove.news import Document, document_of, inbound_of
 from harness.prove.places import Place, differences, put, without
 from harness.simulation.scenario import Crash, Fault, Limit, People, Scenario, Sender, Sending
@@ -103,7 +102,7 @@ def sending_told(sending: Sending, recordings: Mapping[str, Document]) -> dict[s
     for source, recorded in recordings.items():
         changes = [
             {"at": list(place), "gone": True} if gone else {"at": list(place), "is": value}
-            for place, value, gone in differences(lowered(recorded), document)
+            for place, value, gone in differences(recorded, document)
         ]
         whole = any(change["at"] == ["body"] for change in changes)
         if not whole and (best is None or len(encode_json(changes)) < len(encode_json(best[1]))):
@@ -113,20 +112,12 @@ def sending_told(sending: Sending, recordings: Mapping[str, Document]) -> dict[s
     return {**told, "recording": best[0], **({"changes": best[1]} if best[1] else {})}
 
 
-def lowered(document: Document) -> Document:
-    return {**document, "headers": {name.lower(): value for name, value in document["headers"].items()}}
-
-
 # ── read ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def read_case(root: Path, path: Path) -> Case:
     """A case of a workspace. Raises UserError, which says the file and what is wrong with it."""
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
-    content = read_bounded(path)
-    if len(content) > FILE_BYTES_MAX:
-        raise UserError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
+    content = read_named(path)
     try:
         return case_of(root, decode_body(content))
     except BodyError as error:
@@ -167,7 +158,7 @@ def sending_of(root: Path, told: Any) -> Sending:
         source = root / str(told["recording"])
         if not source.resolve().is_relative_to(root.resolve()):
             raise UserError(f"{told['recording']} leads out of the workspace")
-        document = lowered(document_of(read_event(source, raw=False)))
+        document = document_of(read_event(source, raw=False))
         for change in told.get("changes", []):
             place: Place = tuple(change["at"])
             document = without(document, place) if change.get("gone") else put(document, place, change["is"])

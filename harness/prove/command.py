@@ -25,7 +25,7 @@ from harness.prove.news import Document, document_of
 from harness.prove.profiles import PROFILES
 from harness.prove.prover import Failure, Proved, Unsteady, prove
 from harness.prove.view import Watch, not_proved, told, write
-from harness.trial import find_spec, read_event
+from harness.trial import load_chosen, read_event
 
 BROKEN = 1
 WORKERS_MAX = 8
@@ -34,11 +34,7 @@ WORKERS_MAX = 8
 def run(arguments: argparse.Namespace) -> int:
     """Proves; 1 where a property is broken, 4 where the harness does not come out the same twice."""
     need_hypothesis()
-    root, names = chosen(arguments.spec, arguments.workspace)
-    loaded = load(root, arguments.environment)
-    unknown = [name for name in names if name not in loaded.plans]
-    if unknown:
-        raise UserError(f"there is no integration `{unknown[0]}` in {root}; there are: {', '.join(loaded.plans)}")
+    root, loaded, names = load_chosen(arguments.spec, arguments.workspace, arguments.environment)
     names = names or list(loaded.plans)
     folder = Path(arguments.cases) if arguments.cases else root / FOLDER
     seen: set[tuple[str, str, str]] = set()
@@ -108,16 +104,6 @@ def need_hypothesis() -> None:
         import hypothesis  # noqa: F401 — asked for here, so that the answer is one sentence
     except ModuleNotFoundError:
         raise UserError("`waybill prove` needs Hypothesis: pip install 'waybill[prove]'") from None
-
-
-def chosen(specs: list[str], workspace: str) -> tuple[Path, list[str]]:
-    """The workspace and the integrations meant; none means all of them."""
-    found = [find_spec(spec, workspace) for spec in specs]
-    roots = {root.resolve() for root, _ in found} or {Path(workspace).resolve()}
-    if len(roots) > 1:
-        raise UserError("the specs are of several workspaces; prove one at a time")
-    root = found[0][0] if found else Path(workspace)
-    return root, list(dict.fromkeys(name for _, name in found))
 
 
 def told_once(proved: Proved, seen: set[tuple[str, str, str]]) -> Proved:

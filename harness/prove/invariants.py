@@ -51,17 +51,16 @@ def nothing_lost(trial: Trial) -> Iterator[Violation]:
         yield from not_told_apart(trial)
         return
     for thing in trial.now.of_thing:
-        ends = trial.now.ends(thing)
-        if trial.for_a_person(thing) or not trial.sent_in_order(thing) or any(status.active for status in ends):
+        if not trial.comparable(thing):
             continue
+        ends = trial.now.ends(thing)
         off = trial.turned_off(thing)
         now = trial.now.standing(thing)
         called = {(integration, place) for integration, place, _ in trial.now.last_calls(thing)}
         for (integration, place), wanted in trial.then.standing(thing).items():
             rows = now.get((integration, place), [])
             few = not rows if Status.SUPERSEDED in ends else len(rows) < len(wanted)
-            spec = trial.promises.specs.get(integration)
-            call = spec.calls.get(step_id(place)) if spec else None
+            call = trial.promises.call(integration, place)
             passed_over = call is not None and call.on_failure == "continue"  # convergence tells of it
             passed_over |= not trial.now.ends(thing, integration).isdisjoint(FOR_A_PERSON)
             if few and not passed_over and (not off or (not rows and (integration, place) in called)):
@@ -118,9 +117,8 @@ def nothing_twice(trial: Trial) -> Iterator[Violation]:
         in_order, off = trial.sent_in_order(thing), trial.turned_off(thing)
         wanted = trial.then.standing(thing)
         for (integration, place), rows in trial.now.standing(thing).items():
-            spec = trial.promises.specs.get(integration)
-            call = spec.calls.get(step_id(place)) if spec else None
-            if spec is None or call is None or call.may_double:
+            call = trial.promises.call(integration, place)
+            if call is None or call.may_double:
                 continue
             others = wanted.get((integration, place), [])
             if in_order and not off:
@@ -269,15 +267,14 @@ def convergence(trial: Trial) -> Iterator[Violation]:
             )
             yield Violation("convergence", row.integration, row.step, words)
     for thing in trial.now.of_thing:
-        ends = trial.now.ends(thing)
-        if trial.for_a_person(thing) or not trial.sent_in_order(thing) or any(status.active for status in ends):
+        if not trial.comparable(thing):
             continue
+        ends = trial.now.ends(thing)
         now, then = trial.now.standing(thing), trial.then.standing(thing)
         off = trial.turned_off(thing)
         for slot, wanted in then.items():
             rows = now.get(slot, [])
-            spec = trial.promises.specs.get(slot[0])
-            call = spec.calls.get(step_id(slot[1])) if spec else None
+            call = trial.promises.call(*slot)
             if call is not None and call.on_failure == "continue" and not rows and Status.SUPERSEDED not in ends:
                 words = (
                     f"{thing} is done, though {wanted[0].operation} failed and the {wanted[0].system} holds no effect"

@@ -86,8 +86,9 @@ def other_words(document: Document, schema: Any, where: Place, value: Any) -> It
 
 def nightly_hours(document: Document, _schema: Any, where: Place, value: Any) -> Iterator[Mutant]:
     found = _NAIVE.fullmatch(value) if isinstance(value, str) and moment(value) else None
-    for time in LOCAL_TIMES if found else ():
-        assert found is not None
+    if found is None:
+        return
+    for time in LOCAL_TIMES:
         shaped = f"{time[:10]}{found[1]}{time[11:] if found[2] else time[11:16]}{found[3] or ''}"
         yield Mutant(f"with {written(where)} {shaped}", put(document, where, shaped))
 

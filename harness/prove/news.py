@@ -87,17 +87,22 @@ class Teller:
         self._parts: dict[bytes, Parts] = {}
 
     def named(self, document: Document) -> Named:
-        inbound = inbound_of(document)
-        found = (
-            [intake.name(self.plan, inbound, 0)]
-            if self.plan.receive.split is None
-            else intake.split(self.plan, inbound, 0)
-        )
+        found = intake.named(self.plan, inbound_of(document), 0)
         return Named(
             tuple(each.id for each in found),
             tuple(each.key for each in found),
             tuple(each.revision for each in found),
         )
+
+    def unlike(self, document: Document | None, seen: set[object]) -> Document | None:
+        """The document, unless it shares a key or an id with those seen, to which its own are added."""
+        if document is None:
+            return None
+        named = self.named(document)
+        if not seen.isdisjoint((*named.ids, *named.keys)):
+            return None
+        seen.update((*named.ids, *named.keys))
+        return document
 
     def sound(self, document: Document) -> bool:
         """Whether the engine would take it on: every event named, its contract held, wanted by `when`."""

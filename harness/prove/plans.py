@@ -9,11 +9,12 @@ scenarios are drawn.
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from harness.prove.attacks import FAULTS, SECOND_US, Attack, Attacks
+from msgspec.structs import replace
+
+from harness.prove.attacks import FAULTS, MINUTE_US, SECOND_US, Attack, Attacks
 from harness.prove.labels import label
 from harness.prove.profiles import Profile
 from harness.prove.promises import Operation
-from harness.prove.study import MINUTE_US
 from harness.simulation.scenario import Crash, Fault, Scenario, Sending
 
 if TYPE_CHECKING:
@@ -79,15 +80,9 @@ def scenarios(attacks: Attacks, profile: Profile) -> "SearchStrategy[Scenario]":
     @st.composite
     def draw_scenario(draw: "DrawFn") -> Scenario:
         made = attacks.scenario(draw(sendings), draw(faults), draw(crashes))
-        return replaced(made, draw(st.sampled_from(SEEDS)), draw(st.booleans()))
+        return replace(made, seed=made.seed + draw(st.sampled_from(SEEDS)), permute=draw(st.booleans()))
 
     return draw_scenario()
-
-
-def replaced(scenario: Scenario, seed: int, permute: bool) -> Scenario:
-    from msgspec.structs import replace
-
-    return replace(scenario, seed=scenario.seed + seed, permute=permute)
 
 
 def news(attacks: Attacks, profile: Profile) -> "SearchStrategy[list[Sending]]":
@@ -103,11 +98,9 @@ def news(attacks: Attacks, profile: Profile) -> "SearchStrategy[list[Sending]]":
         seen: set[object] = set()
         for number in range(draw(st.integers(1, profile.things))):
             studied = samples[draw(st.integers(0, len(samples) - 1))]
-            document = teller.as_thing(studied.sample, number, wide=True)
-            named = teller.named(document) if document is not None else None
-            if document is None or named is None or not seen.isdisjoint((*named.ids, *named.keys)):
+            document = teller.unlike(teller.as_thing(studied.sample, number, wide=True), seen)
+            if document is None:
                 continue
-            seen.update((*named.ids, *named.keys))
             states = [document]
             if number == 0 and studied.chains and draw(st.booleans()):
                 states = list(studied.chains[draw(st.integers(0, len(studied.chains) - 1))][:2])

@@ -37,14 +37,11 @@ class SpecPromise(Struct, frozen=True):
     integration: str
     calls: Mapping[str, CallPromise]
     maps: tuple[str, ...]
-    emits: tuple[str, ...]
     guarded: bool
     space: str
     endless: tuple[str, ...]
     waits: tuple[str, ...]
-    compensates: bool
     contract: str
-    dedupe_for_s: int
     blocks: bool
 
 
@@ -59,6 +56,11 @@ class Promises(Struct, frozen=True):
     replacing: frozenset[Operation]
     attempts_max: Mapping[str, int]
     quotas: Mapping[str, Mapping[str, Quota]]
+
+    def call(self, integration: str, place: str) -> CallPromise | None:
+        """The step of an integration that stands at a place; None where it does not call."""
+        spec = self.specs.get(integration)
+        return spec.calls.get(step_id(place)) if spec else None
 
 
 def reach(loaded: Loaded, told: Iterable[str]) -> Loaded:
@@ -106,14 +108,11 @@ def spec_promise(loaded: Loaded, plan: Plan) -> SpecPromise:
         integration=plan.integration,
         calls={step.id: call_promise(step, said.get(step.id)) for step in steps if isinstance(step, CallStep)},
         maps=tuple(step.id for step in steps if isinstance(step, MapStep)),
-        emits=tuple(step.id for step in steps if isinstance(step, EmitStep)),
         guarded=receive.revision is not None,
         space=receive.space or plan.integration,
         endless=tuple(step.id for step in untils if step.expires is None),
         waits=tuple(step.id for step in untils),
-        compensates=any(getattr(step, "on_failure", "") == "compensate" for step in steps),
         contract=receive.contract.name if receive.contract else "",
-        dedupe_for_s=receive.dedupe_for_s,
         blocks=receive.blocks,
     )
 

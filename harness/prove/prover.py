@@ -76,9 +76,6 @@ class Proved(Struct, frozen=True):
     failures: tuple[Failure, ...]
     coverage: Coverage
 
-    def held(self, name: str) -> bool:
-        return all(failure.violation.breaks != name for failure in self.failures)
-
 
 Tell = Callable[[str, int, int], None]
 """Called before each run with what is tried, how many were tried, and of how many (0: nobody knows yet)."""
@@ -93,8 +90,8 @@ class Judge:
         self.references: dict[bytes, Run] = {}
         self.coverage = Coverage(0, 0, Counter(), Counter(), Counter(), Counter())
 
-    def reference(self, scenario: Scenario) -> Run:
-        told = reference_of(scenario)
+    def reference(self, told: Scenario) -> Run:
+        """The run of a reference, kept by its news."""
         key = encode_json(
             [[each.integration, each.label, str(each.inbound.body), {**each.inbound.headers}] for each in told.sendings]
         )
@@ -110,8 +107,9 @@ class Judge:
         return run
 
     def judge(self, scenario: Scenario) -> tuple[tuple[Violation, ...], Run]:
-        reference = self.reference(scenario)
-        run = reference if scenario == reference_of(scenario) else self.run(scenario)
+        told = reference_of(scenario)
+        reference = self.reference(told)
+        run = reference if scenario == told else self.run(scenario)
         return violations(Trial(self.promises, self.loaded.plans, scenario, run, reference, PLANTED)), run
 
 
@@ -183,4 +181,4 @@ def failure(judge: Judge, identity: tuple[str, str, str], scenario: Scenario, pr
     if again.trace != run.trace:
         raise Unsteady(f"{identity[1]}: a scenario that breaks {identity[0]} did not come out the same twice")
     violation = next(each for each in broken if each.identity == identity)
-    return Failure(violation, shortest, run.trace, story(shortest, run, violation))
+    return Failure(violation, shortest, run.trace, story(run, violation))

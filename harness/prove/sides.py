@@ -65,8 +65,8 @@ class Trial:
         """Whether this is the reference itself: in order, with time between, and nothing that goes wrong."""
         return self.run is self.reference
 
-    def spec(self, event: int, side: "Side | None" = None) -> SpecPromise | None:
-        row = (side or self.now).events.get(event)
+    def spec(self, event: int) -> SpecPromise | None:
+        row = self.now.events.get(event)
         return self.promises.specs.get(row.integration) if row is not None else None
 
     def integration(self, made: Effect | CallMade) -> str:
@@ -81,6 +81,12 @@ class Trial:
     def for_a_person(self, thing: str) -> bool:
         """Whether somebody was asked about a thing who is not asked in the reference."""
         return any(status in FOR_A_PERSON for status in self.now.ends(thing) - self.then.ends(thing))
+
+    def comparable(self, thing: str) -> bool:
+        """Whether a thing must come out as in the reference: nobody is asked about it who is not asked there, its
+        states came in order, and nothing of it is under way."""
+        through = not any(status.active for status in self.now.ends(thing))
+        return through and not self.for_a_person(thing) and self.sent_in_order(thing)
 
     def turned_off(self, thing: str) -> bool:
         """Whether a thing's events took another road than in the reference: a step's last call ended otherwise there,
@@ -141,8 +147,8 @@ class Side:
         text = str(value)
         if text in self.issued:
             return True
-        long = [word for word in self.issued if len(word) > 3]
-        return any(word in text for word in long) or any(word in unpacked(text) for word in long)
+        said = text, unpacked(text)
+        return any(word in each for word in self.issued if len(word) > 3 for each in said)
 
     def standing(self, thing: str) -> dict[tuple[str, str], list[Effect]]:
         """(integration, place of the step) → the effects that a thing has there, none taken back."""

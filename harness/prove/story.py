@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from harness.prove.sides import Violation
-from harness.simulation.scenario import Moment, Run, Scenario
+from harness.simulation.scenario import Moment, Run
 
 LINES_MAX = 12
 
@@ -35,19 +35,17 @@ WENT_WRONG = {
 }
 
 
-def story(scenario: Scenario, run: Run, violation: Violation) -> tuple[str, ...]:
+def story(run: Run, violation: Violation) -> tuple[str, ...]:
     """The sentences, the last one saying what is wrong."""
-    told = list(happened(scenario, run))
-    shown = [line for line, _ in groupby(told)]
+    shown = [line for line, _ in groupby(happened(run))]
     if len(shown) > LINES_MAX:
         shown = [*shown[: LINES_MAX - 1], f"and {len(shown) - LINES_MAX + 1} more such things happen"]
     return (*shown, violation.words)
 
 
-def happened(scenario: Scenario, run: Run) -> Iterator[str]:
+def happened(run: Run) -> Iterator[str]:
     """What somebody did and what went wrong, in order."""
     sent: dict[str, int] = {}
-    asked = {(fault.system, fault.operation) for fault in scenario.faults}
     for moment in run.moments:
         if moment.kind == "send" and moment.nth <= 1:
             sent[moment.label] = sent.get(moment.label, 0) + 1
@@ -56,7 +54,7 @@ def happened(scenario: Scenario, run: Run) -> Iterator[str]:
         elif moment.kind == "send":
             yield f"{moment.system or 'somebody'} delivers {moment.label} again, for want of an answer"
         elif moment.kind == "fault":
-            yield went_wrong(moment, asked)
+            yield went_wrong(moment)
         elif moment.kind == "crash":
             yield f"the engine dies {moment.detail}"
         elif moment.kind == "restart":
@@ -73,9 +71,9 @@ def happened(scenario: Scenario, run: Run) -> Iterator[str]:
             yield f"{moment.label or run.labels.get(moment.event, 'an event')} is {moment.detail}"
 
 
-def went_wrong(moment: Moment, asked: set[tuple[str, str]]) -> str:
+def went_wrong(moment: Moment) -> str:
     what = WENT_WRONG.get(moment.detail.partition(" ")[0], moment.detail)
-    about = f" ({moment.operation})" if (moment.system, moment.operation) in asked or moment.operation else ""
+    about = f" ({moment.operation})" if moment.operation else ""
     return f"the {moment.system} {what}{about}"
 
 

@@ -47,7 +47,6 @@ DRAWN = 8
 """Documents drawn for an integration that has no recordings."""
 PROBED_MAX = 60
 """Leaves of which it is asked whether an effect's identity hangs on them."""
-MINUTE_US = 60_000_000
 
 Simulate = Callable[[Loaded, Scenario], Run]
 
@@ -139,16 +138,13 @@ class Study:
     def sending(self, document: Document, said: str, at_us: int = 0) -> Sending:
         return Sending(at_us, self.integration, inbound_of(document), said)
 
-    def alone(self, *made: Document) -> Run:
-        """What comes of these states of one thing, well apart."""
-        sendings = [
-            self.sending(document, label(self.noun, 0, state), state * 60 * MINUTE_US)
-            for state, document in enumerate(made)
-        ]
-        return self.simulate(self.loaded, Scenario(seed=0, sendings=tuple(sendings)))
+    def alone(self, loaded: Loaded, document: Document) -> Run:
+        """What comes of one message where nothing goes wrong."""
+        sending = self.sending(document, label(self.noun, 0))
+        return self.simulate(loaded, Scenario(seed=0, sendings=(sending,)))
 
     def study(self, sample: Sample) -> Studied:
-        run = self.alone(sample.document)
+        run = self.alone(self.loaded, sample.document)
         called = dict.fromkeys((call.system, call.operation) for call in run.calls)
         ends = tuple(row.status.value for row in run.events)
         road = (*ends, *(f"{system}.{operation}" for system, operation in called))
@@ -175,7 +171,7 @@ class Study:
 
     def onces(self, document: Document) -> tuple[str, ...]:
         """The identities of the effects that the integration itself has with this message."""
-        run = self.simulate(self.by_itself, Scenario(seed=0, sendings=(self.sending(document, label(self.noun, 0)),)))
+        run = self.alone(self.by_itself, document)
         return tuple(sorted({call.once for call in run.calls if call.once}))
 
     def chains(self, sample: Sample) -> Iterator[tuple[Document, ...]]:

@@ -28,8 +28,8 @@ def scopes(plan: Plan, inbound: Inbound) -> Iterator[Scope]:
         return
     outer: Scope = {"environment": plan.environment, "headers": inbound.headers, "query": inbound.query, "body": body}
     items = [body] if plan.receive.split is None else made(plan.receive.split, outer)
-    named = [intake.name(plan, inbound, 0)] if plan.receive.split is None else intake.split(plan, inbound, 0)
-    for item, arrival in zip(items if isinstance(items, list) else (), named, strict=False):
+    arrivals = intake.named(plan, inbound, 0)
+    for item, arrival in zip(items if isinstance(items, list) else (), arrivals, strict=False):
         event: Scope = {"id": arrival.id, "key": arrival.key, "integration": plan.integration, "served": {}}
         scope: Scope = {**outer, "event": event, "body": item, "envelope": body}
         for step in plan.steps:

@@ -12,9 +12,9 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.model import Arrival, Receipt
+from engine.model import Receipt
 from engine.rules.signature import sign
-from engine.run.intake import Route, name, split
+from engine.run.intake import Route, named
 from engine.spec.plan import Plan
 from engine.wire.answers import Answer, Inbound, Reply
 from harness.simulation.fates import Fates
@@ -153,7 +153,7 @@ class Senders:
             life.wake()
             reply(Answer(202))
 
-        arrivals = arrivals_of(way.plan, way.sending.inbound, now)
+        arrivals = named(way.plan, way.sending.inbound, now)
         ports.committer.hand_in(ports.store.accept_all, arrivals, done)
 
     def answered(self, way: Way, nth: int, answer: Answer | BaseException) -> None:
@@ -217,7 +217,3 @@ def sender_of(system: str, route: Route | None) -> Sender:
     """How a system delivers that nobody says more of."""
     known = LADDERS.get(route.verification.scheme) if route else None
     return replace(known, system=system) if known else Sender(system)
-
-
-def arrivals_of(plan: Plan, inbound: Inbound, now: int) -> list[Arrival]:
-    return [name(plan, inbound, now)] if plan.receive.split is None else split(plan, inbound, now)

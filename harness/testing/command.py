@@ -6,23 +6,18 @@ from pathlib import Path
 
 from engine.cli import HELD
 from engine.cli.formats import shown
-from engine.errors import UserError
 from engine.run.load import Loaded, load
-from harness.prove.command import chosen
 from harness.testing.gather import check_one, expectations
 from harness.testing.report import FORMATS
 from harness.testing.update import difference, updated
+from harness.trial import load_chosen
 
 FAILED = 1
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Tests; 1 where one does not hold. With `--update` it shows what examples would say, and writes that."""
-    root, names = chosen(arguments.spec, arguments.workspace)
-    loaded = load(root, arguments.environment)
-    unknown = [name for name in names if name not in loaded.plans]
-    if unknown:
-        raise UserError(f"there is no integration `{unknown[0]}` in {root}; there are: {', '.join(loaded.plans)}")
+    root, loaded, names = load_chosen(arguments.spec, arguments.workspace, arguments.environment)
     if arguments.update:
         update(root, loaded, names or list(loaded.plans))
         loaded = load(root, arguments.environment)

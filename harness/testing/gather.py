@@ -96,4 +96,4 @@ def check_case(root: Path, loaded: Loaded, path: Path) -> tuple[str, ...]:
         raise UserError(f"there is no integration `{gone[0]}` any more; remove the case, or name it anew")
     broken, happened = Judge(reach(loaded, told)).judge(case.scenario)
     again = [each for each in broken if (each.breaks, each.spec) == (case.property, case.spec)]
-    return tuple(f"{each.breaks}: {'; '.join(story(case.scenario, happened, each))}" for each in again)
+    return tuple(f"{each.breaks}: {'; '.join(story(happened, each))}" for each in again)

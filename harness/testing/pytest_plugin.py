@@ -38,11 +38,8 @@ class WorkspaceFile(pytest.File):
         self.root = root
 
     def collect(self) -> "Iterator[WorkspaceTest]":
-        from harness.testing.gather import expectations
-
-        loaded = loaded_once(self.config, self.root)
         file = self.path.relative_to(self.root).as_posix()
-        for test in expectations(self.root, loaded):
+        for test in tests_once(self.config, self.root):
             if test.file == file:
                 yield WorkspaceTest.from_parent(self, name=test.name, test=test)
 
@@ -74,15 +71,17 @@ class Differs(Exception):
     """What happened is not what a test expects; the differences, for people."""
 
 
-def loaded_once(config: pytest.Config, root: Path) -> Any:
-    """The workspace, read once a session. A faulty one fails the collection of its files, with every fault."""
+def tests_once(config: pytest.Config, root: Path) -> Any:
+    """The tests of a workspace, which is read once a session with all its cases. A faulty one fails the collection of
+    its files, with every fault."""
     from engine.errors import UserError
     from engine.run.load import load
+    from harness.testing.gather import expectations
 
-    known: dict[Path, Any] = config.stash.setdefault(LOADED, {})
+    known: dict[Path, Any] = config.stash.setdefault(TESTS, {})
     if root not in known:
         try:
-            known[root] = load(root, "local")
+            known[root] = list(expectations(root, load(root, "local")))
         except UserError as error:
             known[root] = error
     if isinstance(known[root], UserError):
@@ -90,4 +89,4 @@ def loaded_once(config: pytest.Config, root: Path) -> Any:
     return known[root]
 
 
-LOADED: "pytest.StashKey[dict[Path, Any]]" = pytest.StashKey()
+TESTS: "pytest.StashKey[dict[Path, Any]]" = pytest.StashKey()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
-from engine.cli.formats import plural, shown, xml_text
+from engine.cli.formats import plural, shown, xml, xml_text
 from engine.contract.body import encode_json
 from harness.testing.gather import Checked
 
@@ -64,8 +64,7 @@ def junit(results: Sequence[Checked]) -> str:
             if not result.held:
                 failure = ET.SubElement(case, "failure", type=result.kind, message=xml_text(result.differences[0]))
                 failure.text = xml_text("\n".join(result.differences))
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    return xml(root)
 
 
 FORMATS = {"text": text, "json": as_json, "junit": junit}

@@ -16,8 +16,8 @@ from engine.contract.body import encode_json
 from engine.errors import UserError
 from engine.run.load import Loaded
 from engine.spec import shape
-from harness.trial import expects_an_end, read_event
-from harness.world import Ended, World, run
+from harness.trial import ends
+from harness.world import Ended, run
 
 TOP = re.compile(r"^[^\s#]", re.MULTILINE)
 
@@ -29,25 +29,13 @@ def updated(root: Path, loaded: Loaded, name: str, text: str) -> str:
     document: Any = yaml.load(text)
     changed = False
     for written, example in zip(document.get("examples", ()), content.examples, strict=True):
-        ended = run(ends(root, loaded, name, example))
-        changed |= bring_up(written["expect"], example.expect, ended)
+        ended = run(ends(root, loaded, loaded.plans[name], example))
+        changed |= bring_up(written["expect"], example.expect, [end for _, end in ended])
     if not changed:
         return text
     out = io.StringIO()
     yaml.dump(document, out)
     return spliced(text, out.getvalue())
-
-
-async def ends(root: Path, loaded: Loaded, name: str, example: shape.Example) -> list[Ended]:
-    """How the events of an example end now; waits are waited out where the example tells of their end."""
-    world = World(loaded)
-    events: list[int] = []
-    for file in example.events:
-        events += await world.receive_all(loaded.plans[name], read_event(root / file, raw=False))
-    pairs = zip(events, example.expect, strict=False)
-    if any(expects_an_end(world.ended(event), expected) for event, expected in pairs):
-        await world.wait_out()
-    return [world.ended(event) for event in events]
 
 
 def bring_up(written: Any, expected: Sequence[shape.Expected], ended: Sequence[Ended]) -> bool:

@@ -51,8 +51,7 @@ def test_a_story_tells_what_somebody_did_what_went_wrong_and_what_is_wrong_in_th
         Moment(7_200_000_001, "recorded", "order 1", 1, detail="held"),
     )
     made = run(moments=moments)
-    scenario = Scenario(seed=0, sendings=(sending(),), faults=(Fault("silence_after", "erp", "create_order", 0),))
-    assert story(scenario, made, Violation("nothing-twice", "orders", "erp", "the erp holds two orders")) == (
+    assert story(made, Violation("nothing-twice", "orders", "erp", "the erp holds two orders")) == (
         "shop sends order 1",
         "the erp commits and the answer is lost (create_order)",
         "the engine dies before record",
@@ -65,7 +64,7 @@ def test_a_story_tells_what_somebody_did_what_went_wrong_and_what_is_wrong_in_th
 
 def test_a_long_story_says_how_much_it_leaves_out() -> None:
     moments = tuple(Moment(place, "send", f"order {place}", system="shop", nth=1) for place in range(40))
-    told = story(Scenario(seed=0, sendings=()), run(moments=moments), Violation("liveness", "orders", "", "wrong"))
+    told = story(run(moments=moments), Violation("liveness", "orders", "", "wrong"))
     assert (len(told), told[-2:]) == (13, ("and 29 more such things happen", "wrong"))
 
 

@@ -19,14 +19,11 @@ def spec(**more: Any) -> SpecPromise:
         "integration": "orders",
         "calls": {"erp": CallPromise("erp", (ERP,), may_double=False, on_failure="dead_letter")},
         "maps": ("order",),
-        "emits": (),
         "guarded": False,
         "space": "orders",
         "endless": (),
         "waits": (),
-        "compensates": False,
         "contract": "shop/order@1",
-        "dedupe_for_s": 1,
         "blocks": False,
     }
     return SpecPromise(**(said | more))

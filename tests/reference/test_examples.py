@@ -8,11 +8,18 @@ import pytest
 from real import ROOT
 
 from engine.run.load import load
-from harness.trial import Told, run_examples
+from harness.testing.gather import Checked, check_one, expectations
+
+
+def examples_checked(root: Path) -> list[Checked]:
+    """Every example of every spec, and how what happens differs from it."""
+    tests = expectations(root, load(root, "local"))
+    return [check_one(test) for test in tests if test.kind == "example"]
+
 
 FOLDERS = ("charter", "mappings", "recordings", "specs")
 SHOPIFY, STRIPE = "specs/shopify-orders-to-erp.yaml", "specs/stripe-payments-to-ledger.yaml"
-EXAMPLES = [*run_examples(ROOT, load(ROOT, "local"))]
+EXAMPLES = examples_checked(ROOT)
 ENDS = ("done", "ignored", "held", "quarantined")
 SHOWN: Mapping[str, tuple[int, Sequence[str]]] = {
     "amazon-orders-to-erp": (5, ENDS),
@@ -37,15 +44,15 @@ SHOWN: Mapping[str, tuple[int, Sequence[str]]] = {
 EXAMPLES_COUNT = 103
 
 
-@pytest.mark.parametrize("told", [pytest.param(told, id=f"{told.integration}: {told.example}") for told in EXAMPLES])
-def test_an_example_holds(told: Told) -> None:
+@pytest.mark.parametrize("told", [pytest.param(told, id=f"{told.spec}: {told.name}") for told in EXAMPLES])
+def test_an_example_holds(told: Checked) -> None:
     assert told.differences == ()
 
 
 def test_each_integration_s_examples_show_every_end() -> None:
     loaded = load(ROOT, "local")
     assert len(EXAMPLES) == EXAMPLES_COUNT
-    assert {told.integration for told in EXAMPLES} == set(loaded.plans) == set(SHOWN)
+    assert {told.spec for told in EXAMPLES} == set(loaded.plans) == set(SHOWN)
     for name, (count, ends) in SHOWN.items():
         examples = loaded.workspace.integrations[name].content.examples
         assert len(examples) == count
@@ -146,8 +153,8 @@ def test_a_planted_difference_is_told_with_its_event(plant: str, tmp_path: Path)
     text = (root / file).read_text()
     assert text.count(old) == 1
     (root / file).write_text(text.replace(old, new))
-    told = [*run_examples(root, load(root, "local"))]
-    assert [one.differences for one in told if one.example == example] == [differences]
+    told = examples_checked(root)
+    assert [one.differences for one in told if one.name == example] == [differences]
     assert len(told) == EXAMPLES_COUNT
 
 

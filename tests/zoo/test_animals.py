@@ -10,7 +10,7 @@ from engine.errors import WaybillError
 from engine.run.load import check, load
 from engine.wire.files import read_files
 from harness.prove.invariants import PROPERTIES
-from harness.trial import run_examples
+from harness.testing.gather import check_one, expectations
 from harness.zoo import Animal, Edit, animals, read
 from harness.zoo.__main__ import main
 
@@ -33,7 +33,7 @@ def test_check_says_what_the_card_says_and_no_more(animal: Animal, mended: bool,
 @each_of_two
 def test_the_examples_hold_so_that_nobody_noticed(animal: Animal, mended: bool, tmp_path: Path) -> None:
     root = animal.lay(tmp_path, mended=mended)
-    told = list(run_examples(root, load(root, "local")))
+    told = [check_one(test) for test in expectations(root, load(root, "local"))]
     assert told
     assert [each for each in told if each.differences] == []
 
