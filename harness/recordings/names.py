@@ -16,8 +16,8 @@ _PERSONAL = """
 name names firstname lastname surname fullname username user login holder owner recipient contact person customer buyer
 email emails mail phone phones mobile fax tel telephone address addresses street street1 street2 line1 line2 line3
 address1 address2 city town locality district zip zipcode postal postcode postalcode company organization birthday
-birth birthdate born dob gender iban bic swift account accounts card pan number digits last4 expiry exp fingerprint passport
-licence license ssn tax vat taxid ip latitude longitude lat lng lon geo coordinates location note notes comment
+birth birthdate born dob gender iban bic swift account accounts card pan number digits last4 expiry exp fingerprint
+passport licence license ssn tax vat taxid ip latitude longitude lat lng lon geo coordinates location note notes comment
 comments message messages memo remark gift instructions signed subject
 """
 _ALSO_AMOUNTS = "tax vat number account address location messages message card owner"

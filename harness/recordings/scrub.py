@@ -55,7 +55,7 @@ _NUMBER_DIGITS_MAX = 8
 """A longer whole number is an id, a telephone or a card, and no amount."""
 _ID_DIGITS_MAX = 3
 _KEPT_DIGITS_MAX = 6
-"""Of numbers in clear within one text: more are a telephone or a card in groups, all of which were amounts somewhere."""
+"""Of numbers in clear within one text: more are a telephone or a card, each group of which was an amount somewhere."""
 _DECIMAL_DIGITS_MAX = 12
 _DATE = r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT"
 _HEADER_FORMS = {
