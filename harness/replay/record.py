@@ -61,7 +61,7 @@ def from_elsewhere(arguments: argparse.Namespace, root: Path, loaded: Loaded) ->
         return
     address = store_address(root, None if arguments.stored == "" else arguments.stored)
     with reading(address) as database:
-        sendings, passed = stored(loaded, database, arguments.limit)
+        sendings, passed = stored(loaded, database, arguments.limit, loaded.plans)
     if passed:
         sys.stderr.write(f"left out: {plural(passed, 'event')} whose bodies are gone or that nobody receives here\n")
     for number, sending in enumerate(sendings, 1):

@@ -128,12 +128,55 @@ def test_a_plan_sends_what_is_stored(
     out = capsys.readouterr().out
     assert (code, "  stored: 4\n" in out) == (1, True), out
     assert "4 of 4 events change: erp.create_order identity changed, (a text) → (a text)" in out
+    assert list(found_in(out)) == []
+
+
+def test_a_plan_tells_what_is_received_no_more(
+    workspace: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An integration that is gone, or listens elsewhere, is a change for all that it was sent, and no reason to stop."""
+    asyncio.run(lived(workspace, load(workspace, "local"), 4))
+    file = workspace / "stored.jsonl"
+    assert main(["record", str(file), "--stored", "--workspace", str(workspace), "--limit", "3"]) == 0
+    foreign = workspace / "foreign.jsonl"
+    foreign.write_text(file.read_text().replace('"integration":"shop-orders"', '"integration":"long-gone"'))
+    other = tmp_path_factory.mktemp("other") / "before"
+    copytree(workspace, other)
     spec = workspace / "specs" / "shop-orders.yaml"
     spec.write_text(spec.read_text().replace("integration: shop-orders", "integration: shop"))
     spec.rename(spec.with_name("shop.yaml"))
-    assert main(["plan", str(workspace), "--against", str(other)]) == 2
-    assert "there is nothing to send" in capsys.readouterr().err
-    assert list(found_in(out)) == []
+    capsys.readouterr()
+    words = ["plan", str(workspace), "--against", str(other), "--recording", str(file), "--recording", str(foreign)]
+    assert main(words) == 1
+    out = capsys.readouterr().out
+    assert "  recorded: 3\n" in out
+    assert "  7 of 7 events change: status done → absent\n" in out
+    assert "  7 of 7 events change: erp.create_order no longer told\n" in out
+    assert "  of no use: 3 exchanges that nobody receives here and no operation makes\n" in out
+
+
+def test_a_plan_sends_to_each_version_what_it_listens_for(
+    workspace: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load(workspace, "local")
+    (plan,) = loaded.plans.values()
+    entry = {
+        "request": {
+            "method": "POST",
+            "url": f"https://intake.example{plan.receive.path}",
+            "headers": [{"name": "X-Shop-Event", "value": "e-1"}],
+            "postData": {"text": json.dumps(order(1))},
+        }
+    }
+    (workspace / "recordings").mkdir(exist_ok=True)
+    (workspace / "recordings" / "seen.har").write_text(json.dumps({"log": {"entries": [entry]}}))
+    other = tmp_path_factory.mktemp("other") / "before"
+    copytree(workspace, other)
+    spec = workspace / "specs" / "shop-orders.yaml"
+    spec.write_text(spec.read_text().replace(plan.receive.path, "/hooks/elsewhere"))
+    assert main(["plan", str(workspace), "--against", str(other)]) == 1
+    out = capsys.readouterr().out
+    assert "  1 of 1 events changes: status done → absent\n" in out
 
 
 # ── by a proxy ───────────────────────────────────────────────────────────────────────────────────────────────────────
