@@ -78,3 +78,5 @@ def proxied(arguments: argparse.Namespace, recorder: Recorder, scrubber: Scrubbe
     asyncio.run(until_stopped(proxy, arguments.host, arguments.port, tell))
     if proxy.full:
         sys.stderr.write("the recording is full: what came last is not in it\n")
+    if proxy.unwritten:
+        raise UserError(f"{proxy.unwritten}; not all that went through is in the recording")

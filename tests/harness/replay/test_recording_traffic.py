@@ -1,7 +1,9 @@
 """Recordings from a store and by a proxy: what came is in them, scrubbed before it reached the disk, and can be played."""
 
 import asyncio
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -176,7 +178,7 @@ def test_a_plan_sends_to_each_version_what_it_listens_for(
     spec.write_text(spec.read_text().replace(plan.receive.path, "/hooks/elsewhere"))
     assert main(["plan", str(workspace), "--against", str(other)]) == 1
     out = capsys.readouterr().out
-    assert "  1 of 1 events changes: status done → absent\n" in out
+    assert "  1 of 1 event changes: status done → absent\n" in out
 
 
 # ── by a proxy ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -292,6 +294,34 @@ def test_a_recording_is_never_written_over_and_has_an_end(tmp_path: Path, monkey
     with pytest.raises(UserError, match="--forward is an address"), Recorder(tmp_path / "b.jsonl") as recorder:
         Proxy("ftp://partner.example", recorder, Scrubber(KEY, Said()), SystemClock())
     assert not (tmp_path / "b.jsonl").exists()
+
+
+def test_a_disk_that_is_full_costs_nobody_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of three exchanges gets half a line onto the disk; the answers arrive, the recording can be read."""
+    real, lines = os.write, 0
+
+    def write(file: int, data: bytes) -> int:
+        nonlocal lines
+        if data.startswith(b'{"at"'):
+            lines += 1
+        if lines != 2:
+            return real(file, data)
+        if data.startswith(b'{"at"'):
+            return real(file, data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def ask(session: aiohttp.ClientSession, url: str) -> list[int]:
+        monkeypatch.setattr("harness.recordings.recorder.os.write", write)
+        found = []
+        for number in range(3):
+            async with session.post(f"{url}/orders", json={"n": number}) as answer:
+                found.append(answer.status)
+        monkeypatch.undo()
+        return found
+
+    statuses, file = through(tmp_path, ask)
+    assert statuses == [201, 201, 201]
+    assert [json.loads(one.body)["n"] for one in read_file(file).exchanges] == [0, 2]
 
 
 def a_recording(tmp_path: Path) -> Path:
