@@ -32,14 +32,11 @@ class Noise(Struct, frozen=True, order=True):
         return f"{self.operation} {self.path} {self.kind}"
 
 
-def infer(twice: Compared) -> list[Noise]:
-    """The noise that two replays of one thing show. A deed or a status that comes and goes is none: it is a defect."""
-    found = {
-        Noise(change.operation, change.field, kind_of(change))
-        for change in twice.changes
-        if change.operation and change.what in ("changed", "identity")
-    }
-    return sorted(found)
+def infer(twice: Compared) -> tuple[list[Noise], Compared]:
+    """(the noise that two replays of one thing show, what comes and goes). A deed, a field or a status that is there
+    only once is no noise: it is a defect."""
+    valued, unsteady = twice.parted(lambda change: bool(change.operation) and change.what in ("changed", "identity"))
+    return sorted({Noise(one.operation, one.field, kind_of(one)) for one in valued.changes}), unsteady
 
 
 def kind_of(change: Change) -> str:

@@ -23,7 +23,7 @@ from harness.recordings.read import SUFFIXES, read_all
 from harness.recordings.said import said_by
 from harness.replay.compare import Change, Compared, compare
 from harness.replay.recorded import RecordedHttp
-from harness.replay.report import Report, Teller
+from harness.replay.report import Report, Teller, radius
 from harness.replay.traffic import Parts, examples, parted, stored
 from harness.replay.versions import version
 from harness.replay.world import ReplayWorld, Sending
@@ -70,7 +70,7 @@ def plan(arguments: argparse.Namespace) -> int:
         compared, unplayed = planned(now, before, stories)
     report = Report(compared, {"against": arguments.against, **facts}, remarks=(*remarks, *unplayed))
     teller = Teller(said_by(now.workspace))
-    word = f"{compared.changed:,} of {compared.events:,} events change" if compared.changes else "nothing changes"
+    word = radius(compared.changed, compared.events) if compared.changes else "nothing changes"
     sys.stdout.write(teller.as_text(report, word, arguments.format))
     return HELD if report.held else FAILED
 
