@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.errors import UserError
+from engine.wire.files import read_named
 from harness.replay.compare import Change, Compared
 
 LINES_MAX = 10_000
@@ -55,8 +56,8 @@ def told_apart(compared: Compared, noise: Iterable[Noise]) -> tuple[Compared, Co
 def read(path: Path) -> list[Noise]:
     """The noise that somebody has accepted: lines `OPERATION PATH KIND`, `#` begins a remark. Raises UserError."""
     try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = read_named(path).decode().splitlines()
+    except UnicodeDecodeError:
         raise UserError(
             f"{path}: it cannot be read; accepted noise is lines such as `erp.create_order body.sent_at time`"
         ) from None

@@ -15,7 +15,7 @@ from msgspec import Struct
 from engine.cli import FAILED, HELD, INVALID
 from engine.cli.formats import plural
 from engine.errors import UserError
-from engine.run.load import Loaded, load
+from engine.run.load import Loaded
 from harness.recordings.exchange import Exchange, Recording
 from harness.recordings.read import read_all
 from harness.recordings.said import said_by
@@ -26,6 +26,7 @@ from harness.replay.report import Report, Teller
 from harness.replay.told import Deed, EventTold, Name, Told
 from harness.replay.traffic import Parts, examples, parted
 from harness.replay.world import ReplayWorld, Sending
+from harness.trial import load_chosen
 from harness.world import run
 
 SPEEDS: Mapping[str, int] = {"1": 1, "10": 10, "max": 0}
@@ -46,15 +47,14 @@ class Played(Struct, frozen=True):
 
 def replay(arguments: argparse.Namespace) -> int:
     """The command."""
-    root = Path(arguments.workspace)
-    loaded = load(root, arguments.environment)
-    if arguments.spec is not None and arguments.spec not in loaded.plans:
-        raise UserError(f"there is no integration `{arguments.spec}` in {root}; there are: {', '.join(loaded.plans)}")
+    chosen = [] if arguments.spec is None else [arguments.spec]
+    root, loaded, names = load_chosen(chosen, arguments.workspace, arguments.environment)
+    spec = next(iter(names), None)
     recordings = read_all([Path(name) for name in arguments.recordings])
     accepted = noises.read(Path(arguments.noise)) if arguments.noise else []
-    report = replayed(loaded, root, recordings, arguments.spec, SPEEDS[arguments.speed], accepted)
+    report = replayed(loaded, root, recordings, spec, SPEEDS[arguments.speed], accepted)
     teller = Teller(said_by(loaded.workspace))
-    word = f"{arguments.spec or root}: {plural(len(recordings), 'recording')} replayed"
+    word = f"{spec or root}: {plural(len(recordings), 'recording')} replayed"
     sys.stdout.write(teller.as_text(report, word, arguments.format))
     return exit_code(report)
 

@@ -63,7 +63,9 @@ def receiver(loaded: Loaded, one: Exchange, kind: str, spec: str | None, known: 
         if spec is not None and (not named or spec in named):
             return spec
         if not named:
-            raise UserError(f"{one.file}: an event does not say who receives it; say which with --spec")
+            raise UserError(
+                f"{one.file}: an event does not say who receives it; say which with --spec, or name it in an example"
+            )
         return named[0]
     received = (name for name, plan in loaded.plans.items() if plan.receive.path == one.path and one.method == "POST")
     return next(received, None) if one.path != "/" else None

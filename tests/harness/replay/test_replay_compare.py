@@ -13,7 +13,7 @@ from harness.replay import noise
 from harness.replay.compare import Change, Compared, compare
 from harness.replay.noise import Noise
 from harness.replay.play import exit_code
-from harness.replay.report import Report, Teller
+from harness.replay.report import Report, Teller, radius
 from harness.replay.semantic import Difference, differences, leaves, similarity
 from harness.replay.told import Deed, EventTold, Name, Told
 
@@ -229,7 +229,10 @@ def test_accepted_noise_is_read_back(tmp_path: Path) -> None:
     file.write_text("\nerp.create_order body.at\n")
     with pytest.raises(UserError, match=r"noise\.txt:2: write OPERATION PATH KIND"):
         noise.read(file)
+    file.write_bytes(b"\xff")
     with pytest.raises(UserError, match="it cannot be read"):
+        noise.read(file)
+    with pytest.raises(UserError, match="there is no file"):
         noise.read(tmp_path / "none.txt")
 
 
@@ -237,3 +240,20 @@ def test_a_change_knows_its_kind() -> None:
     status = Change(Name("a", "1"), "", "status", before="done", after="held")
     assert status.kind == ("status", "", "done → held", True)
     assert Compared(1, (status,)).changed == 1
+
+
+def test_many_misses_are_a_few_lines_and_a_count() -> None:
+    misses = tuple({"operation": "erp.create_order", "origin": f"a.har #{n}", "nearest": "b"} for n in range(1_200))
+    report = Report(Compared(1_200, ()), {}, misses=misses)
+    lines = [line for line in Teller(Said()).as_lines(report, "it") if "missed" in line]
+    assert lines[:1] == ["  missed erp.create_order for a.har #0: b"]
+    assert lines[5:] == ["  missed erp.create_order 1,195 more times"]
+    assert len(Teller(Said()).as_json(report)["misses"]) == 1_200  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changed", "events", "said"),
+    [(1, 1, "1 of 1 event changes"), (1, 172, "1 of 172 events changes"), (412, 18_400, "412 of 18,400 events change")],
+)
+def test_a_radius_is_said_as_people_say_it(changed: int, events: int, said: str) -> None:
+    assert radius(changed, events) == said
