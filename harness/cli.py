@@ -159,7 +159,9 @@ def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="write traffic into a recording, scrubbed: from other recordings, a store, or as a proxy",
         description=(
             "Nothing secret and nobody's data reaches the file: every text and long number is replaced by a pseudonym "
-            "under the workspace's key, unless it is known to be harmless; joins survive. The key is made in .waybill."
+            "under the workspace's key, unless it is known to be harmless; joins survive. What stays: names of fields, "
+            "amounts, times, numbers of up to eight digits where no name says that they are somebody's, codes such as "
+            "EUR, and what the workspace's own files say. The key is made in .waybill."
         ),
     )
     added.add_argument("file", metavar="FILE", help="a new file, named .jsonl")
@@ -169,14 +171,17 @@ def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         dest="recordings",
         nargs="+",
         metavar="RECORDING",
-        help="HAR files and VCR cassettes, or folders of them",
+        help="HAR files, VCR cassettes and events, or folders of them",
     )
     source.add_argument(
         "--stored",
         nargs="?",
         const="",
         metavar="URL",
-        help="what an engine has stored (default: the workspace's store)",
+        help=(
+            "what an engine was sent and how it ended (default: the workspace's store); what partners answered, no"
+            " store keeps"
+        ),
     )
     source.add_argument("--forward", metavar="URL", help="stand in front of this address, and record until stopped")
     added.add_argument("--system", metavar="NAME", help="the system that --forward leads to; without it, the intake")
@@ -206,14 +211,17 @@ def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         ),
     )
     added.add_argument("recordings", nargs="+", metavar="RECORDING", help="a file, or a folder of them")
-    added.add_argument("--spec", metavar="NAME", help="only this integration")
+    added.add_argument("--spec", metavar="NAME", help="only this integration (a name, or a file below specs/)")
     add_workspace(added, positional=False)
     add_environment(added)
     added.add_argument(
         "--speed",
         choices=("1", "10", "max"),
         default="1",
-        help="time between two deliveries: as recorded (1), a tenth, none",
+        help=(
+            "time between two deliveries, of the replay's own clock, for which nobody waits: as recorded (1), a tenth,"
+            " none; where a recording has no times, as events and most cassettes, a second"
+        ),
     )
     added.add_argument("--noise", metavar="FILE", help="noise that somebody accepted: lines OPERATION PATH KIND")
     add_format(added, "text", "json")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import unquote
 
+import aiohttp
 from aiohttp import web
 from msgspec import Struct
 
@@ -96,7 +97,7 @@ class ServedPartner:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         self.counts["requests"] += 1
-        raw = await read_body(request)
+        raw = await read_body(request.content, BODY_BYTES_MAX)
         if raw is None:
             return fault(413, f"a request has at most {BODY_BYTES_MAX} bytes")
         try:
@@ -166,13 +167,13 @@ class ServedPartner:
         return told(200, {"system": self.partner.name, "rows": rows, "doubles": self.partner.doubles()}, {})
 
 
-async def read_body(request: web.BaseRequest) -> bytes | None:
-    """The body, None where it is too long."""
+async def read_body(stream: aiohttp.StreamReader, bytes_max: int) -> bytes | None:
+    """All of a stream, None where it is too long."""
     parts: list[bytes] = []
     size = 0
-    async for part in request.content.iter_any():
+    async for part in stream.iter_any():
         size += len(part)
-        if size > BODY_BYTES_MAX:
+        if size > bytes_max:
             return None
         parts.append(part)
     return b"".join(parts)

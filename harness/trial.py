@@ -45,7 +45,7 @@ def load_chosen(specs: Sequence[str], workspace: str, environment: str) -> tuple
     named."""
     found = [find_spec(spec, workspace) for spec in specs]
     if len({root.resolve() for root, _ in found}) > 1:
-        raise UserError("the specs are of several workspaces; prove one at a time")
+        raise UserError("the specs are of several workspaces; name those of one at a time")
     root = found[0][0] if found else Path(workspace)
     names = list(dict.fromkeys(name for _, name in found))
     loaded = load(root, environment)

@@ -173,9 +173,13 @@ class World:
         times = [
             row.due_at
             for row in read_events(self.connection, Filter(status=(Status.ACCEPTED, Status.WAITING)))
-            if row.due_at > now and not isinstance(step_at(self.loaded.plans[row.integration], row.step), HoldStep)
+            if row.due_at > now and not self.waits_for_others(row)
         ]
         return min(times, default=None)
+
+    def waits_for_others(self, row: EventRow) -> bool:
+        """Does it stand at a wait for people or for news?"""
+        return isinstance(step_at(self.loaded.plans[row.integration], row.step), HoldStep)
 
     def ended(self, event: int) -> Ended:
         """Where an event stands now."""

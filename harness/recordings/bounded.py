@@ -6,12 +6,16 @@ it begins: size, values, depth, and what aliases stand for. Nothing of the conte
 """
 
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 from harness.recordings.exchange import BYTES_MAX, UnreadableRecording
 
-NODES_MAX: Final = 2_000_000
+YAML_BYTES_MAX: Final = 16 << 20
+YAML_NODES_MAX: Final = 400_000
+"""A pure parser, which alone reads YAML 1.2, takes half a minute for these; the largest cassette seen has 2 MB."""
 DEPTH_MAX: Final = 64
 ALIASES_MAX: Final = 10_000
 _TAG_CHARS_MAX: Final = 50_000
@@ -22,9 +26,10 @@ def read_json(raw: bytes, file: str) -> Any:
     """JSON data with exact numbers. Raises UnreadableRecording."""
     size(raw, file)
     try:
-        return json.loads(raw.decode("utf-8-sig"), parse_float=Decimal)
+        # NaN and Infinity, which some write for a time that they do not know, are none.
+        return json.loads(decoded(raw, file), parse_float=Decimal, parse_constant=lambda _: None)
     except (ValueError, RecursionError, ArithmeticError) as error:
-        line = f" on line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        line = f" on line {error.lineno}" if isinstance(error, json.JSONDecodeError) and error.lineno > 1 else ""
         raise UnreadableRecording(f"{file}: it cannot be read as JSON{line}") from None
 
 
@@ -32,16 +37,18 @@ def read_yaml(raw: bytes, file: str) -> Any:
     """The data of one YAML document. Raises UnreadableRecording."""
     from ruamel.yaml import YAML
 
-    size(raw, file)
-    try:
-        written = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UnreadableRecording(f"{file}: it is not UTF-8") from None
+    if len(raw) > YAML_BYTES_MAX:
+        raise UnreadableRecording(
+            f"{file}: it is larger than {YAML_BYTES_MAX >> 20} MiB, the most of YAML; JSON may be more"
+        )
+    written = decoded(raw, file)
     if "!" in written and any(len(word) > _TAG_CHARS_MAX and "!" in word for word in written.split()):
         raise UnreadableRecording(f"{file}: a word with `!` is longer than {_TAG_CHARS_MAX} characters")
     try:
         bound(YAML(typ="safe", pure=True).parse(written), file)
-        return YAML(typ="safe", pure=True).load(written)
+        reader = YAML(typ="safe", pure=True)
+        reader.Constructor = tolerant()
+        return reader.load(written)
     except UnreadableRecording:
         raise
     # The parser means to raise YAMLError; on odd enough text an assertion, chr() or an index of its own fails first.
@@ -49,6 +56,34 @@ def read_yaml(raw: bytes, file: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f" on line {mark.line + 1}" if mark is not None else ""
         raise UnreadableRecording(f"{file}: it cannot be read as YAML{line}") from None
+
+
+def decoded(raw: bytes, file: str) -> str:
+    """The text: UTF-8, or UTF-16 that says so. Raises UnreadableRecording."""
+    try:
+        return raw.decode("utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise UnreadableRecording(f"{file}: it is no text in UTF-8") from None
+
+
+@cache
+def tolerant() -> Any:
+    """The safe constructor, to which a tag that it does not know (`!!python/unicode`, `!ruby/string:Name`: recorders of
+    old wrote them) says nothing of the data below it."""
+    from ruamel.yaml.constructor import SafeConstructor
+    from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+    class Tolerant(SafeConstructor):
+        def plain(self, node: Any) -> Any:
+            if isinstance(node, MappingNode):
+                return self.construct_mapping(node, deep=True)
+            if isinstance(node, SequenceNode):
+                return self.construct_sequence(node, deep=True)
+            assert isinstance(node, ScalarNode)
+            return self.construct_scalar(node)
+
+    Tolerant.add_constructor(None, Tolerant.plain)
+    return Tolerant
 
 
 def bound(events: Any, file: str) -> None:
@@ -74,9 +109,9 @@ def bound(events: Any, file: str) -> None:
             anchor, before = opened.pop()
             if anchor:
                 stands_for[anchor] = nodes - before
-        if nodes > NODES_MAX or aliases > ALIASES_MAX or len(opened) > DEPTH_MAX:
+        if nodes > YAML_NODES_MAX or aliases > ALIASES_MAX or len(opened) > DEPTH_MAX:
             raise UnreadableRecording(
-                f"{file}: it holds more than {NODES_MAX} values, {ALIASES_MAX} aliases or {DEPTH_MAX} levels"
+                f"{file}: it holds more than {YAML_NODES_MAX} values, {ALIASES_MAX} aliases or {DEPTH_MAX} levels"
             )
 
 

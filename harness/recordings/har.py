@@ -5,7 +5,6 @@ apply" and some are negative for no reason at all. An entry without a request is
 missing is. This file refuses to read pages, cookies and caches.
 """
 
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -39,11 +38,11 @@ def exchange(entry: Any, file: str) -> Exchange:
         query=query,
         headers=headers,
         body=parts.inflated(posted(request.get("postData")), headers),
-        status=parts.whole(response.get("status")),
+        status=parts.status(response.get("status")),
         answer_headers=answered,
         answer_body=parts.inflated(content(response.get("content")), answered),
         at=parts.moment(entry.get("startedDateTime")),
-        took_us=parts.whole(_milliseconds(entry.get("time"))),
+        took_us=parts.whole(entry.get("time"), 1_000),
     )
 
 
@@ -67,7 +66,3 @@ def content(data: object) -> bytes:
     if parts.text(answer.get("encoding")).lower() == "base64":
         return parts.from_base64(answer.get("text"))
     return parts.as_bytes(answer.get("text"))
-
-
-def _milliseconds(time: object) -> object:
-    return time * 1_000 if isinstance(time, int | Decimal) and not isinstance(time, bool) else 0

@@ -16,13 +16,19 @@ _PERSONAL = """
 name names firstname lastname surname fullname username user login holder owner recipient contact person customer buyer
 email emails mail phone phones mobile fax tel telephone address addresses street street1 street2 line1 line2 line3
 address1 address2 city town locality district zip zipcode postal postcode postalcode company organization birthday
-birth birthdate dob gender iban bic swift account accounts card pan number digits last4 expiry exp fingerprint passport
-licence license ssn tax vat taxid ip latitude longitude lat lng lon geo coordinates location note notes comment
+birth birthdate born dob gender iban bic swift account accounts card pan number digits last4 expiry exp fingerprint
+passport licence license ssn tax vat taxid ip latitude longitude lat lng lon geo coordinates location note notes comment
 comments message messages memo remark gift instructions signed subject
 """
 _ALSO_AMOUNTS = "tax vat number account address location messages message card owner"
 _AMOUNTS = """
 amount amounts total totals subtotal price prices tax taxes discount discounts cost costs fee fees value weight grams
+balance
+"""
+_HANDED_DOWN = """
+token tokens secret secrets password passwd passphrase pwd apikey credential credentials cookie cookies jwt bearer hmac
+nonce otp pin cvv cvc csc phone phones mobile fax tel telephone email emails birthday birth birthdate born dob iban bic
+swift pan last4 expiry exp fingerprint passport licence license ssn taxid latitude longitude lat lng lon geo coordinates
 """
 _IDS = "id ids no ref reference code order customer number"
 
@@ -30,6 +36,12 @@ SECRET = frozenset(_HIDDEN.split())
 PERSONAL = frozenset(_PERSONAL.split())
 ALSO_AMOUNTS = frozenset(_ALSO_AMOUNTS.split())
 """Words of a person's data that also stand in names of amounts and counts: numbers and codes of ours stay there."""
+HANDED_DOWN = frozenset(_HANDED_DOWN.split())
+"""Words that say the same of whatever is below: `{dob: {year: 1980}}` is a date of birth. An `address` is not among
+them, whose country has to stay, nor an `authorization`, which has an amount."""
+LABELS = ("name", "key", "label", "field", "attribute", "question")
+LABELLED = ("value", "values", "answer", "content")
+"""In `{name: birthday, value: 1980-01-31}` the field is named by its neighbour."""
 IDS = frozenset(_IDS.split())
 AMOUNTS = frozenset(_AMOUNTS.split())
 """Whole numbers written as texts are ids, unless one of these words says that they are counted."""

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from engine.contract.body import BodyError, decode_body, encode_json
+from harness.recordings import parts
 from harness.recordings.bounded import read_json
 from harness.recordings.exchange import BODY_LIMITS, EXCHANGES_MAX, Became, Exchange, UnreadableRecording
 from harness.recordings.scrub import Scrubbed
 
 SUFFIX: Final = ".jsonl"
 FIRST: Final = b'{"waybill_recording": 1}\n'
+ANY: Final = b'{"waybill_recording":'
 
 
 def line(scrubbed: Scrubbed) -> bytes:
@@ -70,19 +72,19 @@ def exchange(document: Any, file: str, number: int) -> Exchange:
     return Exchange(
         file=file,
         number=number,
-        method=str(request["method"]),
-        host=str(request["host"]),
-        path=str(request["path"]),
-        query=tuple((str(name), str(value)) for name, value in request["query"]),
-        headers={str(name): str(value) for name, value in request["headers"].items()},
+        method=said(request["method"]),
+        host=said(request["host"]),
+        path=said(request["path"]),
+        query=tuple((said(name), said(value)) for name, value in request["query"]),
+        headers={said(name): said(value) for name, value in request["headers"].items()},
         body=as_sent(request),
-        status=int(answer["status"]),
-        answer_headers={str(name): str(value) for name, value in answer["headers"].items()},
+        status=bounded(answer["status"], parts.STATUS_MAX),
+        answer_headers={said(name): said(value) for name, value in answer["headers"].items()},
         answer_body=as_sent(answer),
-        at=None if document.get("at") is None else int(document["at"]),
-        took_us=int(document.get("took_us", 0)),
-        integration=str(document.get("integration", "")),
-        system=str(document.get("system", "")),
+        at=None if document.get("at") is None else bounded(document["at"], parts.MOMENT_MAX),
+        took_us=bounded(document.get("took_us", 0), parts.NUMBER_MAX),
+        integration=said(document.get("integration", "")),
+        system=said(document.get("system", "")),
         became=ended(document.get("became")),
     )
 
@@ -90,7 +92,20 @@ def exchange(document: Any, file: str, number: int) -> Exchange:
 def ended(became: Any) -> Became | None:
     if became is None:
         return None
-    return Became(str(became["status"]), tuple((str(operation), str(once)) for operation, once in became["effects"]))
+    return Became(said(became["status"]), tuple((said(operation), said(once)) for operation, once in became["effects"]))
+
+
+def said(value: object) -> str:
+    """A text that can be written out again."""
+    text = str(value)
+    text.encode()
+    return text
+
+
+def bounded(value: object, most: int) -> int:
+    if not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError
+    return value
 
 
 def as_sent(side: Any) -> bytes:

@@ -23,6 +23,7 @@ from harness.recordings import parts
 from harness.recordings.exchange import BODY_BYTES_MAX, Exchange
 from harness.recordings.recorder import Recorder
 from harness.recordings.scrub import Scrubber
+from harness.served import read_body
 
 TIMEOUT_S: Final = 60.0
 CONNECTIONS_MAX: Final = 200
@@ -42,6 +43,7 @@ class Proxy:
         self.clock = clock
         self.system = system
         self.full = False
+        self.unwritten = ""
         self._runner: web.ServerRunner | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -71,7 +73,7 @@ class Proxy:
             await self._session.close()
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await bounded(request.content)
+        body = await read_body(request.content, BODY_BYTES_MAX)
         if body is None:
             return web.Response(status=413, text=f"a request has at most {BODY_BYTES_MAX} bytes")
         url = f"{self.forward}{request.rel_url.raw_path}"
@@ -105,7 +107,7 @@ class Proxy:
             allow_redirects=False,
             skip_auto_headers=skipped,
         ) as answer:
-            raw = await bounded(answer.content)
+            raw = await read_body(answer.content, BODY_BYTES_MAX)
             if raw is None:
                 raise aiohttp.ClientError("the answer is too long")
             return answer.status, list(answer.headers.items()), raw
@@ -138,19 +140,11 @@ class Proxy:
             took_us=int((self.clock.monotonic() - began) * 1_000_000),
             system=self.system,
         )
-        self.full = not self.recorder.write(self.scrubber.scrub(one)) or self.full
-
-
-async def bounded(stream: aiohttp.StreamReader) -> bytes | None:
-    """All of a stream, None where it is too long."""
-    found: list[bytes] = []
-    size = 0
-    async for part in stream.iter_any():
-        size += len(part)
-        if size > BODY_BYTES_MAX:
-            return None
-        found.append(part)
-    return b"".join(found)
+        try:
+            self.scrubber.look(one)
+            self.full = not self.recorder.write(self.scrubber.scrub(one)) or self.full
+        except UserError as error:  # whoever asks through a proxy is answered, whether or not it can be written down
+            self.unwritten = str(error)
 
 
 async def until_stopped(proxy: Proxy, host: str, port: int, tell: Callable[[int], None]) -> None:

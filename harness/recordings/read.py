@@ -16,13 +16,18 @@ from harness.recordings.exchange import BYTES_MAX, Exchange, Recording, Unreadab
 
 SUFFIXES: Final = (".har", ".json", own.SUFFIX, ".yaml", ".yml")
 FILES_MAX: Final = 10_000
+ALL_BYTES_MAX: Final = 256 << 20
 
 
 def read_all(paths: Sequence[Path]) -> list[Recording]:
     """The recordings that these files and folders hold. Raises UserError."""
     found: list[Recording] = []
+    size = 0
     for path in paths:
         for file in files(path):
+            size += file.stat().st_size
+            if size > ALL_BYTES_MAX:
+                raise UserError(f"the recordings hold more than {ALL_BYTES_MAX >> 20} MiB; name fewer")
             found.append(read_file(file))
             if len(found) > FILES_MAX:
                 raise UserError(f"more than {FILES_MAX} recordings; name fewer")
@@ -47,8 +52,11 @@ def files(path: Path) -> Iterator[Path]:
 
 def read_file(path: Path) -> Recording:
     """One recording. Raises UnreadableRecording."""
-    with path.open("rb") as file:
-        raw = file.read(BYTES_MAX + 1)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(BYTES_MAX + 1)
+    except OSError as error:
+        raise UnreadableRecording(f"{path}: it cannot be read: {error.strerror}") from None
     return read_bytes(raw, str(path), yaml=path.suffix in (".yaml", ".yml"))
 
 
@@ -57,6 +65,8 @@ def read_bytes(raw: bytes, file: str, *, yaml: bool = False) -> Recording:
     if raw.startswith(own.FIRST.rstrip()):
         exchanges = own.read(raw, file)
         return Recording(file, "waybill", exchanges, any(one.at is not None for one in exchanges), scrubbed=True)
+    if raw.startswith(own.ANY):
+        raise UnreadableRecording(f"{file}: another version of Waybill wrote it, and this one cannot read it")
     document = read_yaml(raw, file) if yaml else read_json(raw, file)
     top = parts.mapping(document)
     wrapped = parts.mapping(next(iter(top.values()))) if len(top) == 1 else {}
@@ -79,13 +89,17 @@ def made(file: str, kind: str, exchanges: tuple[Exchange, ...]) -> Recording:
 
 def event(document: Any, file: str) -> Exchange:
     query = parts.mapping(document.get("query"))
+    try:
+        body = encode_json(document["body"])
+    except ValueError:
+        raise UnreadableRecording(f"{file}: its body holds half a surrogate pair, which nobody can send") from None
     return Exchange(
         file=file,
         number=1,
         method="POST",
         host="",
         path="/",
-        query=tuple((str(name), str(value)) for name, value in query.items()),
+        query=tuple((parts.text(str(name)), parts.text(str(value))) for name, value in query.items()),
         headers=parts.headers_of(document.get("headers")),
-        body=encode_json(document["body"]),
+        body=body,
     )

@@ -32,13 +32,20 @@ class Recorder:
         self._bytes = os.write(self._file, own.FIRST)
 
     def write(self, scrubbed: Scrubbed) -> bool:
-        """Adds an exchange; False where the recording is as long as one may be."""
+        """Adds an exchange; False where it is as long as one may be. Raises UserError where the disk does not
+        take it, and leaves what was there before."""
         line = own.line(scrubbed)
         if self.count >= EXCHANGES_MAX or self._bytes + len(line) > BYTES_MAX:
             return False
+        left = line
+        try:
+            while left:  # a regular file takes all of it at once, unless its disk is full
+                left = left[os.write(self._file, left) :]
+        except OSError as error:
+            os.ftruncate(self._file, self._bytes)  # half a line would make all of it unreadable
+            os.lseek(self._file, self._bytes, os.SEEK_SET)
+            raise UserError(f"{self.path}: it cannot be written: {error.strerror}") from None
         self._bytes += len(line)
-        while line:  # a regular file takes all of it at once, unless its disk is full
-            line = line[os.write(self._file, line) :]
         self.count += 1
         return True
 

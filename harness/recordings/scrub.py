@@ -10,7 +10,7 @@ A list of what to hide, as other recorders have it, was rejected: it is complete
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -20,8 +20,18 @@ from msgspec.structs import replace
 
 from engine.contract.body import BodyError, decode_body, encode_json
 from harness.recordings.exchange import BODY_LIMITS, Became, Exchange
-from harness.recordings.names import ALSO_AMOUNTS, AMOUNTS, IDS, PERSONAL, SECRET, named
-from harness.recordings.pseudonyms import Pseudonyms
+from harness.recordings.names import (
+    ALSO_AMOUNTS,
+    AMOUNTS,
+    HANDED_DOWN,
+    IDS,
+    LABELLED,
+    LABELS,
+    PERSONAL,
+    SECRET,
+    named,
+)
+from harness.recordings.pseudonyms import RUN, Pseudonyms
 from harness.recordings.said import Said
 
 TEXT_CHARS_MAX: Final = 2_000
@@ -30,16 +40,22 @@ NUMBERS_MAX: Final = 100_000
 REMOVED: Final = "removed"
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?")
+_LONG_PAST = re.compile(r"(1\d{3}|200\d)-\d{2}-\d{2}")
+"""No delivery is dated by such a day: it is somebody's birthday, whatever the field is called."""
 _AMOUNT = re.compile(r"[+-]?\d{1,12}\.\d{1,6}")
 _WHOLE = re.compile(r"[+-]?\d{1,8}")
 _SHORT = re.compile(r"[+-]?\d{1,3}")
 _CODE = re.compile(r"[A-Z]{2,3}")
 _FIELD = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$.:-]{0,63}")
+_DATA_FOR_A_NAME = re.compile(r"\d{5}|\.[a-z]{2,}$|[0-9a-f]{16}|\d[A-Za-z]+\d")
+_METHOD = re.compile(r"[A-Z]{3,10}")
 _EMAIL = re.compile(r"[^@\s]{1,200}@[^@\s]{1,200}")
 _URL = re.compile(r"([a-z][a-z0-9+.-]{1,20})://([^/?#\s]*)(\S*)")
 _NUMBER_DIGITS_MAX = 8
 """A longer whole number is an id, a telephone or a card, and no amount."""
 _ID_DIGITS_MAX = 3
+_KEPT_DIGITS_MAX = 6
+"""Of numbers in clear within one text: more are a telephone or a card, each group of which was an amount somewhere."""
 _DECIMAL_DIGITS_MAX = 12
 _DATE = r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT"
 _HEADER_FORMS = {
@@ -51,6 +67,7 @@ _HEADER_FORMS = {
     "ratelimit-reset": re.compile(r"\d{1,9}"),
     "allow": re.compile(r"[A-Z]{3,7}(, [A-Z]{3,7}){0,8}"),
 }
+COUNTED: Final = AMOUNTS | {"vat"}
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -78,6 +95,7 @@ class Scrubber:
         return Scrubbed(
             replace(
                 one,
+                method=one.method if _METHOD.fullmatch(one.method) else REMOVED,
                 host=self.host(one.host),
                 path=self.path(one.path),
                 query=tuple((self.field(name), str(self.value(value, name))) for name, value in one.query),
@@ -100,7 +118,8 @@ class Scrubber:
     def segment(self, part: str) -> str:
         if part in self.said.segments or unquote(part) in self.said.texts:
             return part
-        return quote(self.pseudonyms.text(unquote(part), self.is_said), safe=":@,;~")
+        plain = unquote(part)
+        return quote(self.pseudonyms.text(plain, self.kept_in(plain)), safe=":@,;~")
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         kept = {}
@@ -143,7 +162,12 @@ class Scrubber:
     def value(self, value: object, name: str) -> object:
         """A value of the field `name`; the items of a list are named as the list is."""
         if isinstance(value, dict):
-            return {self.field(key): self.value(item, key) for key, item in value.items()}
+            above = name if named(name) & HANDED_DOWN else ""
+            label = self.label(value)
+            return {
+                self.field(key): self.value(item, f"{above} {label if label and key in LABELLED else key}".strip())
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self.value(item, name) for item in value]
         if isinstance(value, str):
@@ -152,9 +176,15 @@ class Scrubber:
             return value
         return self.number(value, name) if isinstance(value, int | Decimal) else REMOVED
 
+    def label(self, value: Mapping[str, object]) -> str:
+        """What an object says that its value is. What the workspace does not know, a person may have typed."""
+        label = next((said for key in LABELS if isinstance(said := value.get(key), str)), "")
+        known = not label or label in self.said.texts or named(label) & AMOUNTS
+        return label if known else f"{label} note"
+
     def field(self, name: str) -> str:
         """Names of fields are structure, unless somebody uses data for names."""
-        harmless = _FIELD.fullmatch(name) and not re.search(r"\d{5}|\.[a-z]{2,}$|[0-9a-f]{16}", name)
+        harmless = _FIELD.fullmatch(name) and not _DATA_FOR_A_NAME.search(name)
         return name if harmless or name in self.said.texts else self.pseudonyms.text(name)
 
     def text(self, text: str, name: str) -> str:
@@ -169,8 +199,8 @@ class Scrubber:
         url = _URL.fullmatch(text)
         if url:
             scheme, host, rest = url.groups()
-            return f"{scheme}://{self.host(host.rpartition('@')[2])}{self.pseudonyms.text(rest, self.is_said)}"
-        return self.pseudonyms.text(text, (lambda _: False) if hides else self.is_said)
+            return f"{scheme}://{self.host(host.rpartition('@')[2])}{self.pseudonyms.text(rest, self.kept_in(rest))}"
+        return self.pseudonyms.text(text, (lambda _: False) if hides else self.kept_in(text))
 
     def number(self, number: int | Decimal, name: str) -> object:
         if self.is_plain(number, name):
@@ -184,19 +214,27 @@ class Scrubber:
         words = named(name)
         if words & SECRET:
             return value is None or isinstance(value, bool)
-        personal = bool(words & PERSONAL)
+        personal, counted = bool(words & PERSONAL), bool(words & COUNTED)
         if personal and not words & PERSONAL <= ALSO_AMOUNTS:
             return value is None or isinstance(value, bool)
         if isinstance(value, str):
             if words & AMOUNTS and not words & IDS and _WHOLE.fullmatch(value):
                 return True
             if personal:
-                return bool(_AMOUNT.fullmatch(value)) or value in self.said.texts
-            return any(form.fullmatch(value) for form in (_TIME, _AMOUNT, _SHORT, _CODE)) or value in self.said.texts
+                return (counted and bool(_AMOUNT.fullmatch(value))) or value in self.said.texts
+            forms = (_AMOUNT, _SHORT, _CODE) if _LONG_PAST.fullmatch(value) else (_TIME, _AMOUNT, _SHORT, _CODE)
+            return any(form.fullmatch(value) for form in forms) or value in self.said.texts
         if isinstance(value, int) and not isinstance(value, bool):
             digits = len(str(abs(value)))
-            return digits <= (_ID_DIGITS_MAX if words & IDS else _NUMBER_DIGITS_MAX)
-        return not isinstance(value, Decimal) or len(value.as_tuple().digits) <= _DECIMAL_DIGITS_MAX
+            return digits <= (_ID_DIGITS_MAX if words & IDS or (personal and not counted) else _NUMBER_DIGITS_MAX)
+        if not isinstance(value, Decimal):
+            return True
+        return len(value.as_tuple().digits) <= _DECIMAL_DIGITS_MAX and (counted or not personal)
+
+    def kept_in(self, text: str) -> Callable[[str], bool]:
+        """Which runs of a text stay: those that the workspace says, and numbers in clear where they are few digits."""
+        digits = sum(len(run) for run in RUN.findall(text) if run in self.numbers and run not in self.said.runs)
+        return self.said.runs.__contains__ if digits > _KEPT_DIGITS_MAX else self.is_said
 
     def is_said(self, run: str) -> bool:
         return run in self.said.runs or run in self.numbers

@@ -42,7 +42,7 @@ def exchange(one: Mapping[str, Any], file: str, number: int) -> Exchange:
         query=query,
         headers=headers,
         body=parts.inflated(body_bytes(request.get("body")), headers),
-        status=parts.whole(status.get("code") if isinstance(status, dict) else status),
+        status=parts.status(status.get("code") if isinstance(status, dict) else status),
         answer_headers=answered,
         answer_body=parts.inflated(body_bytes(body), answered),
         at=parts.moment(one.get("recorded_at")),

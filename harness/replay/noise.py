@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.errors import UserError
+from engine.wire.files import read_named
 from harness.replay.compare import Change, Compared
 
 LINES_MAX = 10_000
@@ -32,14 +33,11 @@ class Noise(Struct, frozen=True, order=True):
         return f"{self.operation} {self.path} {self.kind}"
 
 
-def infer(twice: Compared) -> list[Noise]:
-    """The noise that two replays of one thing show. A deed or a status that comes and goes is none: it is a defect."""
-    found = {
-        Noise(change.operation, change.field, kind_of(change))
-        for change in twice.changes
-        if change.operation and change.what in ("changed", "identity")
-    }
-    return sorted(found)
+def infer(twice: Compared) -> tuple[list[Noise], Compared]:
+    """(the noise that two replays of one thing show, what comes and goes). A deed, a field or a status that is there
+    only once is no noise: it is a defect."""
+    valued, unsteady = twice.parted(lambda change: bool(change.operation) and change.what in ("changed", "identity"))
+    return sorted({Noise(one.operation, one.field, kind_of(one)) for one in valued.changes}), unsteady
 
 
 def kind_of(change: Change) -> str:
@@ -58,8 +56,8 @@ def told_apart(compared: Compared, noise: Iterable[Noise]) -> tuple[Compared, Co
 def read(path: Path) -> list[Noise]:
     """The noise that somebody has accepted: lines `OPERATION PATH KIND`, `#` begins a remark. Raises UserError."""
     try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = read_named(path).decode().splitlines()
+    except UnicodeDecodeError:
         raise UserError(
             f"{path}: it cannot be read; accepted noise is lines such as `erp.create_order body.sent_at time`"
         ) from None

@@ -13,17 +13,18 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.cli import FAILED, HELD
+from engine.cli.formats import plural
 from engine.errors import FaultyWorkspace, UserError
 from engine.run.load import Loaded, load
 from engine.store.files import StoreAddress
 from engine.store.open import reading, store_address
-from harness.recordings.exchange import Exchange, Recording
+from harness.recordings.exchange import Recording
 from harness.recordings.read import SUFFIXES, read_all
 from harness.recordings.said import said_by
 from harness.replay.compare import Change, Compared, compare
 from harness.replay.recorded import RecordedHttp
-from harness.replay.report import Report, Teller
-from harness.replay.traffic import examples, parted, stored
+from harness.replay.report import Report, Teller, radius
+from harness.replay.traffic import Parts, examples, parted, stored
 from harness.replay.versions import version
 from harness.replay.world import ReplayWorld, Sending
 from harness.world import run
@@ -32,11 +33,16 @@ STORED, RECORDED = "stored", "recorded"
 
 
 class Story(Struct, frozen=True):
-    """Deliveries that one engine gets, and the partners' part of a recording (exchanges with their kinds)."""
+    """What one engine gets, by the version that it runs: what only one of them receives is sent to that one alone."""
 
     name: str
-    sendings: tuple[Sending, ...]
-    exchanges: tuple[tuple[Exchange, str], ...] = ()
+    before: Parts
+    now: Parts
+
+
+def same(name: str, sendings: tuple[Sending, ...]) -> Story:
+    """A story whose deliveries say who receives them."""
+    return Story(name, Parts(sendings, ()), Parts(sendings, ()))
 
 
 def plan(arguments: argparse.Namespace) -> int:
@@ -53,41 +59,52 @@ def plan(arguments: argparse.Namespace) -> int:
         recordings = read_all([*kept(root), *(Path(name) for name in arguments.recording)])
         stories, facts = gather(now, before, root, other, recordings)
         remarks: tuple[str, ...] = ()
-        if (found := from_store(now, root, arguments)) is not None:
-            story, passed = found
-            stories.append(story)
-            facts["stored"] = len(story.sendings)
+        if (found := from_store(now, before, root, arguments)) is not None:
+            sendings, passed = found
+            stories.append(same(STORED, sendings))
+            facts["stored"] = len(sendings)
             if passed:
                 remarks = (f"not sent: {passed} stored events whose bodies are gone or that nobody receives here",)
-        if not any(story.sendings for story in stories):
+        if not any(story.before.sendings or story.now.sendings for story in stories):
             raise UserError("there is nothing to send: no example, no recording of a delivery, no store")
-        compared = planned(now, before, stories)
-    report = Report(compared, {"against": arguments.against, **facts}, remarks=remarks)
+        compared, unplayed = planned(now, before, stories)
+    report = Report(compared, {"against": arguments.against, **facts}, remarks=(*remarks, *unplayed))
     teller = Teller(said_by(now.workspace))
-    word = f"{compared.changed:,} of {compared.events:,} events change" if compared.changes else "nothing changes"
+    word = radius(compared.changed, compared.events) if compared.changes else "nothing changes"
     sys.stdout.write(teller.as_text(report, word, arguments.format))
     return HELD if report.held else FAILED
 
 
-def planned(now: Loaded, before: Loaded, stories: Sequence[Story]) -> Compared:
-    """Every story through both versions. An event of two stories is two events."""
+def planned(now: Loaded, before: Loaded, stories: Sequence[Story]) -> tuple[Compared, tuple[str, ...]]:
+    """(what every story comes to in both versions, what was of no use). An event of two stories is two events."""
     changes: list[Change] = []
-    events = 0
+    events = missed = unused = 0
     for story in stories:
-        was, is_now = (played(loaded, story).told() for loaded in (before, now))
-        compared = compare(was, is_now)
+        was, others_before = played(before, story.name, story.before)
+        is_now, others = played(now, story.name, story.now)
+        compared = compare(was.told(), is_now.told())
         events += compared.events
         changes += compared.changes
-    return Compared(events, tuple(changes))
+        missed += sum(bool(pair.nearest) for pair in is_now.recorded.pairs)
+        unused += len(others & others_before)
+    remarks = []
+    if unused:
+        remarks.append(f"of no use: {plural(unused, 'exchange')} that nobody receives here and no operation makes")
+    if missed:
+        remarks.append(
+            f"not answered: {plural(missed, 'request')} that the recorded partners were not asked in this way;"
+            " `waybill replay` says which"
+        )
+    return Compared(events, tuple(changes)), tuple(remarks)
 
 
-def played(loaded: Loaded, story: Story) -> ReplayWorld:
-    """One story in a world of its own; what this version does not receive is not sent."""
+def played(loaded: Loaded, name: str, parts: Parts) -> tuple[ReplayWorld, set[str]]:
+    """One story in a world of its own, and the places of the exchanges that say nothing to this version."""
     http = RecordedHttp(loaded)
-    http.learn(loaded, story.exchanges, frozenset(loaded.called))
-    world = ReplayWorld(loaded, http, story=story.name)
-    run(world.play([one for one in story.sendings if one.integration in loaded.plans]))
-    return world
+    others = http.learn(loaded, parts.exchanges, frozenset(loaded.called))
+    world = ReplayWorld(loaded, http, story=name)
+    run(world.play([one for one in parts.sendings if one.integration in loaded.plans]))
+    return world, {one.place for one in others}
 
 
 # ── what is sent ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -98,14 +115,14 @@ def gather(
 ) -> tuple[list[Story], dict[str, object]]:
     """(examples of both versions, those of now where both have one of a name, and recordings; how many of each)."""
     named = dict(examples(before, other)) | dict(examples(now, root))
-    stories = [Story(name, sent) for name, sent in named.items()]
-    events = [recording for recording in recordings if recording.kind != "event"]
-    parts = parted(now, events, None)
-    if events:
-        stories.append(Story(RECORDED, parts.sendings, parts.exchanges))
+    stories = [same(name, sent) for name, sent in named.items()]
     facts: dict[str, object] = {"examples": len(named)}
+    events = [recording for recording in recordings if recording.kind != "event"]
     if events:
-        facts["recorded"] = len(parts.sendings)
+        both = frozenset((*before.plans, *now.plans))
+        was, is_now = (parted(loaded, events, None, both) for loaded in (before, now))
+        stories.append(Story(RECORDED, was, is_now))
+        facts["recorded"] = len({one.origin for one in (*was.sendings, *is_now.sendings)})
     return stories, facts
 
 
@@ -116,12 +133,13 @@ def kept(root: Path) -> Iterator[Path]:
             yield path
 
 
-def from_store(loaded: Loaded, root: Path, arguments: argparse.Namespace) -> tuple[Story, int] | None:
+def from_store(
+    now: Loaded, before: Loaded, root: Path, arguments: argparse.Namespace
+) -> tuple[tuple[Sending, ...], int] | None:
     """(what an engine has stored, how many events cannot be sent again); None where there is no store, and none was
     named."""
     address = store_address(root, arguments.store)
     if arguments.store is None and isinstance(address, StoreAddress) and not address.path.exists():
         return None
     with reading(address) as database:
-        sendings, passed = stored(loaded, database, arguments.limit)
-    return Story(STORED, sendings), passed
+        return stored(now, database, arguments.limit, frozenset((*before.plans, *now.plans)))

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from engine.cli import HELD
 from engine.cli.formats import plural
 from engine.clock import SystemClock
@@ -23,7 +25,7 @@ from harness.recordings.read import read_all
 from harness.recordings.recorder import Recorder
 from harness.recordings.said import said_by
 from harness.recordings.scrub import Scrubber
-from harness.replay.traffic import exchange_of, stored
+from harness.replay.traffic import exchange_of, receiver, stored
 
 
 def record(arguments: argparse.Namespace) -> int:
@@ -48,6 +50,10 @@ def record(arguments: argparse.Namespace) -> int:
                     f"{recorder.path} is full with {plural(recorder.count, 'exchange')}; record less at once"
                 )
         sys.stdout.write(f"recorded {plural(recorder.count, 'exchange')} in {recorder.path}, scrubbed\n")
+        if not arguments.forward and not arguments.recordings:
+            sys.stdout.write(
+                "what came and how it ended; what partners answered no store keeps: --forward records that\n"
+            )
     return HELD
 
 
@@ -57,15 +63,22 @@ def from_elsewhere(arguments: argparse.Namespace, root: Path, loaded: Loaded) ->
         for recording in read_all([Path(name) for name in arguments.recordings]):
             if recording.scrubbed:
                 raise UserError(f"{recording.file} is a recording of Waybill and scrubbed already")
-            yield from recording.exchanges
+            yield from (received_by(loaded, one, recording.kind) for one in recording.exchanges)
         return
     address = store_address(root, None if arguments.stored == "" else arguments.stored)
     with reading(address) as database:
-        sendings, passed = stored(loaded, database, arguments.limit)
+        sendings, passed = stored(loaded, database, arguments.limit, loaded.plans)
     if passed:
         sys.stderr.write(f"left out: {plural(passed, 'event')} whose bodies are gone or that nobody receives here\n")
     for number, sending in enumerate(sendings, 1):
         yield exchange_of(sending, loaded.plans[sending.integration].receive.path, number)
+
+
+def received_by(loaded: Loaded, one: Exchange, kind: str) -> Exchange:
+    """An exchange that says who received it, where it is an event: nothing else in a recording would."""
+    if kind != "event":
+        return one
+    return replace(one, integration=receiver(loaded, one, kind, None, None))
 
 
 def proxied(arguments: argparse.Namespace, recorder: Recorder, scrubber: Scrubber) -> None:
@@ -78,3 +91,5 @@ def proxied(arguments: argparse.Namespace, recorder: Recorder, scrubber: Scrubbe
     asyncio.run(until_stopped(proxy, arguments.host, arguments.port, tell))
     if proxy.full:
         sys.stderr.write("the recording is full: what came last is not in it\n")
+    if proxy.unwritten:
+        raise UserError(f"{proxy.unwritten}; not all that went through is in the recording")

@@ -9,6 +9,7 @@ nothing of are simulated, as everywhere.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -20,7 +21,7 @@ from engine.run.load import Loaded
 from engine.wire.exchange import Unreadable, decoded
 from harness.partner import Partner, Received, received_of
 from harness.recordings.exchange import BODY_BYTES_MAX, Exchange
-from harness.replay.semantic import similarity
+from harness.replay.semantic import Leaves, leaves, similarity
 from harness.world import SimulatedHttp, base_url
 
 COMPARED_MAX: Final = 200
@@ -38,7 +39,13 @@ class Known(Struct):
     identity: str
     lane: str
     content: object
+    leaves: Leaves
     by: int = 0
+
+    @property
+    def kin(self) -> tuple[str, str, str]:
+        """What exchanges about one thing share."""
+        return self.operation, self.identity, self.lane
 
 
 class Pair(Struct, frozen=True):
@@ -57,8 +64,8 @@ class Pair(Struct, frozen=True):
 class RecordedHttp(SimulatedHttp):
     """Answers from recordings, and simulates whom they do not know. `event` is who is walking."""
 
-    def __init__(self, loaded: Loaded) -> None:
-        self.partners = Partners(loaded)
+    def __init__(self, loaded: Loaded, numbers_from: int = 0) -> None:
+        self.partners = Partners(loaded, numbers_from)
         systems = {name: document.content for name, document in loaded.workspace.systems.items()}
         self.base_urls = {name: base_url(system, loaded.environment) for name, system in systems.items()}
         self.calls = []
@@ -69,7 +76,9 @@ class RecordedHttp(SimulatedHttp):
         }
         self.known: list[Known] = []
         self.by_operation: dict[str, list[Known]] = {}
-        self.left: dict[tuple[str, str], list[Known]] = {}
+        self.left: dict[tuple[str, str], dict[str, list[Known]]] = {}
+        self.recorded: Counter[tuple[str, str, str]] = Counter()
+        self.used: Counter[tuple[str, str, str]] = Counter()
         self.systems: set[str] = set()
         self.lanes: dict[str, int] = {}
         self.event = 0
@@ -96,16 +105,19 @@ class RecordedHttp(SimulatedHttp):
                 others.append(exchange)
                 continue
             operation, identity, content, prefix = found[0]
-            known = Known(exchange, operation, identity, exchange.file if kind in _LANED else "", content)
+            lane = exchange.file if kind in _LANED else ""
+            known = Known(exchange, operation, identity, lane, content, frozenset(leaves(content)))
             self.known.append(known)
+            self.recorded[known.kin] += 1
             self.by_operation.setdefault(operation, []).append(known)
-            self.left.setdefault((operation, identity or clean(exchange.path.removeprefix(prefix))), []).append(known)
+            thing = operation, identity or clean(exchange.path.removeprefix(prefix))
+            self.left.setdefault(thing, {}).setdefault(lane, []).append(known)
             self.systems.add(operation.partition(".")[0])
         return others
 
     async def send(self, request: Request, timeout_s: float) -> Outcome:
         operation = f"{request.system}.{request.operation}"
-        identity = about(self.partners[request.system], received_of(request))[1]
+        identity = self.partners[request.system].identity_of(received_of(request))
         content = asked(dict(request.query), request.body)
         effect = self.effects.get(operation, True)
         if request.system not in self.systems:
@@ -118,19 +130,25 @@ class RecordedHttp(SimulatedHttp):
         if found is None:
             return Outcome(Sent.NOT_SENT, MISSED, failure=Failure.UNSENDABLE)
         found.by = self.event
+        self.used[found.kin] += 1
         if found.lane:
             self.lanes[found.lane] = self.event
         return answer(found.exchange, request.read)
 
     def find(self, operation: str, identity: str, path: str, content: object) -> Known | None:
         """The exchange that is meant: in the event's own lanes, else in one that nobody has yet."""
-        left = self.left.get((operation, identity or clean(path)), [])
-        fitting = [one for one in left if self.lanes.get(one.lane, self.event) == self.event][:COMPARED_MAX]
+        left = self.left.get((operation, identity or clean(path)), {})
+        open_to_us = (lane for lane in left if self.lanes.get(lane, self.event) == self.event)
+        fitting = list(islice((one for lane in open_to_us for one in left[lane]), COMPARED_MAX))
         own = [one for one in fitting if one.lane in self.lanes]
+        asked_for = frozenset(leaves(content))
         # Of those alike the first: the order of the recording is that of occurrence.
-        found = max(own or fitting, key=lambda one: similarity(one.content, content), default=None)
+        found = max(own or fitting, key=lambda one: similarity(one.leaves, asked_for), default=None)
         if found is not None:
-            left.remove(found)
+            lane = left[found.lane]
+            del lane[next(place for place, one in enumerate(lane) if one is found)]
+            if not lane:
+                del left[found.lane]
         return found
 
     def nearest(self, operation: str, content: object) -> str:
@@ -138,21 +156,23 @@ class RecordedHttp(SimulatedHttp):
         candidates = self.by_operation.get(operation, [])
         if not candidates:
             return f"the recording holds no {operation}"
-        best = max(candidates[:COMPARED_MAX], key=lambda one: similarity(one.content, content))
-        alike = [one for one in candidates if (one.identity, one.lane) == (best.identity, best.lane)]
-        used = sum(bool(one.by) for one in alike)
-        return f"nearest is {best.exchange.place}; consumed {used} of {len(alike)}"
+        asked_for = frozenset(leaves(content))
+        best = max(candidates[:COMPARED_MAX], key=lambda one: similarity(one.leaves, asked_for))
+        return f"nearest is {best.exchange.place}; consumed {self.used[best.kin]} of {self.recorded[best.kin]}"
 
 
 class Partners(dict[str, Partner]):
-    """The partners of a workspace, each made when it is first asked: most replays ask two or three."""
+    """The partners of a workspace, each made when it is first asked: most replays ask two or three. The numbers that
+    they give away begin after `numbers_from`."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, numbers_from: int) -> None:
         super().__init__()
         self._loaded = loaded
+        self._numbers_from = numbers_from
 
     def __missing__(self, name: str) -> Partner:
         made = self[name] = Partner(self._loaded.shape(name), self._loaded.resources)
+        made.number_from(self._numbers_from)
         return made
 
 
@@ -183,16 +203,8 @@ def meant(partner: Partner, system: str, exchange: Exchange, prefix: str) -> tup
     body = data(exchange.body)
     path = exchange.path.removeprefix(prefix)
     received = Received(exchange.method, segments(path), dict(exchange.query), exchange.headers, body)
-    operation, identity = about(partner, received)
-    return (f"{system}.{operation}", identity, asked(dict(exchange.query), body), prefix) if operation else None
-
-
-def about(partner: Partner, received: Received) -> tuple[str, str]:
-    """(operation, identity) of a request, each empty where there is none."""
-    operation, _, identity = partner.recognise(received).partition(" ")
-    if identity.startswith("/") and operation == received.method:
-        return "", ""
-    return operation, "" if identity == "None" else identity
+    operation, identity = partner.about(received)
+    return (f"{system}.{operation}", identity or "", asked(dict(exchange.query), body), prefix) if operation else None
 
 
 def segments(path: str) -> list[str]:

@@ -30,6 +30,8 @@ class Report(Struct, frozen=True):
     remarks: tuple[str, ...] = ()
     empty: bool = False
     """Nothing could be compared."""
+    unsteady: Compared = Compared(0, ())
+    """What one of two replays of the same thing did and the other did not."""
 
     @property
     def held(self) -> bool:
@@ -58,6 +60,7 @@ class Teller:
             "changes": [self.group_fields(group) for group in report.compared.groups()[:GROUPS_MAX]],
             "misses": [dict(miss) for miss in report.misses],
             "noise": [self.group_fields(group) for group in report.noise.groups()[:GROUPS_MAX]],
+            "unsteady": [self.group_fields(group) for group in report.unsteady.groups()[:GROUPS_MAX]],
             "proposed_noise": [str(one) for one in report.proposed],
             "remarks": list(report.remarks),
         }
@@ -82,11 +85,20 @@ class Teller:
         for name, value in report.facts.items():
             yield f"  {name.replace('_', ' ')}: {value}"
         for group in compared.groups()[:GROUPS_MAX]:
-            count, verb = len(group.events), "changes" if len(group.events) == 1 else "change"
-            yield f"  {count:,} of {compared.events:,} events {verb}: {self.words(group.example)}"
+            yield f"  {radius(len(group.events), compared.events)}: {self.words(group.example)}"
             yield f"    {listed(group.origins)}"
+        by_operation: dict[str, list[Mapping[str, str]]] = {}
         for miss in report.misses:
-            yield f"  missed {miss['operation']} for {miss['origin']}: {miss['nearest']}"
+            by_operation.setdefault(miss["operation"], []).append(miss)
+        for operation, missed in by_operation.items():
+            for miss in missed[:ORIGINS_MAX]:
+                yield f"  missed {operation} for {miss['origin']}: {miss['nearest']}"
+            if len(missed) > ORIGINS_MAX:
+                yield f"  missed {operation} {len(missed) - ORIGINS_MAX:,} more times"
+        for group in report.unsteady.groups()[:GROUPS_MAX]:
+            count = plural(len(group.events), "event")
+            yield f"  one replay did, another did not, in {count}: {self.words(group.example)}"
+            yield f"    {listed(group.origins)}"
         for group in report.noise.groups()[:GROUPS_MAX]:
             yield f"  noise, in {plural(len(group.events), 'event')}: {self.words(group.example)}"
         if report.proposed:
@@ -132,6 +144,11 @@ class Teller:
         """Is a single value harmless where it changed?"""
         name = change.path.rpartition(".")[2].removesuffix("[]")
         return change.what != "identity" and self.scrubber.is_plain(value, name)
+
+
+def radius(changed: int, events: int) -> str:
+    """How far something reaches: `412 of 18,400 events change`."""
+    return f"{changed:,} of {events:,} event{'s' * (events != 1)} change{'s' * (changed == 1)}"
 
 
 def written(value: object) -> str:

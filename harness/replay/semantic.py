@@ -75,9 +75,11 @@ def _meaning_of_text(text: str) -> object:
     return text
 
 
-def similarity(one: object, other: object) -> float:
+Leaves = frozenset[tuple[str, object]]
+
+
+def similarity(here: Leaves, there: Leaves) -> float:
     """How much of two values is alike, from 0 to 1: the nearest of several is the one that was meant."""
-    here, there = set(leaves(one)), set(leaves(other))
     return 1.0 if not here and not there else len(here & there) / len(here | there)
 
 

@@ -4,7 +4,7 @@ A recording's exchanges play two parts. What was posted to the path of a webhook
 partners'. News of a topic is left out where an integration of the workspace tells it: it will be told again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -32,14 +32,17 @@ class Parts(Struct, frozen=True):
     exchanges: tuple[tuple[Exchange, str], ...]
 
 
-def parted(loaded: Loaded, recordings: Iterable[Recording], spec: str | None) -> Parts:
-    """The parts of recordings. Raises UserError for a delivery that nobody in the workspace receives."""
+def parted(
+    loaded: Loaded, recordings: Iterable[Recording], spec: str | None, known: Collection[str] | None = None
+) -> Parts:
+    """The parts of recordings. A delivery to an integration that is none of `known` is nobody's; without `known` it
+    raises UserError where it is none of the workspace's."""
     sendings: list[Sending] = []
     exchanges: list[tuple[Exchange, str]] = []
     again = retold(loaded)
     for recording in recordings:
         for one in recording.exchanges:
-            integration = receiver(loaded, one, recording.kind, spec)
+            integration = receiver(loaded, one, recording.kind, spec, known)
             if integration is None:
                 exchanges.append((one, recording.kind))
             elif spec in (None, integration) and integration not in again:
@@ -47,9 +50,11 @@ def parted(loaded: Loaded, recordings: Iterable[Recording], spec: str | None) ->
     return Parts(tuple(sendings), tuple(exchanges))
 
 
-def receiver(loaded: Loaded, one: Exchange, kind: str, spec: str | None) -> str | None:
+def receiver(loaded: Loaded, one: Exchange, kind: str, spec: str | None, known: Collection[str] | None) -> str | None:
     """Whose delivery an exchange is; None for a partner's."""
     if one.integration:
+        if known is not None:
+            return one.integration if one.integration in known else None
         if one.integration not in loaded.plans:
             raise UserError(f"{one.place}: it was received by `{one.integration}`, which this workspace does not have")
         return one.integration
@@ -58,7 +63,9 @@ def receiver(loaded: Loaded, one: Exchange, kind: str, spec: str | None) -> str 
         if spec is not None and (not named or spec in named):
             return spec
         if not named:
-            raise UserError(f"{one.file}: an event does not say who receives it; say which with --spec")
+            raise UserError(
+                f"{one.file}: an event does not say who receives it; say which with --spec, or name it in an example"
+            )
         return named[0]
     received = (name for name, plan in loaded.plans.items() if plan.receive.path == one.path and one.method == "POST")
     return next(received, None) if one.path != "/" else None
@@ -92,9 +99,9 @@ def examples(loaded: Loaded, root: Path, spec: str | None = None) -> Iterator[tu
             yield f"{name}: {example.name}", sent
 
 
-def stored(loaded: Loaded, database: Database, most: int) -> tuple[tuple[Sending, ...], int]:
+def stored(loaded: Loaded, database: Database, most: int, known: Collection[str]) -> tuple[tuple[Sending, ...], int]:
     """(what an engine has received, the newest `most` and oldest first; how many events cannot be sent again, because
-    their body was forgotten or nobody receives them any more). Of a delivery that was split the envelope is sent."""
+    their body was forgotten or none of `known` receives them). Of a delivery that was split the envelope is sent."""
     rows = database.rows("SELECT max(event) FROM event")
     newest = rows[0][0] or 0 if rows else 0
     found: list[Sending] = []
@@ -109,7 +116,7 @@ def stored(loaded: Loaded, database: Database, most: int) -> tuple[tuple[Sending
         after = page[-1].event
         for row, delivery in zip(page, load(database, [row.event for row in page]), strict=True):
             body = delivery.body if delivery.envelope is None else delivery.envelope
-            if row.integration not in loaded.plans or not body:
+            if row.integration not in known or not body:
                 passed += 1
             elif row.integration not in again and envelopes.get(body) != row.received_at:
                 if delivery.envelope is not None:

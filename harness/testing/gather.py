@@ -14,7 +14,7 @@ from msgspec import Struct
 from engine.errors import UserError
 from engine.run.load import Loaded
 from engine.spec import shape
-from harness.prove.cases import FOLDER, case_files, read_case
+from harness.prove.cases import FOLDER, Case, case_files, read_case
 from harness.prove.invariants import PROPERTIES
 from harness.prove.promises import reach
 from harness.prove.prover import Judge
@@ -58,18 +58,19 @@ def expectations(root: Path, loaded: Loaded, specs: tuple[str, ...] = ()) -> Ite
         for example in spec.examples:
             yield Expectation("example", name, example.name, file, partial(check_example, root, loaded, name, example))
     for path in case_files(root):
-        spec_of = of_case(root, path)
+        case = case_or_fault(root, path)
+        spec_of = path.stem if isinstance(case, UserError) else case.spec
         if not specs or spec_of in specs:
             file = f"{FOLDER}/{path.name}"
-            yield Expectation("case", spec_of, path.stem, file, partial(check_case, root, loaded, path))
+            yield Expectation("case", spec_of, path.stem, file, partial(check_case, loaded, case))
 
 
-def of_case(root: Path, path: Path) -> str:
-    """The integration that a case is of; where the file cannot be read, running it will say so."""
+def case_or_fault(root: Path, path: Path) -> Case | UserError:
+    """A case, or why its file cannot be read, which running it says."""
     try:
-        return read_case(root, path).spec
-    except UserError:
-        return path.stem
+        return read_case(root, path)
+    except UserError as error:
+        return error
 
 
 def check_one(test: Expectation) -> Checked:
@@ -85,9 +86,10 @@ def check_example(root: Path, loaded: Loaded, name: str, example: shape.Example)
     return tuple(run(play(root, loaded, loaded.plans[name], example)))
 
 
-def check_case(root: Path, loaded: Loaded, path: Path) -> tuple[str, ...]:
+def check_case(loaded: Loaded, case: Case | UserError) -> tuple[str, ...]:
     """Runs a case's scenario; the story of what it broke, where it does so again."""
-    case = read_case(root, path)
+    if isinstance(case, UserError):
+        raise case
     if case.property not in PROPERTIES:
         raise UserError(f"there is no property `{case.property}`; there are: {', '.join(PROPERTIES)}")
     told = {sending.integration for sending in case.scenario.sendings}

@@ -85,10 +85,11 @@ def test_a_log_without_entries_and_one_in_another_object() -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"", "a.har: it cannot be read as JSON on line 1"),
+        (b"", "a.har: it cannot be read as JSON"),
+        (b"[\n", "a.har: it cannot be read as JSON on line 2"),
         (b'{"log":\n x', "a.har: it cannot be read as JSON on line 2"),
         (b"[" * 100_000, "a.har: it cannot be read as JSON"),
-        (b'{"log": "\xff"}', "a.har: it cannot be read as JSON"),
+        (b'{"log": "\xff"}', "a.har: it is no text in UTF-8"),
         (b'{"canary-secret": 1}', "a.har: it is neither HAR (`log`), nor a VCR cassette"),
         (json.dumps({"log": {"entries": [0] * (EXCHANGES_MAX + 1)}}).encode(), "a.har: it has 100001 entries; at most 100000 are read"),
     ],

@@ -103,11 +103,69 @@ def test_a_header_that_is_harmless_is_kept_if_it_is_what_it_should_be(name: str,
         pytest.param("password", 1, False, id="a secret that is a number"),
         pytest.param("anything", "2026-11-01", True, id="a date"),
         pytest.param("birthday", "1984-05-12", False, id="a date of birth"),
+        pytest.param("born_on", "2011-05-12", False, id="a date of birth by another name"),
+        pytest.param("Geburtsdatum", "1984-05-12", False, id="a day long past, in any language"),
+        pytest.param("account", 12345678, False, id="the number of an account"),
+        pytest.param("card", 42424242, False, id="half a card"),
+        pytest.param("location", Decimal("52.520008"), False, id="where a person is"),
+        pytest.param("account_balance", Decimal("10.50"), True, id="what is left on an account"),
+        pytest.param("vat", 1900, True, id="a tax by its short name"),
         pytest.param("ratio", Decimal(4929123456781234), False, id="a card as a decimal"),
     ],
 )  # fmt: skip
 def test_a_value_by_its_field(name: str, value: object, stays: bool) -> None:
     assert (SCRUBBER.value(value, name) == value) is stays
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"dob": {"day": 31, "month": 12, "year": 1980}},
+        {"phone": {"value": "77889900", "national": 7788990}},
+        {"otp": [{"value": "123456"}]},
+        {"customer": {"birth": {"on": "2011-01-31"}}},
+        {"note_attributes": [{"name": "birthday", "value": "2011-01-31"}, {"name": "phone", "value": "77889900"}]},
+        {"meta": [{"key": "Türcode", "value": "4711"}, {"key": "pin", "value": 4711}]},
+    ],
+)  # fmt: skip
+def test_a_value_is_hidden_that_is_named_above_or_beside_it(written: dict[str, Any]) -> None:
+    def values(value: object) -> list[str]:
+        if isinstance(value, dict):
+            return [one for item in value.values() for one in values(item)]
+        return [one for item in value for one in values(item)] if isinstance(value, list) else [str(value)]
+
+    kept = SCRUBBER.value(written, "")
+    assert json.dumps(kept).count(":") == json.dumps(written).count(":")
+    assert set(values(kept)) & set(values(written)) == set()
+
+
+def test_what_stands_below_an_address_or_beside_an_amount_stays() -> None:
+    for written in (
+        {"shipping_address": {"country_code": "DE"}},
+        {"authorization": {"amount": 12345}},
+        {"parts": [{"name": "cost", "value": 590}]},
+    ):
+        assert SCRUBBER.value(written, "") == written | {
+            key: SCRUBBER.value(value, "") for key, value in written.items() if key == "parts"
+        }
+
+
+def test_a_card_in_groups_is_hidden_though_each_of_them_was_an_amount_somewhere() -> None:
+    scrubber = Scrubber(KEY, Said())
+    scrubber.value({"a": [4929, 1234, 5678, 4101]}, "")
+    kept = scrubber.value({"b": "4929-1234-5678-1234", "c": "100231:4101"}, "")
+    assert isinstance(kept, dict)
+    assert not {"4929", "1234", "5678"} & set(kept["b"].split("-"))
+    assert kept["c"].endswith(":4101")  # so that an identity made of a number in clear can be made again
+    assert kept["c"] != "100231:4101"
+
+
+def test_a_token_that_names_a_field_and_a_method_that_is_none_are_hidden() -> None:
+    kept = SCRUBBER.value({"tok_canary_7Yt6Re5W": 1, "shipping_address2": 2}, "")
+    assert isinstance(kept, dict)
+    assert list(kept)[1:] == ["shipping_address2"]
+    assert "tok_canary_7Yt6Re5W" not in kept
+    assert SCRUBBER.scrub(Exchange("a", 1, "CANARINA KESTREL", "h", "/")).exchange.method == "removed"
 
 
 def test_what_cannot_be_taken_apart_is_left_out() -> None:

@@ -1,7 +1,9 @@
 """Recordings from a store and by a proxy: what came is in them, scrubbed before it reached the disk, and can be played."""
 
 import asyncio
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -128,12 +130,55 @@ def test_a_plan_sends_what_is_stored(
     out = capsys.readouterr().out
     assert (code, "  stored: 4\n" in out) == (1, True), out
     assert "4 of 4 events change: erp.create_order identity changed, (a text) → (a text)" in out
+    assert list(found_in(out)) == []
+
+
+def test_a_plan_tells_what_is_received_no_more(
+    workspace: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An integration that is gone, or listens elsewhere, is a change for all that it was sent, and no reason to stop."""
+    asyncio.run(lived(workspace, load(workspace, "local"), 4))
+    file = workspace / "stored.jsonl"
+    assert main(["record", str(file), "--stored", "--workspace", str(workspace), "--limit", "3"]) == 0
+    foreign = workspace / "foreign.jsonl"
+    foreign.write_text(file.read_text().replace('"integration":"shop-orders"', '"integration":"long-gone"'))
+    other = tmp_path_factory.mktemp("other") / "before"
+    copytree(workspace, other)
     spec = workspace / "specs" / "shop-orders.yaml"
     spec.write_text(spec.read_text().replace("integration: shop-orders", "integration: shop"))
     spec.rename(spec.with_name("shop.yaml"))
-    assert main(["plan", str(workspace), "--against", str(other)]) == 2
-    assert "there is nothing to send" in capsys.readouterr().err
-    assert list(found_in(out)) == []
+    capsys.readouterr()
+    words = ["plan", str(workspace), "--against", str(other), "--recording", str(file), "--recording", str(foreign)]
+    assert main(words) == 1
+    out = capsys.readouterr().out
+    assert "  recorded: 3\n" in out
+    assert "  7 of 7 events change: status done → absent\n" in out
+    assert "  7 of 7 events change: erp.create_order no longer told\n" in out
+    assert "  of no use: 3 exchanges that nobody receives here and no operation makes\n" in out
+
+
+def test_a_plan_sends_to_each_version_what_it_listens_for(
+    workspace: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load(workspace, "local")
+    (plan,) = loaded.plans.values()
+    entry = {
+        "request": {
+            "method": "POST",
+            "url": f"https://intake.example{plan.receive.path}",
+            "headers": [{"name": "X-Shop-Event", "value": "e-1"}],
+            "postData": {"text": json.dumps(order(1))},
+        }
+    }
+    (workspace / "recordings").mkdir(exist_ok=True)
+    (workspace / "recordings" / "seen.har").write_text(json.dumps({"log": {"entries": [entry]}}))
+    other = tmp_path_factory.mktemp("other") / "before"
+    copytree(workspace, other)
+    spec = workspace / "specs" / "shop-orders.yaml"
+    spec.write_text(spec.read_text().replace(plan.receive.path, "/hooks/elsewhere"))
+    assert main(["plan", str(workspace), "--against", str(other)]) == 1
+    out = capsys.readouterr().out
+    assert "  1 of 1 event changes: status done → absent\n" in out
 
 
 # ── by a proxy ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -249,6 +294,34 @@ def test_a_recording_is_never_written_over_and_has_an_end(tmp_path: Path, monkey
     with pytest.raises(UserError, match="--forward is an address"), Recorder(tmp_path / "b.jsonl") as recorder:
         Proxy("ftp://partner.example", recorder, Scrubber(KEY, Said()), SystemClock())
     assert not (tmp_path / "b.jsonl").exists()
+
+
+def test_a_disk_that_is_full_costs_nobody_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of three exchanges gets half a line onto the disk; the answers arrive, the recording can be read."""
+    real, lines = os.write, 0
+
+    def write(file: int, data: bytes) -> int:
+        nonlocal lines
+        if data.startswith(b'{"at"'):
+            lines += 1
+        if lines != 2:
+            return real(file, data)
+        if data.startswith(b'{"at"'):
+            return real(file, data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def ask(session: aiohttp.ClientSession, url: str) -> list[int]:
+        monkeypatch.setattr("harness.recordings.recorder.os.write", write)
+        found = []
+        for number in range(3):
+            async with session.post(f"{url}/orders", json={"n": number}) as answer:
+                found.append(answer.status)
+        monkeypatch.undo()
+        return found
+
+    statuses, file = through(tmp_path, ask)
+    assert statuses == [201, 201, 201]
+    assert [json.loads(one.body)["n"] for one in read_file(file).exchanges] == [0, 2]
 
 
 def a_recording(tmp_path: Path) -> Path:

@@ -167,7 +167,7 @@ def test_a_spec_alone(seen: Path) -> None:
     [
         (("replay", "{seen}", "--spec", "nothing"), "there is no integration `nothing`"),
         (("replay", "none.har"), "there is no file or folder none.har"),
-        (("replay", "{foreign}", "--noise", "none"), "none: it cannot be read"),
+        (("replay", "{foreign}", "--noise", "none"), "there is no file none"),
         (("replay", "{foreign}"), "nothing in these recordings is received or asked"),
         (("record", "{root}/a.har", "--from", "{seen}"), "a recording of Waybill is named .jsonl"),
         (("record", "{scrubbed}", "--from", "{seen}"), "exists; nothing is written over"),
@@ -193,6 +193,18 @@ def test_a_mistake_is_told_in_a_sentence(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_a_recorded_event_still_says_who_receives_it(workspace: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.jsonl"
+    event = workspace / "recordings" / "wms" / "counts.json"
+    assert main(["record", str(kept), "--from", str(event), "--workspace", str(workspace)]) == 0
+    assert [one.integration for one in read_all([kept])[0].exchanges] == ["stock-counts"]
+
+
+def test_a_spec_is_a_name_or_a_file(seen: Path, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = told(capsys, "replay", seen, "--spec", workspace / "specs" / "easypost-labels.yaml")
+    assert (code, out.startswith("HELD     easypost-labels: 1 recording replayed\n")) == (0, True)
 
 
 def test_deliveries_alone_leave_nothing_to_compare_with(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,9 @@ from harness.recordings.said import Said
 from harness.replay import noise
 from harness.replay.compare import Change, Compared, compare
 from harness.replay.noise import Noise
-from harness.replay.report import Report, Teller
-from harness.replay.semantic import Difference, differences, similarity
+from harness.replay.play import exit_code
+from harness.replay.report import Report, Teller, radius
+from harness.replay.semantic import Difference, differences, leaves, similarity
 from harness.replay.told import Deed, EventTold, Name, Told
 
 # ── two values ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -57,10 +58,14 @@ def test_a_difference_is_told_where_it_is(before: object, after: object, expecte
 
 def test_the_nearest_shares_most() -> None:
     made = {"a": 1, "b": {"c": "x"}}
-    assert similarity(made, made) == 1.0
-    assert similarity(made, {"a": 1, "b": {"c": "y"}}) > similarity(made, {"z": 1})
-    assert similarity(None, {}) == 0.0
-    assert similarity({}, {}) == 1.0
+
+    def alike(one: object, other: object) -> float:
+        return similarity(frozenset(leaves(one)), frozenset(leaves(other)))
+
+    assert alike(made, made) == 1.0
+    assert alike(made, {"a": 1, "b": {"c": "y"}}) > alike(made, {"z": 1})
+    assert alike(None, {}) == 0.0
+    assert alike({}, {}) == 1.0
 
 
 # ── two runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,7 +188,7 @@ def test_noise_is_what_differs_between_two_replays_and_its_kind_is_seen() -> Non
             ),
         )
     )
-    assert [str(found) for found in noise.infer(compare(one, two))] == [
+    assert [str(found) for found in noise.infer(compare(one, two))[0]] == [
         "erp.create_order body.at time",
         "erp.create_order body.key uuid",
         "erp.create_order body.n number",
@@ -193,7 +198,14 @@ def test_noise_is_what_differs_between_two_replays_and_its_kind_is_seen() -> Non
 
 
 def test_a_deed_that_comes_and_goes_is_no_noise() -> None:
-    assert noise.infer(compare(told((1, "done", (order(1),))), told((1, "done", ())))) == []
+    found, unsteady = noise.infer(compare(told((1, "done", (order(1),))), told((1, "dead", ()))))
+    assert found == []
+    assert [change.what for change in unsteady.changes] == ["status", "no longer told"]
+    report = Report(Compared(1, ()), {}, unsteady=unsteady)
+    assert (report.held, exit_code(report)) == (True, 3)
+    lines = "\n".join(Teller(Said()).as_lines(report, "it"))
+    assert "one replay did, another did not, in 1 event: status done → dead" in lines
+    assert "one replay did, another did not, in 1 event: erp.create_order no longer told" in lines
 
 
 def test_noise_is_told_apart_and_proposed() -> None:
@@ -217,7 +229,10 @@ def test_accepted_noise_is_read_back(tmp_path: Path) -> None:
     file.write_text("\nerp.create_order body.at\n")
     with pytest.raises(UserError, match=r"noise\.txt:2: write OPERATION PATH KIND"):
         noise.read(file)
+    file.write_bytes(b"\xff")
     with pytest.raises(UserError, match="it cannot be read"):
+        noise.read(file)
+    with pytest.raises(UserError, match="there is no file"):
         noise.read(tmp_path / "none.txt")
 
 
@@ -225,3 +240,20 @@ def test_a_change_knows_its_kind() -> None:
     status = Change(Name("a", "1"), "", "status", before="done", after="held")
     assert status.kind == ("status", "", "done → held", True)
     assert Compared(1, (status,)).changed == 1
+
+
+def test_many_misses_are_a_few_lines_and_a_count() -> None:
+    misses = tuple({"operation": "erp.create_order", "origin": f"a.har #{n}", "nearest": "b"} for n in range(1_200))
+    report = Report(Compared(1_200, ()), {}, misses=misses)
+    lines = [line for line in Teller(Said()).as_lines(report, "it") if "missed" in line]
+    assert lines[:1] == ["  missed erp.create_order for a.har #0: b"]
+    assert lines[5:] == ["  missed erp.create_order 1,195 more times"]
+    assert len(Teller(Said()).as_json(report)["misses"]) == 1_200  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changed", "events", "said"),
+    [(1, 1, "1 of 1 event changes"), (1, 172, "1 of 172 events changes"), (412, 18_400, "412 of 18,400 events change")],
+)
+def test_a_radius_is_said_as_people_say_it(changed: int, events: int, said: str) -> None:
+    assert radius(changed, events) == said

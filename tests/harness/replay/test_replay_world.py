@@ -16,9 +16,14 @@ from engine.rules.signature import Verification
 from engine.run.load import Loaded, load
 from engine.store import Filter
 from engine.store.readers import read_events
+from harness.partner import ROWS_MAX
 from harness.recordings.exchange import Exchange
 from harness.replay import world as replay_world
+from harness.replay.compare import compare
+from harness.replay.noise import infer
+from harness.replay.play import SEEDS, play
 from harness.replay.recorded import RecordedHttp
+from harness.replay.traffic import Parts
 from harness.replay.world import SHIFT_S_MAX, ReplayWorld, Sending
 from harness.trial import read_event
 from harness.world import run
@@ -168,3 +173,47 @@ def test_a_sandbox_s_host_is_known_by_its_operations_and_a_stranger_s_is_not() -
 def test_the_signature_s_secret_is_this_run_s_own() -> None:
     verifications = {route.verification for route in world().intake.routes.values()}
     assert all(isinstance(one, Verification) and one.secrets == (replay_world.SECRET,) for one in verifications)
+
+
+# ── what another order and another chance show ───────────────────────────────────────────────────────────────────────
+
+LABELS, LABEL = "easypost-labels", "recordings/wms/label-request.json"
+DAY_US = 86_400_000_000
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_who_waits_for_somebody_that_waits_for_a_person_does_not_hold_up_a_replay(seed: int) -> None:
+    """A label in doubt is held; a second request for it asks every second whether it is settled. Days pass."""
+    played = world(seed=seed)
+    played.recorded.partners["easypost"].number_from(ROWS_MAX)  # its book is full, so that it answers 507
+    again = "recordings/wms/label-request-again.json"
+    run(
+        played.play(
+            [
+                sending(LABELS, LABEL, LONG_AGO),
+                sending(LABELS, again, LONG_AGO + DAY_US),
+                sending(STRIPE, CHARGE, LONG_AGO + 9 * DAY_US),
+            ]
+        )
+    )
+    rows = {row.integration: row for row in read_events(played.connection, Filter())}
+    assert (rows[LABELS].status.value, "open intent" in rows[LABELS].reason) == ("waiting", True)
+    assert rows[STRIPE].status.value == "done"
+
+
+def test_of_what_is_due_at_once_another_seed_takes_another_order() -> None:
+    walked: dict[int, list[int]] = {}
+    for seed in (1, 2):
+        played = world(seed=seed)
+        run(played.play([sending("stock-counts", "recordings/wms/counts.json", LONG_AGO)]))
+        walked[seed] = [pair.event for pair in played.recorded.pairs]
+    assert sorted(set(walked[1])) == sorted(set(walked[2]))
+    assert walked[1] != walked[2]
+
+
+def test_a_number_that_a_simulated_partner_gives_away_is_noise() -> None:
+    parts = Parts((sending(LABELS, LABEL, LONG_AGO),), ())
+    one, other = (play(reference(), ROOT, parts, None, 1, seed).world.told() for seed in SEEDS)
+    found, unsteady = infer(compare(one, other))
+    assert unsteady.changes == ()
+    assert "wms.tell_label body.tracking text" in map(str, found)  # the tracking number is the carrier's n-th
