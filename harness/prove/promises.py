@@ -4,6 +4,7 @@ Everything here is read off the declarations; nothing is run. It refuses to prom
 effect whose step says `on_unknown: retry` may double, for somebody has written that down.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -32,7 +33,8 @@ class CallPromise(Struct, frozen=True):
 
 class SpecPromise(Struct, frozen=True):
     """One integration: `guarded` where a revision forbids stale news, `space` in which its keys are. `endless` are the
-    steps that wait for an event and say no `expires`."""
+    steps that wait for an event and say no `expires`. `tells` are the steps at which every event that is done was told,
+    and under which topic; `tells_most` is how often one event may be told under a topic, where that has a bound."""
 
     integration: str
     calls: Mapping[str, CallPromise]
@@ -43,10 +45,13 @@ class SpecPromise(Struct, frozen=True):
     waits: tuple[str, ...]
     contract: str
     blocks: bool
+    tells: Mapping[str, str] = {}
+    tells_most: Mapping[str, int] = {}
 
 
 class Promises(Struct, frozen=True):
-    """What is promised of effects (by operation), of tries (by system), of quotas (by gate)."""
+    """What is promised of effects (by operation), of tries (by system), of quotas (by gate). `calls_min` is
+    after how many calls a system's breaker may open."""
 
     specs: Mapping[str, SpecPromise]
     effects: Mapping[Operation, str]
@@ -56,6 +61,7 @@ class Promises(Struct, frozen=True):
     replacing: frozenset[Operation]
     attempts_max: Mapping[str, int]
     quotas: Mapping[str, Mapping[str, Quota]]
+    calls_min: Mapping[str, int] = {}
 
     def call(self, integration: str, place: str) -> CallPromise | None:
         """The step of an integration that stands at a place; None where it does not call."""
@@ -94,6 +100,7 @@ def promises_of(loaded: Loaded) -> Promises:
         helpers=undoing | looked,
         replacing=frozenset(where for where, one in operations.items() if one.request.method in REPLACING),
         attempts_max={name: system.retry.attempts_max for name, system in systems.items()},
+        calls_min={name: system.breaker.calls_min for name, system in systems.items()},
         quotas={name: live.quotas for name, live in loaded.systems.items()},
     )
 
@@ -114,7 +121,19 @@ def spec_promise(loaded: Loaded, plan: Plan) -> SpecPromise:
         waits=tuple(step.id for step in untils),
         contract=receive.contract.name if receive.contract else "",
         blocks=receive.blocks,
+        tells={step.id: step.topic.name for step in plan.steps if isinstance(step, EmitStep) and step.when is None},
+        tells_most=tells_most(plan),
     )
+
+
+def tells_most(plan: Plan) -> dict[str, int]:
+    """Topic → the steps that tell of it; of a topic that items of an `each` tell of, nothing is said."""
+    often = Counter(step.topic.name for step in plan.steps if isinstance(step, EmitStep))
+    items = [one for step in plan.steps if isinstance(step, EachStep) for one in steps_of(step.steps)]
+    for step in items:
+        if isinstance(step, EmitStep):
+            often.pop(step.topic.name, None)
+    return dict(often)
 
 
 def call_promise(step: CallStep, said: shape.Step | None) -> CallPromise:
