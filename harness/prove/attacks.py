@@ -218,7 +218,7 @@ class Attacks:
         for system, operation in self.own(studied):
             faults = [Fault("throttle", system, operation, nth) for nth in range(0, len(rush), 3)]
             yield Attack("a rush", self.scenario(rush, faults))
-            calls = min(OUTAGE_MAX, self.promises.calls_min.get(system, 0))
+            calls = min(OUTAGE_MAX, self.promises.breakers[system].calls_min)
             many = [*islice(self.things(studied, calls), calls)]
             told_all = [self.study.sending(made, label(noun, number)) for number, made in enumerate(many)]
             outage = [Fault("refuse", system, operation, nth) for nth in range(calls + CALLS_IN_VAIN)]

@@ -298,9 +298,14 @@ def overwrites(trial: Trial) -> Iterator[tuple[Effect, Effect]]:
 
 
 def bounded_attempts(trial: Trial) -> Iterator[Violation]:
-    """No call is sent more often than its system's `retry` allows."""
+    """No call is sent more often than its system's `retry` allows; a probe of an open breaker in vain is no attempt."""
     again = Counter(moment.event for moment in trial.run.moments if moment.kind == "person")
-    counted = Counter((call.event, call.step, call.system, call.operation, call.once) for call in trial.run.calls)
+    probes = probed_in_vain(trial)
+    counted = Counter(
+        (call.event, call.step, call.system, call.operation, call.once)
+        for place, call in enumerate(trial.run.calls)
+        if place not in probes
+    )
     for (event, place, system, operation, _), count in counted.items():
         spec = trial.spec(event)
         call = spec.calls.get(step_id(place)) if spec else None
@@ -311,6 +316,24 @@ def bounded_attempts(trial: Trial) -> Iterator[Violation]:
             label = trial.run.labels.get(event)
             words = f"{system}.{operation} was called {count} times for {label}, and {allowed} are allowed"
             yield Violation("bounded-attempts", spec.integration, place, words)
+
+
+def probed_in_vain(trial: Trial) -> set[int]:
+    """The calls, by their place, that went out after a breaker's pause, once enough had failed for it to open, and
+    failed."""
+    found: set[int] = set()
+    failed: Counter[tuple[str, str]] = Counter()
+    last_us: dict[tuple[str, str], int] = {}
+    for place, call in enumerate(trial.run.calls):
+        gate = (call.system, call.operation)
+        breaker = trial.promises.breakers.get(call.system)
+        well = call.status and call.status < 500
+        opened = breaker is not None and failed[gate] >= max(1, breaker.calls_min)
+        if breaker and opened and not well and call.at_us - last_us[gate] >= breaker.open_for.microseconds:
+            found.add(place)
+        failed[gate] += not well
+        last_us[gate] = call.at_us
+    return found
 
 
 def compensation_complete(trial: Trial) -> Iterator[Violation]:

@@ -50,8 +50,8 @@ class SpecPromise(Struct, frozen=True):
 
 
 class Promises(Struct, frozen=True):
-    """What is promised of effects (by operation), of tries (by system), of quotas (by gate). `calls_min` is
-    after how many calls a system's breaker may open."""
+    """What is promised of effects (by operation), of tries (by system), of quotas (by gate). `breakers`
+    are what they say of breakers, by system."""
 
     specs: Mapping[str, SpecPromise]
     effects: Mapping[Operation, str]
@@ -61,7 +61,7 @@ class Promises(Struct, frozen=True):
     replacing: frozenset[Operation]
     attempts_max: Mapping[str, int]
     quotas: Mapping[str, Mapping[str, Quota]]
-    calls_min: Mapping[str, int] = {}
+    breakers: Mapping[str, shape.Breaker] = {}
 
     def call(self, integration: str, place: str) -> CallPromise | None:
         """The step of an integration that stands at a place; None where it does not call."""
@@ -100,7 +100,7 @@ def promises_of(loaded: Loaded) -> Promises:
         helpers=undoing | looked,
         replacing=frozenset(where for where, one in operations.items() if one.request.method in REPLACING),
         attempts_max={name: system.retry.attempts_max for name, system in systems.items()},
-        calls_min={name: system.breaker.calls_min for name, system in systems.items()},
+        breakers={name: system.breaker for name, system in systems.items()},
         quotas={name: live.quotas for name, live in loaded.systems.items()},
     )
 

@@ -8,6 +8,7 @@ from told import ERP, GOOD, broken, call, effect, promises, recorded, row, run, 
 
 from engine.model import Status
 from engine.rules.quota import Quota
+from engine.spec.shape import Breaker
 from harness.prove.invariants import PROPERTIES
 from harness.prove.promises import CallPromise, Promises
 from harness.simulation.scenario import Moment, Run, Told
@@ -283,3 +284,11 @@ def test_an_effect_that_could_not_be_taken_back_is_not_there_twice() -> None:
     then = run((row(1, Status.COMPENSATED),), (effect(struck_at_us=20),), (call(),))
     now = run((row(1, Status.DEAD, phase="compensate"),), (effect(),), (call(),))
     assert broken(now, then, promises(undone_by={ERP: "cancel"})) == []
+
+
+def test_a_probe_of_an_open_breaker_in_vain_is_no_attempt() -> None:
+    breaker = Breaker(calls_min=2)
+    times = (0, 1, 40_000_000, 80_000_000, 120_000_000)
+    calls = tuple(call(at_us=at, status=0, took_us=0) for at in times)
+    assert broken(run((row(),), (effect(),), calls)) == [("bounded-attempts", "erp")]
+    assert broken(run((row(),), (effect(),), calls), of=promises(breakers={"erp": breaker})) == []
