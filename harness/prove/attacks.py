@@ -5,7 +5,7 @@ both orders: each alone is a short story by itself, and most defects need no mor
 (`plans.py`). This file refuses to run and to judge.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from harness.prove.news import Document
 from harness.prove.profiles import Profile
 from harness.prove.promises import Operation, Promises
 from harness.prove.study import Studied, Study
-from harness.simulation.scenario import Crash, Fault, Limit, People, Scenario, Sender, Sending
+from harness.simulation.scenario import Crash, Fault, Limit, People, Run, Scenario, Sender, Sending
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
@@ -121,6 +121,7 @@ class Attacks:
             yield from self.crashes(studied)
         for studied in self.chosen:
             yield from self.people(studied)
+            yield from self.awaited(studied)
         for studied in self.chosen:
             yield from self.neighbours(studied)
         for studied in self.chosen:
@@ -273,6 +274,29 @@ class Attacks:
         """A partner that nobody reaches for as long as one event tries."""
         return [Fault("refuse", system, operation, nth) for nth in range(self.promises.attempts_max.get(system, 1))]
 
+    def beyond(self, told: Scenario, run: Run, own: Container[Operation], what: str) -> Iterator[Attack]:
+        """A crash at every port call of a run, and every fault at what is called only where this happened."""
+        for point, count in run.passed.items():
+            for nth in range(count):
+                yield Attack(f"a crash beside {what}", replace(told, crashes=(Crash(point, nth),)))
+        called = dict.fromkeys((call.system, call.operation) for call in run.calls)
+        for operation in (each for each in called if each not in own):
+            for kind, seconds in FAULTS:
+                if kind != "partial":
+                    faults = (Fault(kind, *operation, 0, seconds),)
+                    yield Attack(f"a fault after {what}", replace(told, faults=faults))
+            gone = tuple(self.gone(*operation))
+            yield Attack(f"a partner that is gone after {what}", replace(told, faults=gone))
+
+    def awaited(self, studied: Studied) -> Iterator[Attack]:
+        """What a step waits for comes before it, with it and after it: in the reference it is there already."""
+        for news in self.study.awaited(studied.sample):
+            for waits_us in (0, CLOSE_US, SECOND_US, MINUTE_US):
+                yield Attack("an awaited event", self.scenario([replace(news, at_us=waits_us), self.one(studied)]))
+            told = self.scenario([replace(news, at_us=MINUTE_US), self.one(studied)])
+            run = self.study.simulate(self.study.loaded, told)
+            yield from self.beyond(told, run, set(self.own(studied)), "an awaited event")
+
     def people(self, studied: Studied) -> Iterator[Attack]:
         """What waits for a person where nothing goes wrong: somebody says yes, or no, and the power is cut, or a
         partner fails, on what follows from that."""
@@ -284,17 +308,7 @@ class Attacks:
             decided = replace(self.scenario([first]), people=People(action))
             run = self.study.simulate(self.study.loaded, decided)
             yield Attack(f"somebody says {action}", decided)
-            for point, count in run.passed.items():
-                for nth in range(count):
-                    yield Attack("a crash beside a person", replace(decided, crashes=(Crash(point, nth),)))
-            called = dict.fromkeys((call.system, call.operation) for call in run.calls)
-            for operation in (each for each in called if each not in own):
-                for kind, seconds in FAULTS:
-                    if kind != "partial":
-                        fault = Fault(kind, *operation, 0, seconds)
-                        yield Attack("a fault after a person", replace(decided, faults=(fault,)))
-                gone = tuple(self.gone(*operation))
-                yield Attack("a partner that is gone after a person", replace(decided, faults=gone))
+            yield from self.beyond(decided, run, own, "a person")
             for chain in studied.chains[:1]:
                 told = replace(self.scenario(self.chain(chain, MINUTE_US)), people=People(action))
                 yield Attack("a person, and states that pass", told)

@@ -21,7 +21,7 @@ from harness.prove.places import leaves
 from harness.prove.promises import step_id
 from harness.prove.sides import FOR_A_PERSON, Trial, Violation
 from harness.prove.told_apart import same_emissions, same_items, scopes
-from harness.simulation.scenario import CallMade, Effect
+from harness.simulation.scenario import CallMade, Effect, Moment
 
 PASSED = (*FOR_A_PERSON, Status.SUPERSEDED)
 CONFLICT = "same id"
@@ -433,6 +433,32 @@ def liveness(trial: Trial) -> Iterator[Violation]:
             endless = step_id(row.step) in spec.endless
             why = "waits for an event that nobody sends, and says no `expires`" if endless else f"is still {row.status}"
             yield Violation("liveness", row.integration, row.step, f"{label} {why}")
+    yield from never_woken(trial)
+
+
+WOKEN_WITHIN_US = 60_000_000
+
+
+def never_woken(trial: Trial) -> Iterator[Violation]:
+    """What waits for an event goes on soon after that has come, if it goes on where that is there before it; asked only
+    where nothing goes wrong that might delay it."""
+    scenario = trial.scenario
+    if scenario.faults or scenario.crashes or scenario.limits:
+        return
+    acted: dict[int, list[Moment]] = defaultdict(list)
+    for moment in trial.run.moments:
+        if moment.kind in ("recorded", "call"):
+            acted[moment.event].append(moment)
+    for row in trial.run.events:
+        spec, thing = trial.promises.specs.get(row.integration), trial.news(row)[0]
+        if spec is None or trial.then.ends(thing, row.integration) != {Status.DONE}:
+            continue
+        for waits, goes_on in pairwise(acted[row.event]):
+            topic = spec.waits.get(step_id(waits.step)) if waits.detail == Status.WAITING else None
+            came = [told for told in trial.run.told if (told.topic, told.key) == (topic, row.key)]
+            if any(waits.at_us <= told.at_us < goes_on.at_us - WOKEN_WITHIN_US for told in came):
+                words = f"{trial.run.labels.get(row.event)} goes on waiting for an event that has come"
+                yield Violation("liveness", row.integration, waits.step, words)
 
 
 def waits_behind(trial: Trial, row: EventRow) -> bool:

@@ -191,6 +191,8 @@ class Told(Struct, frozen=True):
     event: int
     topic: str
     id: str
+    key: str = ""
+    at_us: int = 0
     heard: tuple[tuple[str, str], ...] = ()
     missed: tuple[tuple[str, str], ...] = ()
 

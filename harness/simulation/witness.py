@@ -110,7 +110,8 @@ class Witness:
                     heard[named] = True
                     self.labels.setdefault(event, self.label_of(record.event))
             missed = tuple(named for named, there in heard.items() if not there)
-            self.told.append(Told(record.event, emission.topic, emission.id, tuple(heard), missed))
+            named_so = emission.topic, emission.id, emission.key
+            self.told.append(Told(record.event, *named_so, self.now_us, tuple(heard), missed))
         if len(self.labels) - self.arrived > TOLD_LEAST_MAX + TOLD_EACH_MAX * self.arrived:
             self.endless()
         if record.status is not Status.RUNNING:

@@ -411,5 +411,12 @@ SAFEGUARDS: Final[Sequence[Safeguard]] = (
         "nothing-lost",
         ((topics, "accept_outcome", nothing),),
     ),
+    Safeguard(
+        "waking",
+        "what waits for an event goes on when that has come",
+        "wait-without-end",
+        "liveness",
+        ((topics, "wake_all", nothing),),
+    ),
 )
 """All of them, from what comes in to what is taken back."""

@@ -227,7 +227,10 @@ def test_what_the_engine_does_twice_every_time_is_no_less_twice_for_being_so_in_
 
 def test_every_event_that_is_done_is_told_under_its_topic_once_and_whoever_receives_it_has_it() -> None:
     telling = promises(spec(tells={"tell": "orders"}, tells_most={"orders": 1}))
-    once, heard = Told(1, "orders", "t-1"), Told(1, "orders", "t-2", (("ledger", "t-2"),), (("ledger", "t-2"),))
+    once, heard = (
+        Told(1, "orders", "t-1"),
+        Told(1, "orders", "t-2", heard=(("ledger", "t-2"),), missed=(("ledger", "t-2"),)),
+    )
 
     def told(*those: Told) -> list[tuple[str, str]]:
         now = run((row(),), (effect(),), (call(),), told=those)
@@ -292,3 +295,18 @@ def test_a_probe_of_an_open_breaker_in_vain_is_no_attempt() -> None:
     calls = tuple(call(at_us=at, status=0, took_us=0) for at in times)
     assert broken(run((row(),), (effect(),), calls)) == [("bounded-attempts", "erp")]
     assert broken(run((row(),), (effect(),), calls), of=promises(breakers={"erp": breaker})) == []
+
+
+def test_what_waits_for_an_event_goes_on_soon_after_that_has_come() -> None:
+    waiting = promises(spec(waits={"paid": "payments"}))
+    waits = Moment(1_000, "recorded", event=1, step="paid", detail="waiting")
+
+    def told(*, came_us: int, goes_on_us: int, key: str = "1") -> list[tuple[str, str]]:
+        came = (Told(2, "payments", "p-1", key, came_us),)
+        moments = waits, Moment(goes_on_us, "recorded", event=1, detail="done")
+        return broken(run((row(),), (effect(),), (call(),), moments=moments, told=came), of=waiting)
+
+    assert told(came_us=2_000, goes_on_us=3_600_000_000) == [("liveness", "paid")]
+    assert told(came_us=2_000, goes_on_us=5_000_000) == []
+    assert told(came_us=2_000, goes_on_us=3_600_000_000, key="2") == []
+    assert told(came_us=3_599_000_000, goes_on_us=3_600_000_000) == []
