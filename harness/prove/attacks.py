@@ -265,6 +265,8 @@ class Attacks:
                     if kind != "partial":
                         faults = [Fault("silence_after", *operation, 0), Fault(kind, *lookup, 0, seconds)]
                         yield Attack("a fault, and one as it is looked up", self.scenario(sending, faults))
+            if self.asked_after(operation):
+                yield Attack("a partner that is a moment late", self.scenario(sending, [self.late(*operation)]))
             yield Attack("a partner that is gone", self.scenario(sending, self.gone(*operation)))
             for kind in ("error_before", "error_after"):
                 twice = [Fault(kind, *operation, 0), Fault("silence_before", *operation, 1)]
@@ -273,6 +275,11 @@ class Attacks:
     def gone(self, system: str, operation: str) -> list[Fault]:
         """A partner that nobody reaches for as long as one event tries."""
         return [Fault("refuse", system, operation, nth) for nth in range(self.promises.attempts_max.get(system, 1))]
+
+    def late(self, system: str, operation: str) -> Fault:
+        """A partner that does it half of a first delay after nobody listens any more: a slow call is slow both ways."""
+        said = self.study.loaded.shape(system)
+        return Fault("slow", system, operation, 0, 2 * said.timeout.seconds + said.retry.first.seconds)
 
     def beyond(self, told: Scenario, run: Run, own: Container[Operation], what: str) -> Iterator[Attack]:
         """A crash at every port call of a run, and every fault at what is called only where this happened."""

@@ -128,6 +128,14 @@ def sends_again(_was: object) -> Any:
     return on_open_intent
 
 
+def asks_at_once(was: Callable[[Known], Decision]) -> Any:
+    def unknown(known: Known) -> Decision:
+        decision = was(known)
+        return replace(decision, at=known.now) if decision.action is Action.WAIT else decision
+
+    return unknown
+
+
 def another_key(was: Callable[..., bytes]) -> Any:
     """The partner's idempotency key is new with every request."""
     numbers = count()
@@ -289,6 +297,13 @@ SAFEGUARDS: Final[Sequence[Safeguard]] = (
         "retry-of-a-plain-post",
         "nothing-twice",
         ((decide, "on_open_intent", sends_again),),
+    ),
+    Safeguard(
+        "patience before a look-up",
+        "who was slow is not asked what became of it before it can say so",
+        "timeout-called-retry",
+        "nothing-twice",
+        ((decide, "unknown", asks_at_once),),
     ),
     Safeguard(
         "one key for one effect",
