@@ -89,6 +89,7 @@ class Attacks:
         self.seed = seed
         self.mutants_max = profile.mutants
         self.passings = 0
+        self.lonely = False
         self.chosen = chosen(study.studied, profile.samples)
         for each in self.chosen:
             study.learn(each.sample)
@@ -209,6 +210,7 @@ class Attacks:
             yield Attack("two things side by side", reference_of(self.scenario([first, told])))
         other = teller.as_thing(sample, 1)
         if other is None:
+            self.lonely = True
             return
         told = self.study.sending(other, label(noun, 1), APART_US)
         for system, operation in self.own(studied):

@@ -46,7 +46,8 @@ class Failure(Struct, frozen=True):
 
 class Coverage(Struct):
     """What was tried and what of it happened. `passings`: the port calls of one event, before and after each of which
-    the power was cut; `uncalled` are operations that the integration may call and nothing made it. `fired` counts by
+    the power was cut; `uncalled` are operations that the integration may call and nothing made it; `lonely`: of
+    a recording no other thing could be made. `fired` counts by
     kind of fault or crash point; `planned` those asked for; `ends` how events ended."""
 
     runs: int
@@ -57,6 +58,7 @@ class Coverage(Struct):
     called: Counter[str]
     passings: int = 0
     uncalled: tuple[str, ...] = ()
+    lonely: bool = False
 
     def add(self, scenario: Scenario, run: Run) -> None:
         self.runs += 1
@@ -155,7 +157,7 @@ def prove(
         note(judge, attack, found)
     tell("making it short", total, total)
     coverage = judge.coverage
-    coverage.passings = attacks.passings
+    coverage.passings, coverage.lonely = attacks.passings, attacks.lonely
     coverage.uncalled = tuple(name for name in attacks.may_call() if not coverage.called[name])
     failures = tuple(failure(judge, identity, scenario, profile) for identity, scenario in found.items())
     return Proved(integration, failures, coverage)

@@ -103,6 +103,8 @@ def not_proved(proved: Proved) -> Iterator[str]:
     coverage = proved.coverage
     if coverage.never_fired:
         yield f"tried, and never happened, so not proved: {', '.join(coverage.never_fired)}"
+    if coverage.lonely:
+        yield "every message made of a recording has one id or key, so not proved: two things at a time"
     if coverage.uncalled:
         yield f"never called, so not proved: {', '.join(coverage.uncalled)}"
 

@@ -12,12 +12,15 @@ from msgspec.structs import replace
 from workspaces import NOTE_EXPECTED, ONCE_PER_EVENT, SPEC, lay, shop
 
 from engine.cli import main
+from engine.run.load import load
 from harness.prove import command, prover
 from harness.prove.again import trace_elsewhere
 from harness.prove.cases import Case, read_case, written
 from harness.prove.profiles import PROFILES
 from harness.prove.prover import Judge, Unsteady, prove
+from harness.prove.view import not_proved
 from harness.simulation.scenario import Crash, Fault, Limit, People, Run, Scenario, Sender, Sending, simulate
+from harness.zoo import animals
 
 Captured = pytest.CaptureFixture[str]
 TINY = replace(PROFILES["quick"], drawn=3, shrunk_max=30)
@@ -342,3 +345,12 @@ def test_the_commands_that_are_told_work_where_they_are_told(
     assert main(shlex.split(replay)[1:]) == 1
     cases = [json.loads(case.read_text()) for case in (tmp_path / "my shop" / "cases").iterdir()]
     assert {case["command"] for case in cases} == {"waybill prove orders --profile quick --seed 0"}
+
+
+def test_where_no_second_thing_can_be_told_of_that_is_said(tmp_path: Path) -> None:
+    (animal,) = (one for one in animals() if one.name == "items-named-by-delivery")
+    root = animal.lay(tmp_path, mended=True)
+    path = root / "specs/refunds.yaml"
+    path.write_text(path.read_text().replace("to_string(body.refund)", "join(':', ['b', to_string($index)])", 1))
+    proved = prove(root, load(root, "local"), "refunds", PROFILES["quick"], seed=0)
+    assert "one id or key, so not proved: two things at a time" in " ".join(not_proved(proved))
