@@ -51,9 +51,10 @@ class Known(Struct, frozen=True):
     """What is known of a call when a decision is due. Times in microseconds; `chance` is in [0, 1).
 
     `attempts` counts sends and look-ups of this step so far; `first_sent_at` is when the effect's first intent was
-    written; `released` that a person let it go on; `key_valid_us` is how long the partner remembers its idempotency key
-    (None: it has none, or for ever). `within_at` is when retries end (None: never). `several`: it has other providers;
-    `another`: one of them may be asked now; `surely`: what was answered says that there was no effect at all.
+    written, `took_us` how long the call took that has just ended; `released` that a person let it go on; `key_valid_us`
+    is how long the partner remembers its idempotency key (None: it has none, or for ever). `within_at` is when retries
+    end (None: never). `several`: it has other providers; `another`: one of them may be asked now; `surely`: what was
+    answered says that there was no effect at all.
     """
 
     effect: Effect
@@ -65,6 +66,7 @@ class Known(Struct, frozen=True):
     now: int
     chance: float
     first_sent_at: int = 0
+    took_us: int = 0
     key_valid_us: int | None = None
     retry_after: str | None = None
     refreshed: bool = False
@@ -131,6 +133,10 @@ def unknown(known: Known) -> Decision:
     if known.on_unknown == "hold":
         return hold_unknown(known, known.why)
     at = known.next_at
+    if known.on_unknown == "lookup":
+        # A partner that was slow may do it a moment after nobody listens any more. Asked before that it says "not
+        # there", and what is sent again is there twice: so it gets as long again.
+        at = max(at, known.now + max(known.retry.first.microseconds, known.took_us))
     if end := known.ends(at):
         return hold_unknown(known, f"{end}; the last: {known.why}")
     return Decision(Action.WAIT, f"unknown whether it took effect: {known.why}", EffectState.UNKNOWN, at)
@@ -150,6 +156,10 @@ def on_open_intent(known: Known) -> Decision:
         return hold_unknown(known, "an earlier send has no outcome")
     forgotten = known.key_valid_us is not None and known.now - known.first_sent_at > known.key_valid_us
     if known.on_unknown == "lookup" or (forgotten and known.has_lookup):
+        # An engine that starts again at once may be faster than the partner is with the request.
+        at = known.first_sent_at + known.retry.first.microseconds
+        if at > known.now:
+            return Decision(Action.WAIT, "an earlier send has no outcome yet", EffectState.UNKNOWN, at)
         return Decision(Action.LOOK_UP, "an earlier send has no outcome")
     if forgotten:
         return hold_unknown(known, "the partner has forgotten the idempotency key of the first send")

@@ -310,6 +310,7 @@ class CallOut:
             now=self.ports.clock.now(),
             chance=self.ports.chance.uniform(),
             first_sent_at=self.answered.first_sent_at,
+            took_us=outcome.took_us if outcome else 0,
             key_valid_us=operation.key_valid_us,
             retry_after=outcome.headers.get("retry-after") if outcome else None,
             refreshed=self.refreshed,

@@ -5,19 +5,20 @@ both orders: each alone is a short story by itself, and most defects need no mor
 (`plans.py`). This file refuses to run and to judge.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from engine.model import Status
 from harness.prove.labels import label, state_of, thing_of
 from harness.prove.mutants import mutants
 from harness.prove.news import Document
 from harness.prove.profiles import Profile
 from harness.prove.promises import Operation, Promises
 from harness.prove.study import Studied, Study
-from harness.simulation.scenario import Crash, Fault, Limit, People, Scenario, Sender, Sending
+from harness.simulation.scenario import Crash, Fault, Limit, People, Run, Scenario, Sender, Sending
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
@@ -37,6 +38,10 @@ SENT_BADLY = (("duplicate", 0.0), ("duplicate", 5.0), ("ack_lost", 0.0), ("outag
 """(kind, seconds) of every fault of a sender."""
 IN_DOUBT = ("silence_before", "silence_after")
 RUSH = 12
+CALLS_IN_VAIN = 2
+"""Of those that probe an open breaker."""
+OUTAGE_MAX = 60
+"""Messages told during an outage, at the most: with more to do a breaker opens that `quick` does not see open."""
 CLOSE_US = 40_000
 """So soon after one another that they arrive in order, the next while the one before is under way."""
 MUTANTS_AT_ONCE = 20
@@ -84,6 +89,7 @@ class Attacks:
         self.seed = seed
         self.mutants_max = profile.mutants
         self.passings = 0
+        self.lonely = False
         self.chosen = chosen(study.studied, profile.samples)
         for each in self.chosen:
             study.learn(each.sample)
@@ -114,6 +120,9 @@ class Attacks:
             yield from self.faults(studied)
         for studied in self.chosen[:1]:
             yield from self.crashes(studied)
+        for studied in self.chosen:
+            yield from self.people(studied)
+            yield from self.awaited(studied)
         for studied in self.chosen:
             yield from self.neighbours(studied)
         for studied in self.chosen:
@@ -188,6 +197,8 @@ class Attacks:
                     for states, gap_us in ((chain[:2], 0), (chain[:2], 5 * CLOSE_US), (chain, CLOSE_US)):
                         told = self.scenario(self.chain(states, gap_us), [fault])
                         yield Attack("states, the first delayed", told)
+                gone = self.scenario(self.chain(chain[:2], CLOSE_US), self.gone(system, operation))
+                yield Attack("states, the first in vain", gone)
 
     def neighbours(self, studied: Studied) -> Iterator[Attack]:
         """Two things that have much in common, and a rush of many."""
@@ -199,6 +210,7 @@ class Attacks:
             yield Attack("two things side by side", reference_of(self.scenario([first, told])))
         other = teller.as_thing(sample, 1)
         if other is None:
+            self.lonely = True
             return
         told = self.study.sending(other, label(noun, 1), APART_US)
         for system, operation in self.own(studied):
@@ -209,6 +221,11 @@ class Attacks:
         for system, operation in self.own(studied):
             faults = [Fault("throttle", system, operation, nth) for nth in range(0, len(rush), 3)]
             yield Attack("a rush", self.scenario(rush, faults))
+            calls = min(OUTAGE_MAX, self.promises.breakers[system].calls_min)
+            many = [*islice(self.things(studied, calls), calls)]
+            told_all = [self.study.sending(made, label(noun, number)) for number, made in enumerate(many)]
+            outage = [Fault("refuse", system, operation, nth) for nth in range(calls + CALLS_IN_VAIN)]
+            yield Attack("an outage", self.scenario(told_all, outage))
 
     def things(self, studied: Studied, most: int) -> Iterator[Document]:
         """The sample and others like it, no two of which share a key or an id."""
@@ -250,12 +267,60 @@ class Attacks:
                     if kind != "partial":
                         faults = [Fault("silence_after", *operation, 0), Fault(kind, *lookup, 0, seconds)]
                         yield Attack("a fault, and one as it is looked up", self.scenario(sending, faults))
-            most = self.promises.attempts_max.get(operation[0], 1)
-            gone = [Fault("refuse", *operation, nth) for nth in range(most)]
-            yield Attack("a partner that is gone", self.scenario(sending, gone))
+            if self.asked_after(operation):
+                yield Attack("a partner that is a moment late", self.scenario(sending, [self.late(*operation)]))
+            yield Attack("a partner that is gone", self.scenario(sending, self.gone(*operation)))
             for kind in ("error_before", "error_after"):
                 twice = [Fault(kind, *operation, 0), Fault("silence_before", *operation, 1)]
                 yield Attack("two faults", self.scenario(sending, twice))
+
+    def gone(self, system: str, operation: str) -> list[Fault]:
+        """A partner that nobody reaches for as long as one event tries."""
+        return [Fault("refuse", system, operation, nth) for nth in range(self.promises.attempts_max.get(system, 1))]
+
+    def late(self, system: str, operation: str) -> Fault:
+        """A partner that does it half of a first delay after nobody listens any more: a slow call is slow both ways."""
+        said = self.study.loaded.shape(system)
+        return Fault("slow", system, operation, 0, 2 * said.timeout.seconds + said.retry.first.seconds)
+
+    def beyond(self, told: Scenario, run: Run, own: Container[Operation], what: str) -> Iterator[Attack]:
+        """A crash at every port call of a run, and every fault at what is called only where this happened."""
+        for point, count in run.passed.items():
+            for nth in range(count):
+                yield Attack(f"a crash beside {what}", replace(told, crashes=(Crash(point, nth),)))
+        called = dict.fromkeys((call.system, call.operation) for call in run.calls)
+        for operation in (each for each in called if each not in own):
+            for kind, seconds in FAULTS:
+                if kind != "partial":
+                    faults = (Fault(kind, *operation, 0, seconds),)
+                    yield Attack(f"a fault after {what}", replace(told, faults=faults))
+            gone = tuple(self.gone(*operation))
+            yield Attack(f"a partner that is gone after {what}", replace(told, faults=gone))
+
+    def awaited(self, studied: Studied) -> Iterator[Attack]:
+        """What a step waits for comes before it, with it and after it: in the reference it is there already."""
+        for news in self.study.awaited(studied.sample):
+            for waits_us in (0, CLOSE_US, SECOND_US, MINUTE_US):
+                yield Attack("an awaited event", self.scenario([replace(news, at_us=waits_us), self.one(studied)]))
+            told = self.scenario([replace(news, at_us=MINUTE_US), self.one(studied)])
+            run = self.study.simulate(self.study.loaded, told)
+            yield from self.beyond(told, run, set(self.own(studied)), "an awaited event")
+
+    def people(self, studied: Studied) -> Iterator[Attack]:
+        """What waits for a person where nothing goes wrong: somebody says yes, or no, and the power is cut, or a
+        partner fails, on what follows from that."""
+        first, own = self.one(studied), set(self.own(studied))
+        alone = self.study.simulate(self.study.loaded, self.scenario([first]))
+        if not any(moment.kind == "recorded" and moment.detail == Status.HELD.value for moment in alone.moments):
+            return
+        for action in ("release", "reject"):
+            decided = replace(self.scenario([first]), people=People(action))
+            run = self.study.simulate(self.study.loaded, decided)
+            yield Attack(f"somebody says {action}", decided)
+            yield from self.beyond(decided, run, own, "a person")
+            for chain in studied.chains[:1]:
+                told = replace(self.scenario(self.chain(chain, MINUTE_US)), people=People(action))
+                yield Attack("a person, and states that pass", told)
 
     def asked_after(self, operation: Operation) -> list[Operation]:
         found = self.study.loaded.shape(operation[0]).operations[operation[1]].lookup

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.console import Console
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     with Watch(Console(stderr=True), len(names)) as watch:
         for name, found in all_proved(root, loaded, names, arguments, watch):
             proved = told_once(found, seen)
-            command = again(arguments, name)
+            command, elsewhere = again(arguments, name), where(root)
             kept = {
                 place: keep(root, folder, loaded, arguments, proved.integration, failure, command)
                 for place, failure in enumerate(proved.failures)
@@ -53,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
                     sys.stdout.write("".join(f"{encode_json(line).decode()}\n" for line in lines))
                     sys.stderr.write("".join(f"{name}: {line}\n" for line in not_proved(proved)))
                 else:
-                    write(told(proved, kept, command, broken_of(name, seen)))
+                    commands = f"{command}{elsewhere}", f"waybill test{elsewhere}"
+                    write(told(proved, kept, commands, broken_of(name, seen)))
                 sys.stdout.flush()
             broken += bool(broken_of(name, seen))
     if arguments.format == "text":
@@ -120,11 +122,19 @@ def broken_of(name: str, seen: set[tuple[str, str, str]]) -> tuple[str, ...]:
 
 
 def again(arguments: argparse.Namespace, name: str) -> str:
-    """The command that finds the same again."""
+    """The command that finds the same again, in the folder of the workspace: so a case says it, wherever it is kept."""
     words = ["waybill prove", name, f"--profile {arguments.profile}", f"--seed {arguments.seed}"]
-    words += [f"--workspace {arguments.workspace}"] if arguments.workspace != "." else []
     words += [f"--environment {arguments.environment}"] if arguments.environment != "local" else []
     return " ".join(words)
+
+
+def where(root: Path) -> str:
+    """What a command needs besides, to be the same where this one was given."""
+    here, there = Path.cwd(), root.resolve()
+    if there == here:
+        return ""
+    shown = there.relative_to(here) if there.is_relative_to(here) else there
+    return f" --workspace {quote(str(shown))}"
 
 
 def keep(

@@ -14,13 +14,14 @@ from msgspec.structs import replace
 
 from engine.contract.body import BodyError, decode_body
 from engine.model import Status
+from engine.run import intake
 from engine.store import EventRow
 from harness.prove.labels import made_of, near_of, state_of, thing_of
 from harness.prove.places import leaves
 from harness.prove.promises import step_id
 from harness.prove.sides import FOR_A_PERSON, Trial, Violation
 from harness.prove.told_apart import same_emissions, same_items, scopes
-from harness.simulation.scenario import CallMade, Effect
+from harness.simulation.scenario import CallMade, Effect, Moment
 
 PASSED = (*FOR_A_PERSON, Status.SUPERSEDED)
 CONFLICT = "same id"
@@ -46,7 +47,9 @@ def nothing_lost(trial: Trial) -> Iterator[Violation]:
         if not kept[sending.integration, sending.label] and thing_of(sending.label) in trial.then.of_thing:
             words = f"{sending.label} was acknowledged, and no event holds it"
             yield Violation("nothing-lost", sending.integration, "", words)
+    yield from never_an_event(trial)
     if trial.undisturbed:
+        yield from never_told(trial)
         yield from taken_for_another(trial)
         yield from not_told_apart(trial)
         return
@@ -66,6 +69,36 @@ def nothing_lost(trial: Trial) -> Iterator[Violation]:
             if few and not passed_over and (not off or (not rows and (integration, place) in called)):
                 words = f"{thing} is done, and the {wanted[0].system} holds no effect of it ({wanted[0].operation})"
                 yield Violation("nothing-lost", integration, place, words)
+
+
+def never_an_event(trial: Trial) -> Iterator[Violation]:
+    """An item of a delivery that was answered with a 2xx, or what was told under a topic, that no event holds. Both are
+    asked of the run alone: what is lost every time is lost in the reference too."""
+    stored = {(row.integration, row.id) for row in trial.run.events}
+    for index in trial.run.acknowledged:
+        sending = trial.scenario.sendings[index]
+        plan = trial.plans.get(sending.integration)
+        if plan is None or plan.receive.split is None:
+            continue
+        for place, arrival in enumerate(intake.named(plan, sending.inbound, 0), start=1):
+            if arrival.id is not None and (sending.integration, arrival.id) not in stored:
+                words = f"{sending.label} was acknowledged, and no event holds its item {place}"
+                yield Violation("nothing-lost", sending.integration, "", words)
+    for told in trial.run.told:
+        for integration, _ in told.missed:
+            words = f"{trial.run.labels.get(told.event)} was told under {told.topic}, and no event holds it"
+            yield Violation("nothing-lost", integration, "", words)
+
+
+def never_told(trial: Trial) -> Iterator[Violation]:
+    """An event that is done, and of which nobody heard under a topic though every such event is told there."""
+    told = {(one.event, one.topic) for one in trial.run.told}
+    for row in trial.run.events:
+        spec = trial.promises.specs.get(row.integration)
+        for step, topic in spec.tells.items() if spec and row.status is Status.DONE else ():
+            if (row.event, topic) not in told:
+                words = f"{trial.run.labels.get(row.event)} is done, and was never told under {topic}"
+                yield Violation("nothing-lost", row.integration, step, words)
 
 
 def taken_for_another(trial: Trial) -> Iterator[Violation]:
@@ -115,18 +148,37 @@ def nothing_twice(trial: Trial) -> Iterator[Violation]:
     """A thing has no more effects at a step than it has where nothing goes wrong."""
     for thing in trial.now.of_thing:
         in_order, off = trial.sent_in_order(thing), trial.turned_off(thing)
-        wanted = trial.then.standing(thing)
+        wanted = trial.then.standing(thing, struck=True)  # what is to be taken back and stands is not there twice
         for (integration, place), rows in trial.now.standing(thing).items():
             call = trial.promises.call(integration, place)
             if call is None or call.may_double:
                 continue
             others = wanted.get((integration, place), [])
-            if in_order and not off:
+            if trial.undisturbed:  # the reference says nothing of itself
+                doubled = done_twice(trial, rows)
+            elif in_order and not off:
                 doubled = len(rows) > len(others)
             else:  # the roads differ
                 doubled = most_of_one(rows) > max(1, most_of_one(others))
             if doubled:
                 yield Violation("nothing-twice", integration, place, twice(thing, rows, others))
+
+    for (event, topic), count in Counter((one.event, one.topic) for one in trial.run.told).items():
+        spec = trial.spec(event)
+        most = spec.tells_most.get(topic) if spec else None
+        if spec is not None and most is not None and count > most:
+            words = f"{trial.run.labels.get(event)} is told {things(count, 'time')} under {topic}"
+            yield Violation("nothing-twice", spec.integration, "", words)
+
+
+def done_twice(trial: Trial, rows: Sequence[Effect]) -> bool:
+    """Whether one event has several effects at one step though the partner answered the first of them well: whatever
+    the reference holds, that is one too many. What a partner turns away under a 2xx may be booked more than once."""
+    for event, count in Counter(row.event for row in rows).items():
+        calls = [call for call in trial.now.calls[event] if call.step == rows[0].step and call.booked]
+        if count > 1 and len({call.once for call in calls}) == 1 and 200 <= calls[0].status < 300:
+            return True
+    return False
 
 
 def most_of_one(rows: Sequence[Effect]) -> int:
@@ -138,6 +190,10 @@ def twice(thing: str, rows: Sequence[Effect], wanted: Sequence[Effect]) -> str:
     systems = dict.fromkeys(row.system for row in rows)
     if len(systems) > 1:
         return f"{' and '.join(systems)} both hold an effect of {thing}"
+    if len(rows) == 1:
+        return (
+            f"the {rows[0].system} holds an effect of {thing} ({rows[0].operation}), and none where nothing goes wrong"
+        )
     rows_told = f"the {rows[0].system} holds {things(len(rows), 'effect')} of {thing} ({rows[0].operation})"
     return rows_told if len(wanted) <= 1 else f"{rows_told}, and {len(wanted)} are right"
 
@@ -175,6 +231,7 @@ def no_stale_overwrite(trial: Trial) -> Iterator[Violation]:
             now, before = trial.now.label(later), trial.now.label(earlier)
             words = f"the {later.system} holds {now}, though it had {before} before"
             yield Violation("no-stale-overwrite", trial.integration(later), later.step, words)
+    yield from dropped_for_nothing(trial)
     for thing in trial.now.of_thing if trial.undisturbed else ():
         place = next((place for _, place in trial.now.standing(thing)), "")
         for event in trial.now.of_thing[thing]:
@@ -190,6 +247,27 @@ def no_stale_overwrite(trial: Trial) -> Iterator[Violation]:
             ):
                 words = f"{label} counts as older than the state before it, and is dropped"
                 yield Violation("no-stale-overwrite", row.integration, place, words)
+
+
+def dropped_for_nothing(trial: Trial) -> Iterator[Violation]:
+    """An event that counts as older than another, and there is no other: none of its key is newer and went on."""
+    lanes: dict[tuple[str, str | None], list[EventRow]] = defaultdict(list)
+    for row in trial.run.events:
+        lanes[row.integration, row.key].append(row)
+    for (integration, _), rows in lanes.items():
+        spec = trial.promises.specs.get(integration)
+        gone = [row for row in rows if row.status is Status.SUPERSEDED and row.event in trial.run.labels]
+        for row in gone if spec is not None else ():
+            thing, state = trial.news(row)
+            others = [one for one in rows if one.status is not Status.SUPERSEDED]
+            if spec is not None and spec.guarded:
+                newer = [one for one in others if trial.news(one) >= (thing, state) or trial.news(one)[0] != thing]
+            else:
+                newer = [one for one in others if one.event > row.event]
+            if not newer:
+                place = next((place for _, place in trial.then.standing(thing)), "")
+                words = f"{trial.run.labels[row.event]} counts as older than another, and nothing newer was done"
+                yield Violation("no-stale-overwrite", integration, place, words)
 
 
 def overwrites(trial: Trial) -> Iterator[tuple[Effect, Effect]]:
@@ -220,19 +298,42 @@ def overwrites(trial: Trial) -> Iterator[tuple[Effect, Effect]]:
 
 
 def bounded_attempts(trial: Trial) -> Iterator[Violation]:
-    """No call is sent more often than its system's `retry` allows."""
+    """No call is sent more often than its system's `retry` allows; a probe of an open breaker in vain is no attempt."""
     again = Counter(moment.event for moment in trial.run.moments if moment.kind == "person")
-    counted = Counter((call.event, call.step, call.system, call.operation, call.once) for call in trial.run.calls)
+    probes = probed_in_vain(trial)
+    counted = Counter(
+        (call.event, call.step, call.system, call.operation, call.once)
+        for place, call in enumerate(trial.run.calls)
+        if place not in probes
+    )
     for (event, place, system, operation, _), count in counted.items():
         spec = trial.spec(event)
         call = spec.calls.get(step_id(place)) if spec else None
         if spec is None or call is None or (system, operation) not in call.providers:
             continue
-        allowed = trial.promises.attempts_max[system] + again[event]
+        allowed = trial.promises.attempts_max[system] * (1 + again[event])  # whoever is let go on has all of them again
         if count > allowed:
             label = trial.run.labels.get(event)
             words = f"{system}.{operation} was called {count} times for {label}, and {allowed} are allowed"
             yield Violation("bounded-attempts", spec.integration, place, words)
+
+
+def probed_in_vain(trial: Trial) -> set[int]:
+    """The calls, by their place, that went out after a breaker's pause, once enough had failed for it to open, and
+    failed."""
+    found: set[int] = set()
+    failed: Counter[tuple[str, str]] = Counter()
+    last_us: dict[tuple[str, str], int] = {}
+    for place, call in enumerate(trial.run.calls):
+        gate = (call.system, call.operation)
+        breaker = trial.promises.breakers.get(call.system)
+        well = call.status and call.status < 500
+        opened = breaker is not None and failed[gate] >= max(1, breaker.calls_min)
+        if breaker and opened and not well and call.at_us - last_us[gate] >= breaker.open_for.microseconds:
+            found.add(place)
+        failed[gate] += not well
+        last_us[gate] = call.at_us
+    return found
 
 
 def compensation_complete(trial: Trial) -> Iterator[Violation]:
@@ -250,6 +351,20 @@ def compensation_complete(trial: Trial) -> Iterator[Violation]:
                 why = "" if undo else f": {effect.operation} has no undo"
                 words = f"{trial.now.label(effect)} was taken back, and the {effect.system} still holds its effect{why}"
                 yield Violation("compensation-complete", row.integration, effect.step, words)
+    yield from rejected_and_kept(trial)
+
+
+def rejected_and_kept(trial: Trial) -> Iterator[Violation]:
+    """A person said no to an event, and what it had done stands, though its operation says how it is taken back."""
+    rejected = {moment.event for moment in trial.run.moments if moment.kind == "person" and moment.detail == "reject"}
+    for effect in trial.run.effects:
+        row = trial.now.events.get(effect.event)
+        undo = trial.promises.undone_by.get((effect.system, effect.operation))
+        if row is None or row.event not in rejected or row.status is not Status.DISCARDED or undo is None:
+            continue
+        if effect.struck_at_us is None:
+            words = f"{trial.now.label(effect)} was rejected, and the {effect.system} still holds its effect"
+            yield Violation("compensation-complete", row.integration, effect.step, words)
 
 
 def convergence(trial: Trial) -> Iterator[Violation]:
@@ -318,6 +433,32 @@ def liveness(trial: Trial) -> Iterator[Violation]:
             endless = step_id(row.step) in spec.endless
             why = "waits for an event that nobody sends, and says no `expires`" if endless else f"is still {row.status}"
             yield Violation("liveness", row.integration, row.step, f"{label} {why}")
+    yield from never_woken(trial)
+
+
+WOKEN_WITHIN_US = 60_000_000
+
+
+def never_woken(trial: Trial) -> Iterator[Violation]:
+    """What waits for an event goes on soon after that has come, if it goes on where that is there before it; asked only
+    where nothing goes wrong that might delay it."""
+    scenario = trial.scenario
+    if scenario.faults or scenario.crashes or scenario.limits:
+        return
+    acted: dict[int, list[Moment]] = defaultdict(list)
+    for moment in trial.run.moments:
+        if moment.kind in ("recorded", "call"):
+            acted[moment.event].append(moment)
+    for row in trial.run.events:
+        spec, thing = trial.promises.specs.get(row.integration), trial.news(row)[0]
+        if spec is None or trial.then.ends(thing, row.integration) != {Status.DONE}:
+            continue
+        for waits, goes_on in pairwise(acted[row.event]):
+            topic = spec.waits.get(step_id(waits.step)) if waits.detail == Status.WAITING else None
+            came = [told for told in trial.run.told if (told.topic, told.key) == (topic, row.key)]
+            if any(waits.at_us <= told.at_us < goes_on.at_us - WOKEN_WITHIN_US for told in came):
+                words = f"{trial.run.labels.get(row.event)} goes on waiting for an event that has come"
+                yield Violation("liveness", row.integration, waits.step, words)
 
 
 def waits_behind(trial: Trial, row: EventRow) -> bool:
@@ -396,6 +537,7 @@ def quota_kept(trial: Trial) -> Iterator[Violation]:
         if len(calls) < trial.promises.attempts_max[system]:
             words = f"{trial.run.labels.get(row.event)} ends dead, for the {system} said 429, which asks to come later"
             yield Violation("quota-kept", row.integration, row.step, words)
+    yield from too_soon(trial)
     for system, quotas in trial.promises.quotas.items():
         for gate, quota in quotas.items():
             calls = [call for call in trial.run.calls if gate in (call.system, f"{call.system}.{call.operation}")]
@@ -407,6 +549,27 @@ def quota_kept(trial: Trial) -> Iterator[Violation]:
                 how = "more often" if over else "by more at once"
                 words = f"{gate} was called {how} than the quota of {system} allows"
                 yield Violation("quota-kept", trial.integration(calls[0]), calls[0].step, words)
+
+
+WISH_MAX_S = 3_600
+"""The longest wait that a partner is granted (`engine.rules.retry`)."""
+
+
+def too_soon(trial: Trial) -> Iterator[Violation]:
+    """Who is told to come after so many seconds does not come before; unless the engine died and never heard of it, or
+    a person said so."""
+    moved = {moment.event for moment in trial.run.moments if moment.kind == "person"}
+    last: dict[tuple[object, ...], CallMade] = {}
+    for call in trial.run.calls:
+        who = (call.life, call.event, call.step, call.system, call.operation)
+        before = last.get(who)
+        last[who] = call
+        if before is None or not before.later_s or call.event in moved:
+            continue
+        asked_us = before.at_us + before.took_us + min(before.later_s, WISH_MAX_S) * 1_000_000
+        if call.at_us < asked_us:
+            words = f"the {call.system} asked to be called again after {before.later_s} s, and was called sooner"
+            yield Violation("quota-kept", trial.integration(call), call.step, words)
 
 
 def over_rate(times: Sequence[int], rate: int, per_us: int, burst: int) -> bool:

@@ -4,6 +4,7 @@ Everything here is read off the declarations; nothing is run. It refuses to prom
 effect whose step says `on_unknown: retry` may double, for somebody has written that down.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -31,8 +32,11 @@ class CallPromise(Struct, frozen=True):
 
 
 class SpecPromise(Struct, frozen=True):
-    """One integration: `guarded` where a revision forbids stale news, `space` in which its keys are. `endless` are the
-    steps that wait for an event and say no `expires`."""
+    """One integration: `guarded` where a revision forbids stale news, `space` in which its keys are.
+
+    `waits` are the steps that wait for an event, and of which topic; `endless` those of them that say no `expires`.
+    `tells` are the steps at which every event that is done was told, and under which topic; `tells_most` is how often
+    one event may be told under a topic, where that has a bound."""
 
     integration: str
     calls: Mapping[str, CallPromise]
@@ -40,13 +44,16 @@ class SpecPromise(Struct, frozen=True):
     guarded: bool
     space: str
     endless: tuple[str, ...]
-    waits: tuple[str, ...]
+    waits: Mapping[str, str]
     contract: str
     blocks: bool
+    tells: Mapping[str, str] = {}
+    tells_most: Mapping[str, int] = {}
 
 
 class Promises(Struct, frozen=True):
-    """What is promised of effects (by operation), of tries (by system), of quotas (by gate)."""
+    """What is promised of effects (by operation), of tries (by system), of quotas (by gate). `breakers`
+    are what they say of breakers, by system."""
 
     specs: Mapping[str, SpecPromise]
     effects: Mapping[Operation, str]
@@ -56,6 +63,7 @@ class Promises(Struct, frozen=True):
     replacing: frozenset[Operation]
     attempts_max: Mapping[str, int]
     quotas: Mapping[str, Mapping[str, Quota]]
+    breakers: Mapping[str, shape.Breaker] = {}
 
     def call(self, integration: str, place: str) -> CallPromise | None:
         """The step of an integration that stands at a place; None where it does not call."""
@@ -64,8 +72,8 @@ class Promises(Struct, frozen=True):
 
 
 def reach(loaded: Loaded, told: Iterable[str]) -> Loaded:
-    """The workspace as far as these integrations reach: themselves, and who receives what they emit. All others would
-    start with every simulated engine and do nothing."""
+    """The workspace as far as these integrations reach: themselves, who receives what they emit, and who emits what
+    they wait for. All others would start with every simulated engine and do nothing."""
     wanted: dict[str, None] = {}
     waiting = [name for name in told if name in loaded.plans]
     while waiting:
@@ -73,10 +81,22 @@ def reach(loaded: Loaded, told: Iterable[str]) -> Loaded:
         if name in wanted:
             continue
         wanted[name] = None
-        steps = steps_of(loaded.plans[name].steps)
-        topics = {step.topic.name for step in steps if isinstance(step, EmitStep)}
+        topics = emits(loaded.plans[name])
         waiting += [other for other, plan in loaded.plans.items() if plan.receive.topic in topics]
+        awaited = awaits(loaded.plans[name])
+        waiting += [other for other, plan in loaded.plans.items() if awaited & emits(plan)]
     return replace(loaded, plans={name: plan for name, plan in loaded.plans.items() if name in wanted})
+
+
+def emits(plan: Plan) -> set[str]:
+    """The topics under which a plan tells anything."""
+    return {step.topic.name for step in steps_of(plan.steps) if isinstance(step, EmitStep)}
+
+
+def awaits(plan: Plan) -> set[str]:
+    """The topics of which it waits for an event."""
+    holds = (step for step in steps_of(plan.steps) if isinstance(step, HoldStep))
+    return {step.until.topic for step in holds if step.until is not None}
 
 
 def promises_of(loaded: Loaded) -> Promises:
@@ -94,6 +114,7 @@ def promises_of(loaded: Loaded) -> Promises:
         helpers=undoing | looked,
         replacing=frozenset(where for where, one in operations.items() if one.request.method in REPLACING),
         attempts_max={name: system.retry.attempts_max for name, system in systems.items()},
+        breakers={name: system.breaker for name, system in systems.items()},
         quotas={name: live.quotas for name, live in loaded.systems.items()},
     )
 
@@ -111,10 +132,22 @@ def spec_promise(loaded: Loaded, plan: Plan) -> SpecPromise:
         guarded=receive.revision is not None,
         space=receive.space or plan.integration,
         endless=tuple(step.id for step in untils if step.expires is None),
-        waits=tuple(step.id for step in untils),
+        waits={step.id: step.until.topic for step in untils if step.until is not None},
         contract=receive.contract.name if receive.contract else "",
         blocks=receive.blocks,
+        tells={step.id: step.topic.name for step in plan.steps if isinstance(step, EmitStep) and step.when is None},
+        tells_most=tells_most(plan),
     )
+
+
+def tells_most(plan: Plan) -> dict[str, int]:
+    """Topic → the steps that tell of it; of a topic that items of an `each` tell of, nothing is said."""
+    often = Counter(step.topic.name for step in plan.steps if isinstance(step, EmitStep))
+    items = [one for step in plan.steps if isinstance(step, EachStep) for one in steps_of(step.steps)]
+    for step in items:
+        if isinstance(step, EmitStep):
+            often.pop(step.topic.name, None)
+    return dict(often)
 
 
 def call_promise(step: CallStep, said: shape.Step | None) -> CallPromise:

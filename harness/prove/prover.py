@@ -24,6 +24,9 @@ from harness.prove.story import story
 from harness.prove.study import Study
 from harness.simulation.scenario import Run, Scenario, simulate
 
+STANDSTILLS_MAX = 10
+"""Runs in which the engine does not come to its end: each takes as long as it may, and they all say the same."""
+STANDING_SHRUNK_MAX = 8
 REFERENCES_MAX = 512
 """References kept: many scenarios tell the same news."""
 
@@ -43,7 +46,8 @@ class Failure(Struct, frozen=True):
 
 class Coverage(Struct):
     """What was tried and what of it happened. `passings`: the port calls of one event, before and after each of which
-    the power was cut; `uncalled` are operations that the integration may call and nothing made it. `fired` counts by
+    the power was cut; `uncalled` are operations that the integration may call and nothing made it; `lonely`: of
+    a recording no other thing could be made. `fired` counts by
     kind of fault or crash point; `planned` those asked for; `ends` how events ended."""
 
     runs: int
@@ -54,6 +58,7 @@ class Coverage(Struct):
     called: Counter[str]
     passings: int = 0
     uncalled: tuple[str, ...] = ()
+    lonely: bool = False
 
     def add(self, scenario: Scenario, run: Run) -> None:
         self.runs += 1
@@ -88,13 +93,16 @@ class Judge:
         self.loaded = loaded
         self.promises = promises or promises_of(loaded)
         self.references: dict[bytes, Run] = {}
+        self.standstills = 0
         self.coverage = Coverage(0, 0, Counter(), Counter(), Counter(), Counter())
 
     def reference(self, told: Scenario) -> Run:
         """The run of a reference, kept by its news."""
-        key = encode_json(
-            [[each.integration, each.label, str(each.inbound.body), {**each.inbound.headers}] for each in told.sendings]
-        )
+        news = [
+            [each.integration, each.label, str(each.inbound.body), {**each.inbound.headers}] for each in told.sendings
+        ]
+        people = told.people and [told.people.action, str(told.people.after_s)]
+        key = encode_json([news, people])
         if key not in self.references:
             if len(self.references) >= REFERENCES_MAX:
                 self.references.clear()
@@ -103,6 +111,7 @@ class Judge:
 
     def run(self, scenario: Scenario) -> Run:
         run = simulate(self.loaded, scenario)
+        self.standstills += bool(run.deadlock)
         self.coverage.add(scenario, run)
         return run
 
@@ -132,6 +141,8 @@ def prove(
     listed = list(attacks.all())
     total = len(listed) + profile.drawn
     for count, attack in enumerate(listed):
+        if judge.standstills >= STANDSTILLS_MAX:
+            break
         tell(attack.name, count, total)
         note(judge, attack, found)
     tried = len(listed)
@@ -142,11 +153,11 @@ def prove(
         tried += 1
         return fresh(judge, scenario, found)
 
-    for attack in drawn(attacks, profile, breaks):
+    for attack in drawn(attacks, profile, breaks) if judge.standstills < STANDSTILLS_MAX else ():
         note(judge, attack, found)
     tell("making it short", total, total)
     coverage = judge.coverage
-    coverage.passings = attacks.passings
+    coverage.passings, coverage.lonely = attacks.passings, attacks.lonely
     coverage.uncalled = tuple(name for name in attacks.may_call() if not coverage.called[name])
     failures = tuple(failure(judge, identity, scenario, profile) for identity, scenario in found.items())
     return Proved(integration, failures, coverage)
@@ -175,7 +186,8 @@ def failure(judge: Judge, identity: tuple[str, str, str], scenario: Scenario, pr
     def fails(tried: Scenario) -> bool:
         return any(violation.identity == identity for violation in judge.judge(tried)[0])
 
-    shortest = shrink(scenario, fails, profile.shrunk_max)
+    stands = judge.standstills >= STANDSTILLS_MAX
+    shortest = shrink(scenario, fails, min(profile.shrunk_max, STANDING_SHRUNK_MAX) if stands else profile.shrunk_max)
     broken, run = judge.judge(shortest)
     again = judge.run(shortest)
     if again.trace != run.trace:

@@ -69,6 +69,11 @@ class Trial:
         row = self.now.events.get(event)
         return self.promises.specs.get(row.integration) if row is not None else None
 
+    def news(self, row: EventRow) -> tuple[str, int]:
+        """(the thing that an event tells of, which state of it)."""
+        text = self.run.labels.get(row.event, "")
+        return thing_of(text), state_of(text)
+
     def integration(self, made: Effect | CallMade) -> str:
         row = self.now.events.get(made.event)
         return row.integration if row is not None else ""
@@ -150,12 +155,16 @@ class Side:
         said = text, unpacked(text)
         return any(word in each for word in self.issued if len(word) > 3 for each in said)
 
-    def standing(self, thing: str) -> dict[tuple[str, str], list[Effect]]:
-        """(integration, place of the step) → the effects that a thing has there, none taken back."""
+    def standing(self, thing: str, *, struck: bool = False) -> dict[tuple[str, str], list[Effect]]:
+        """(integration, place of the step) → the effects that a thing has there, none taken back; `struck`: or had."""
         found: dict[tuple[str, str], list[Effect]] = defaultdict(list)
         for effect in self.run.effects:
             where = (effect.system, effect.operation)
-            if effect.struck_at_us is None and where not in self.promises.undoing and self.thing(effect) == thing:
+            if (
+                (struck or effect.struck_at_us is None)
+                and where not in self.promises.undoing
+                and self.thing(effect) == thing
+            ):
                 row = self.events.get(effect.event)
                 found[row.integration if row else "", effect.step].append(effect)
         return found

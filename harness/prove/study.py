@@ -35,7 +35,7 @@ from harness.prove.news import (
     tens,
 )
 from harness.prove.places import Place, at, leaves, put
-from harness.prove.promises import shapes_of
+from harness.prove.promises import awaits, emits, shapes_of
 from harness.simulation.scenario import Run, Scenario, Sending
 from harness.strategies import documents
 from harness.trial import read_event
@@ -66,6 +66,7 @@ class Study:
     """What prove knows of one integration before it attacks it."""
 
     def __init__(self, root: Path, loaded: Loaded, integration: str, simulate: Simulate) -> None:
+        self.root = root
         self.loaded = loaded
         self.integration = integration
         self.simulate = simulate
@@ -88,9 +89,10 @@ class Study:
         said = [repr(self.content), *(repr(self.loaded.workspace.mappings[name].content) for name in mappings)]
         return frozenset(re.findall(r"\w+", " ".join(said)))
 
-    def recorded(self) -> tuple[str, ...]:
-        """The recordings that the examples name, each once."""
-        return tuple(dict.fromkeys(file for example in self.content.examples for file in example.events))
+    def recorded(self, integration: str = "") -> tuple[str, ...]:
+        """The recordings that the examples of this integration, or of another one, name, each once."""
+        content = self.loaded.workspace.integrations[integration or self.integration].content
+        return tuple(dict.fromkeys(file for example in content.examples for file in example.events))
 
     def drawn(self) -> Iterator[Sample]:
         """Documents of the contract that the engine would take on; the same at every call."""
@@ -142,6 +144,24 @@ class Study:
         """What comes of one message where nothing goes wrong."""
         sending = self.sending(document, label(self.noun, 0))
         return self.simulate(loaded, Scenario(seed=0, sendings=(sending,)))
+
+    def awaited(self, sample: Sample) -> Iterator[Sending]:
+        """The first recorded message of each topic for an event of which this sample waits; those of other keys are for
+        others."""
+        topics = awaits(self.loaded.plans[self.integration])
+        others = [name for name, plan in self.loaded.plans.items() if topics & emits(plan)] if topics else []
+        keys = {row.key for row in self.alone(self.by_itself, sample.document).events}
+        for name in others:
+            files = {file: read_event(self.root / file, raw=False) for file in self.recorded(name)}
+            for each in samples_of(files):
+                contract = self.loaded.plans[name].receive.contract
+                noun = noun_of(contract.name if contract else "")
+                said = label(noun, 1 if noun == self.noun else 0)
+                sending = Sending(0, name, inbound_of(each.document), said)
+                run = self.simulate(self.loaded, Scenario(seed=0, sendings=(sending,)))
+                if any(told.topic in topics and told.key in keys for told in run.told):
+                    yield sending
+                    break
 
     def study(self, sample: Sample) -> Studied:
         run = self.alone(self.loaded, sample.document)

@@ -19,7 +19,8 @@ from harness.prove.invariants import PROPERTIES
 from harness.prove.prover import Failure, Proved
 
 INDENT = "  "
-WIDTH_MAX = 100
+WIDTH_MAX = 80
+"""Columns: a line that may grow is broken there, between words."""
 
 
 class Watch:
@@ -71,13 +72,13 @@ class Watch:
             self.progress.update(self.task, description=told, completed=count, total=total or None)
 
 
-def told(proved: Proved, kept: dict[int, str], command: str, broken: tuple[str, ...]) -> Iterator[str]:
-    """One integration for people. `kept` are the case files, by the place of their failure; `broken` are its properties
-    that something broke, here or before."""
+def told(proved: Proved, kept: dict[int, str], commands: tuple[str, str], broken: tuple[str, ...]) -> Iterator[str]:
+    """One integration for people. `kept` are the case files, by the place of their failure; `commands` prove it again
+    and replay its cases; `broken` are its properties that something broke, here or before."""
     coverage = proved.coverage
     ran = f"{plural(coverage.runs, 'run')}, {plural(coverage.events, 'event')}"
     for place, failure in enumerate(proved.failures):
-        yield from told_failure(proved.integration, failure, kept.get(place, ""), command)
+        yield from told_failure(proved.integration, failure, kept.get(place, ""), commands)
     if not broken:
         yield f"PASS  {proved.integration}  {len(PROPERTIES)} properties in {ran}"
     else:
@@ -85,16 +86,16 @@ def told(proved: Proved, kept: dict[int, str], command: str, broken: tuple[str, 
         if before:
             yield f"FAIL  {proved.integration}  as told above: {', '.join(before)}"
         held = [name for name in PROPERTIES if name not in broken]
-        yield f"{INDENT}held: {', '.join(held)}; {ran}"
-    yield from (f"{INDENT}{line}" for line in not_proved(proved))
+        yield wrapped(f"held: {', '.join(held)}; {ran}")
+    yield from (wrapped(line) for line in not_proved(proved))
     if coverage.passings:
         yield f"{INDENT}the power was cut at each of the {coverage.passings} points that one event passes"
     happened = ", ".join(f"{kind} {count}" for kind, count in sorted(coverage.fired.items()) if " " not in kind)
     cuts = [count for kind, count in coverage.fired.items() if " " in kind]
     happened += f"; {plural(sum(cuts), 'power cut')} at {plural(len(cuts), 'point')}" if cuts else ""
     ends = ", ".join(f"{status} {count}" for status, count in sorted(coverage.ends.items()))
-    yield f"{INDENT}happened: {happened.removeprefix('; ') or 'nothing'}"
-    yield f"{INDENT}events ended: {ends or 'none'}"
+    yield wrapped(f"happened: {happened.removeprefix('; ') or 'nothing'}")
+    yield wrapped(f"events ended: {ends or 'none'}")
 
 
 def not_proved(proved: Proved) -> Iterator[str]:
@@ -102,20 +103,34 @@ def not_proved(proved: Proved) -> Iterator[str]:
     coverage = proved.coverage
     if coverage.never_fired:
         yield f"tried, and never happened, so not proved: {', '.join(coverage.never_fired)}"
+    if coverage.lonely:
+        yield "every message made of a recording has one id or key, so not proved: two things at a time"
     if coverage.uncalled:
         yield f"never called, so not proved: {', '.join(coverage.uncalled)}"
 
 
-def told_failure(integration: str, failure: Failure, kept: str, command: str) -> Iterator[str]:
+def wrapped(text: str) -> str:
+    """A text below a verdict; what it names is not broken, so that it can be taken up as a whole."""
+    return fill(
+        text,
+        WIDTH_MAX,
+        initial_indent=INDENT,
+        subsequent_indent=INDENT,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def told_failure(integration: str, failure: Failure, kept: str, commands: tuple[str, str]) -> Iterator[str]:
     violation = failure.violation
     where = f" at step {violation.step}" if violation.step else ""
     elsewhere = f" (told to {integration})" if violation.spec != integration else ""
     yield f"FAIL  {violation.spec}  {violation.breaks}{where}{elsewhere}"
     story = "; ".join(failure.story)
-    yield fill(f"{story[0].upper()}{story[1:]}.", WIDTH_MAX, initial_indent=INDENT, subsequent_indent=INDENT)
-    yield f"{INDENT}seed {failure.scenario.seed}; again: {command}"
+    yield wrapped(f"{story[0].upper()}{story[1:]}.")
+    yield f"{INDENT}seed {failure.scenario.seed}; again: {commands[0]}"
     if kept:
-        yield f"{INDENT}case {kept}; replayed by: waybill test"
+        yield f"{INDENT}case {kept}; replayed by: {commands[1]}"
 
 
 def write(lines: Iterator[str]) -> None:

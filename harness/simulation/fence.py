@@ -32,13 +32,17 @@ class Fenced(Exception):
 
 def fenced() -> list[tuple[Any, str, str]]:
     """(owner, attribute, what it is) of all that is fenced."""
-    clocks = ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep", "localtime")
+    clocks = [
+        *("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time"),
+        *("process_time_ns", "thread_time", "clock_gettime", "clock_gettime_ns", "sleep", "localtime", "ctime"),
+    ]
     drawn = [name for name, value in vars(random).items() if getattr(value, "__self__", None) is random._inst]  # noqa: SLF001
     return [
         *((time, name, "time") for name in clocks),
         *((random, name, "random") for name in drawn),
         (random, "_urandom", "random"),  # what SystemRandom and `secrets` draw from
         (os, "urandom", "random"),
+        (os, "getrandom", "random"),
         (uuid, "uuid1", "random"),
         (uuid, "uuid4", "random"),
         (threading.Thread, "start", "thread"),
@@ -46,6 +50,9 @@ def fenced() -> list[tuple[Any, str, str]]:
         (socket, "create_connection", "socket"),
         (socket, "getaddrinfo", "socket"),
         (subprocess.Popen, "__init__", "process"),
+        (os, "fork", "process"),
+        (os, "posix_spawn", "process"),
+        (os, "system", "process"),
     ]
 
 

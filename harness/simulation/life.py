@@ -65,6 +65,12 @@ class LeapingDeliverer(Deliverer):
         return found
 
 
+def later_s(outcome: Outcome) -> int:
+    """After how many seconds the partner asks to be called again; simulated ones say it in whole seconds."""
+    said = outcome.headers.get("retry-after", "")
+    return int(said) if said.isdecimal() else 0
+
+
 def polls_until(wait_s: float) -> int:
     """Which of the polls from now on is the first after so many seconds."""
     return max(1, math.ceil(wait_s / IDLE_WAIT_S))
@@ -230,7 +236,12 @@ class Life:
                 return
             failure = outcome.failure.value if outcome.failure else ""
             call = self.witness.more(
-                place, sent=outcome.sent.value, status=outcome.status, failure=failure, took_us=outcome.took_us
+                place,
+                sent=outcome.sent.value,
+                status=outcome.status,
+                failure=failure,
+                took_us=outcome.took_us,
+                later_s=later_s(outcome),
             )
             self.witness.heard(call)
             future.set_result(outcome)

@@ -27,7 +27,7 @@ from harness.partner import Partner
 from harness.simulation.fates import Fates
 from harness.simulation.fence import Fence, Fenced
 from harness.simulation.life import Life, Surroundings
-from harness.simulation.loop import Deadlock, Livelock, SimLoop
+from harness.simulation.loop import CALLBACKS_EACH_MAX, Deadlock, Livelock, SimLoop
 from harness.simulation.partners import Network, Plays, SimPartner
 from harness.simulation.people import People
 from harness.simulation.ports import PowerCut
@@ -131,6 +131,7 @@ class Simulation:
         """Runs it, behind a fence. Raises what the harness itself got wrong."""
         fence, loop, scenario = Fence(), self.loop, self.scenario
         loop.ends_at = scenario.until_s
+        loop.callbacks_max += CALLBACKS_EACH_MAX * len(scenario.sendings)
         loop.idle, loop.late, loop.failed = self.settled, self.too_late, self.went_wrong
         deadlock = ""
         with fence.standing():
@@ -246,6 +247,7 @@ class Simulation:
             lives=self.lives,
             still=self.still,
             failure=self.failure,
+            told=tuple(witness.told),
         )
 
 

@@ -158,8 +158,8 @@ class Effect(Struct, frozen=True):
 
 class CallMade(Struct, frozen=True):
     """One call as it went out. `sent`, `status` and `failure` are what the engine was told (empty: it was dead by
-    then, or the run over); `fault` is what hit it; `booked` says that it wrote a row, `effect` its place in
-    `Run.effects`."""
+    then, or the run over), and `later_s` after how many seconds the partner asked to be called again (0: it did not);
+    `fault` is what hit it; `booked` says that it wrote a row, `effect` its place in `Run.effects`."""
 
     at_us: int
     system: str
@@ -179,8 +179,22 @@ class CallMade(Struct, frozen=True):
     status: int = 0
     failure: str = ""
     took_us: int = 0
+    later_s: int = 0
     booked: bool = False
     effect: int | None = None
+
+
+class Told(Struct, frozen=True):
+    """What an event told under a topic, once it was on disk. `heard` are the (integration, id) of whoever receives the
+    topic, and `missed` those of them that the store did not hold then."""
+
+    event: int
+    topic: str
+    id: str
+    key: str = ""
+    at_us: int = 0
+    heard: tuple[tuple[str, str], ...] = ()
+    missed: tuple[tuple[str, str], ...] = ()
 
 
 class Moment(Struct, frozen=True):
@@ -228,6 +242,8 @@ class Run(Struct, frozen=True):
     """False: something still moved when `until_s` was over."""
     failure: str = ""
     """Empty, or the error of ours that ended the engine."""
+    told: tuple[Told, ...] = ()
+    """What events told under topics, in order."""
 
 
 def simulate(loaded: Loaded, scenario: Scenario, played: "Mapping[str, Plays]" = MappingProxyType({})) -> Run:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from engine.model import Receipt, Status
 from engine.store import Answered, Intent, Leave, Record
 from harness.simulation.loop import SimLoop
-from harness.simulation.scenario import CallMade, Crash, Effect, Fault, Moment, Sending
+from harness.simulation.scenario import CallMade, Crash, Effect, Fault, Moment, Sending, Told
 from harness.simulation.streams import Trace
 
 TOLD_LEAST_MAX = 1_000
@@ -39,6 +39,7 @@ class Witness:
         self.moments: list[Moment] = []
         self.calls: list[CallMade] = []
         self.effects: list[Effect] = []
+        self.told: list[Told] = []
         self.fired: Counter[str] = Counter()
         self.passed: Counter[str] = Counter()
         self.labels: dict[int, str] = {}
@@ -103,9 +104,14 @@ class Witness:
     def recorded(self, record: Record) -> None:
         """An event stands somewhere else; what it told under topics goes back to the same sending."""
         for emission in record.emitted:
-            for arrival in emission.arrivals:
-                for event in self.events_of(arrival.integration, arrival.id or ""):
+            heard = {(arrival.integration, arrival.id or ""): False for arrival in emission.arrivals}
+            for named in heard:
+                for event in self.events_of(*named):
+                    heard[named] = True
                     self.labels.setdefault(event, self.label_of(record.event))
+            missed = tuple(named for named, there in heard.items() if not there)
+            named_so = emission.topic, emission.id, emission.key
+            self.told.append(Told(record.event, *named_so, self.now_us, tuple(heard), missed))
         if len(self.labels) - self.arrived > TOLD_LEAST_MAX + TOLD_EACH_MAX * self.arrived:
             self.endless()
         if record.status is not Status.RUNNING:

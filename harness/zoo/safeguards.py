@@ -16,13 +16,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.model import Sent, Verdict
-from engine.rules import calls, classify, decide, opening, undo
+from engine.rules import calls, classify, decide, opening, retry, undo
 from engine.rules.decide import Action, Decision, Known
+from engine.run import gates
+from engine.run.call import CallOut
 from engine.run.claim import Claim
 from engine.run.deliver import Deliverer
+from engine.run.gates import Gates
 from engine.run.intake import Intake
+from engine.run.walk import Walk
 from engine.spec import compile as compiling
-from engine.store import Answered, ClaimRequest, Intent, Leave, arrivals, begin, claim, record
+from engine.store import Answered, ClaimRequest, Intent, Leave, arrivals, begin, claim, record, topics
+from engine.store import move as moving
 from engine.store.begin import Ledger
 from engine.wire.answers import Answer, Inbound, Reply
 from harness.simulation.scenario import Fault, Scenario, Sending
@@ -123,6 +128,14 @@ def sends_again(_was: object) -> Any:
     return on_open_intent
 
 
+def asks_at_once(was: Callable[[Known], Decision]) -> Any:
+    def unknown(known: Known) -> Decision:
+        decision = was(known)
+        return replace(decision, at=known.now) if decision.action is Action.WAIT else decision
+
+    return unknown
+
+
 def another_key(was: Callable[..., bytes]) -> Any:
     """The partner's idempotency key is new with every request."""
     numbers = count()
@@ -161,6 +174,46 @@ def none_given_back(_was: object) -> Any:
 
 def without_end(_was: object) -> Any:
     return property(lambda _: False)
+
+
+def only_discards(was: Callable[..., Any]) -> Any:
+    """A person's no ends the event, whatever its step says of that."""
+
+    def moved(one: Any, standing: Any, lines: int, has_items: int) -> Any:
+        if standing.on_reject == "compensate":
+            standing.on_reject = "discard"
+        return was(one, standing, lines, has_items)
+
+    return moved
+
+
+def first_of(_was: object) -> Any:
+    return lambda waiting: waiting[0][0]
+
+
+def goes_out_twice(was: Callable[..., Any]) -> Any:
+    async def go_out(self: CallOut, request: Any) -> Any:
+        await was(self, request)
+        return await was(self, request)
+
+    return go_out
+
+
+def all_but_the_last(was: Callable[..., Any]) -> Any:
+    def take(self: Any, given: Sequence[Any], **more: Any) -> Any:
+        return was(self, given[:-1] if len(given) > 1 else given, **more)
+
+    return take
+
+
+def tells_twice(was: Callable[..., Any]) -> Any:
+    """Under two ids, so that nobody can take the one for the other."""
+
+    def emit(self: Walk, need: Any) -> None:
+        was(self, need)
+        was(self, replace(need, id=f"{need.id} again"))
+
+    return emit
 
 
 # ── days of their own ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -246,6 +299,13 @@ SAFEGUARDS: Final[Sequence[Safeguard]] = (
         ((decide, "on_open_intent", sends_again),),
     ),
     Safeguard(
+        "patience before a look-up",
+        "who was slow is not asked what became of it before it can say so",
+        "timeout-called-retry",
+        "nothing-twice",
+        ((decide, "unknown", asks_at_once),),
+    ),
+    Safeguard(
         "one key for one effect",
         "the partner's idempotency key outlives retries and restarts",
         "once-of-the-event",
@@ -302,6 +362,76 @@ SAFEGUARDS: Final[Sequence[Safeguard]] = (
         "undo-of-another-number",
         "compensation-complete",
         ((undo, "to_undo", nothing),),
+    ),
+    Safeguard(
+        "a person's no",
+        "what a person rejects is taken back, where its step says so",
+        "rejected-and-kept",
+        "compensation-complete",
+        ((moving, "moved", only_discards),),
+    ),
+    Safeguard(
+        "turns",
+        "what waits behind an event of its key goes on when that has ended",
+        "version-guard-missing",
+        "liveness",
+        ((record, "promote", nothing),),
+    ),
+    Safeguard(
+        "newest state kept",
+        "of several states that wait the newest is done",
+        "newest-by-arrival",
+        "no-stale-overwrite",
+        ((arrivals, "newest_of", first_of),),
+    ),
+    Safeguard(
+        "Retry-After",
+        "who is told to come later comes later",
+        "retry-of-a-plain-post",
+        "quota-kept",
+        ((retry, "retry_after_us", nothing), (gates, "hear", nothing)),
+    ),
+    Safeguard(
+        "breakers that close again",
+        "what waited for a partner goes on when it is back",
+        "retry-of-a-plain-post",
+        "liveness",
+        ((Gates, "wakes_at", nothing), (Gates, "take_rows", never)),
+    ),
+    Safeguard(
+        "one send for one intent",
+        "what was answered is not sent again",
+        "retry-of-a-plain-post",
+        "nothing-twice",
+        ((CallOut, "go_out", goes_out_twice),),
+    ),
+    Safeguard(
+        "deliveries stored whole",
+        "a 2xx means that every item of a delivery is on disk",
+        "items-named-by-delivery",
+        "nothing-lost",
+        ((arrivals.Intake, "take", all_but_the_last),),
+    ),
+    Safeguard(
+        "one telling",
+        "an event is told under a topic once",
+        "topic-told-per-event",
+        "nothing-twice",
+        ((Walk, "emit", tells_twice),),
+    ),
+    Safeguard(
+        "receivers of a topic",
+        "what is told under a topic arrives with whoever receives it",
+        "topic-told-per-event",
+        "nothing-lost",
+        ((topics, "accept_outcome", nothing),),
+    ),
+    Safeguard(
+        "waking",
+        "what waits for an event goes on when that has come",
+        "wait-without-end",
+        "liveness",
+        ((topics, "wake_all", nothing),),
     ),
 )
 """All of them, from what comes in to what is taken back."""

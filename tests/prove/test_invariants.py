@@ -1,14 +1,17 @@
 """Every property, on runs made by hand: what breaks it, and what looks like it and does not."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from told import ERP, GOOD, broken, call, effect, promises, recorded, row, run, sending, spec
 
 from engine.model import Status
 from engine.rules.quota import Quota
+from engine.spec.shape import Breaker
 from harness.prove.invariants import PROPERTIES
 from harness.prove.promises import CallPromise, Promises
-from harness.simulation.scenario import Moment, Run
+from harness.simulation.scenario import Moment, Run, Told
 
 TWO = ((row(1), row(2, key="2")), {1: "order 1", 2: "order 1 (state 2)"})
 HELD = row(status=Status.HELD)
@@ -213,3 +216,97 @@ def test_where_nothing_goes_wrong_every_state_counts_and_every_thing_has_its_own
     shared = run((row(1), row(2)), (effect(),), (call(),), beside)
     told = (sending(), sending("order 2 beside order 1"))
     assert broken(shared, shared, sendings=told) == [("nothing-lost", "erp")]
+
+
+def test_what_the_engine_does_twice_every_time_is_no_less_twice_for_being_so_in_the_reference_too() -> None:
+    doubled = run((row(),), (effect(), effect()), (call(booked=True), call(booked=True)))
+    assert broken(doubled, doubled) == [("nothing-twice", "erp")]
+    refused = run((row(),), (effect(), effect()), (call(booked=True, status=409), call(booked=True)))
+    assert broken(refused, refused) == []  # its partner turned the first away, which a simulator books all the same
+
+
+def test_every_event_that_is_done_is_told_under_its_topic_once_and_whoever_receives_it_has_it() -> None:
+    telling = promises(spec(tells={"tell": "orders"}, tells_most={"orders": 1}))
+    once, heard = (
+        Told(1, "orders", "t-1"),
+        Told(1, "orders", "t-2", heard=(("ledger", "t-2"),), missed=(("ledger", "t-2"),)),
+    )
+
+    def told(*those: Told) -> list[tuple[str, str]]:
+        now = run((row(),), (effect(),), (call(),), told=those)
+        return broken(now, now, telling)
+
+    assert told(once) == []
+    assert told() == [("nothing-lost", "tell")]
+    assert told(once, once) == [("nothing-twice", "")]
+    assert told(heard) == [("nothing-lost", "")]
+
+
+def test_what_counts_as_older_has_something_newer_of_its_key() -> None:
+    states = {1: "order 1", 2: "order 1 (state 2)"}
+    kept = run((row(1, Status.SUPERSEDED), row(2)), labels=states)
+    dropped = run((row(1), row(2, Status.SUPERSEDED)), labels=states)
+    both = sending(), sending("order 1 (state 2)")
+    stale = ("no-stale-overwrite", "erp")
+    assert stale not in broken(kept, sendings=both)
+    assert stale in broken(dropped, sendings=both)
+    guarded = promises(spec(guarded=True))
+    assert stale not in broken(kept, of=guarded, sendings=both)
+    assert stale in broken(dropped, of=guarded, sendings=both)
+    late = run((row(1), row(2, Status.SUPERSEDED)), labels={1: states[2], 2: states[1]})
+    assert stale not in broken(late, of=guarded, sendings=(both[1], both[0]))
+
+
+def test_who_is_told_to_come_later_comes_later_unless_the_engine_died_meanwhile() -> None:
+    asked = call(at_us=0, status=429, later_s=30)
+
+    def again(**more: Any) -> list[tuple[str, str]]:
+        return broken(run((row(),), (effect(),), (asked, call(**more))))
+
+    assert again(at_us=20_000_000) == [("quota-kept", "erp")]
+    assert again(at_us=31_000_000) == []
+    assert again(at_us=20_000_000, life=2) == []
+
+
+def test_what_a_person_says_no_to_is_taken_back_where_it_can_be() -> None:
+    no = (Moment(1, "person", event=1, detail="reject"),)
+    rejected = run((row(1, Status.DISCARDED),), (effect(),), (call(),), moments=no)
+    kept = ("compensation-complete", "erp")
+    assert kept in broken(rejected, of=promises(undone_by={ERP: "cancel"}))
+    assert kept not in broken(rejected)  # nothing says how it would be taken back
+
+
+def test_whoever_is_let_go_on_has_all_attempts_again() -> None:
+    six = tuple(call(at_us=at) for at in range(0, 60, 10))
+    yes = (Moment(1, "person", event=1, detail="release"),)
+    assert broken(run((row(),), (effect(),), six, moments=yes)) == []
+    assert broken(run((row(),), (effect(),), six)) == [("bounded-attempts", "erp")]
+
+
+def test_an_effect_that_could_not_be_taken_back_is_not_there_twice() -> None:
+    then = run((row(1, Status.COMPENSATED),), (effect(struck_at_us=20),), (call(),))
+    now = run((row(1, Status.DEAD, phase="compensate"),), (effect(),), (call(),))
+    assert broken(now, then, promises(undone_by={ERP: "cancel"})) == []
+
+
+def test_a_probe_of_an_open_breaker_in_vain_is_no_attempt() -> None:
+    breaker = Breaker(calls_min=2)
+    times = (0, 1, 40_000_000, 80_000_000, 120_000_000)
+    calls = tuple(call(at_us=at, status=0, took_us=0) for at in times)
+    assert broken(run((row(),), (effect(),), calls)) == [("bounded-attempts", "erp")]
+    assert broken(run((row(),), (effect(),), calls), of=promises(breakers={"erp": breaker})) == []
+
+
+def test_what_waits_for_an_event_goes_on_soon_after_that_has_come() -> None:
+    waiting = promises(spec(waits={"paid": "payments"}))
+    waits = Moment(1_000, "recorded", event=1, step="paid", detail="waiting")
+
+    def told(*, came_us: int, goes_on_us: int, key: str = "1") -> list[tuple[str, str]]:
+        came = (Told(2, "payments", "p-1", key, came_us),)
+        moments = waits, Moment(goes_on_us, "recorded", event=1, detail="done")
+        return broken(run((row(),), (effect(),), (call(),), moments=moments, told=came), of=waiting)
+
+    assert told(came_us=2_000, goes_on_us=3_600_000_000) == [("liveness", "paid")]
+    assert told(came_us=2_000, goes_on_us=5_000_000) == []
+    assert told(came_us=2_000, goes_on_us=3_600_000_000, key="2") == []
+    assert told(came_us=3_599_000_000, goes_on_us=3_600_000_000) == []

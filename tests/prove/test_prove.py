@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ from msgspec.structs import replace
 from workspaces import NOTE_EXPECTED, ONCE_PER_EVENT, SPEC, lay, shop
 
 from engine.cli import main
+from engine.run.load import load
 from harness.prove import command, prover
 from harness.prove.again import trace_elsewhere
 from harness.prove.cases import Case, read_case, written
 from harness.prove.profiles import PROFILES
 from harness.prove.prover import Judge, Unsteady, prove
+from harness.prove.view import not_proved
 from harness.simulation.scenario import Crash, Fault, Limit, People, Run, Scenario, Sender, Sending, simulate
+from harness.zoo import animals
 
 Captured = pytest.CaptureFixture[str]
 TINY = replace(PROFILES["quick"], drawn=3, shrunk_max=30)
@@ -324,3 +328,29 @@ def test_what_breaks_on_the_way_is_told_once_and_of_the_integration_in_which_it_
     assert {line["spec"] for line in broken} == {"labels"}
     assert {line["spec"] for line in lines if line["held"]} == {"orders"}
     assert main(["prove", "labels", "--workspace", str(root)]) == 0
+
+
+def test_the_commands_that_are_told_work_where_they_are_told(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path / "my shop", ONCE_PER_EVENT)
+    monkeypatch.chdir(tmp_path)
+    assert main(["prove", f"my shop/{SPEC}"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert not [line for line in lines if len(line) > 80 and ";" not in line]
+    again = next(line.partition("; again: ")[2] for line in lines if "; again: " in line)
+    replay = next(line.partition("; replayed by: ")[2] for line in lines if "; replayed by: " in line)
+    assert again == "waybill prove orders --profile quick --seed 0 --workspace 'my shop'"
+    assert main(shlex.split(again)[1:]) == 1
+    assert main(shlex.split(replay)[1:]) == 1
+    cases = [json.loads(case.read_text()) for case in (tmp_path / "my shop" / "cases").iterdir()]
+    assert {case["command"] for case in cases} == {"waybill prove orders --profile quick --seed 0"}
+
+
+def test_where_no_second_thing_can_be_told_of_that_is_said(tmp_path: Path) -> None:
+    (animal,) = (one for one in animals() if one.name == "items-named-by-delivery")
+    root = animal.lay(tmp_path, mended=True)
+    path = root / "specs/refunds.yaml"
+    path.write_text(path.read_text().replace("to_string(body.refund)", "join(':', ['b', to_string($index)])", 1))
+    proved = prove(root, load(root, "local"), "refunds", PROFILES["quick"], seed=0)
+    assert "one id or key, so not proved: two things at a time" in " ".join(not_proved(proved))

@@ -22,7 +22,7 @@ def spec(**more: Any) -> SpecPromise:
         "guarded": False,
         "space": "orders",
         "endless": (),
-        "waits": (),
+        "waits": {},
         "contract": "shop/order@1",
         "blocks": False,
     }

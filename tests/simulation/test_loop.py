@@ -131,6 +131,16 @@ def test_what_never_lets_time_pass_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
         run(work)
 
 
+def test_what_goes_on_and_on_in_time_is_ended_too() -> None:
+    async def work(loop: SimLoop) -> None:
+        loop.callbacks_max = 1_000
+        while True:
+            await asyncio.sleep(1)
+
+    with pytest.raises(Livelock, match="CALLBACKS_MAX"):
+        run(work)
+
+
 def test_no_timer_fires_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(loop: SimLoop) -> tuple[str, float]:
         future = loop.create_future()
