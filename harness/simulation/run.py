@@ -246,6 +246,7 @@ class Simulation:
             lives=self.lives,
             still=self.still,
             failure=self.failure,
+            logged=witness.logged,
         )
 
 

@@ -228,6 +228,8 @@ class Run(Struct, frozen=True):
     """False: something still moved when `until_s` was over."""
     failure: str = ""
     """Empty, or the error of ours that ended the engine."""
+    logged: tuple[str, ...] = ()
+    """The engine's log, line by line."""
 
 
 def simulate(loaded: Loaded, scenario: Scenario, played: "Mapping[str, Plays]" = MappingProxyType({})) -> Run:
