@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from workspaces import ERP, LATE, LATE_SPEC, NOTE_EXPECTED, ONCE_PER_EVENT, ORDER, SPEC, lay, shop
+from workspaces import ERP, LATE, LATE_MENDED, LATE_SPEC, NOTE_EXPECTED, ONCE_PER_EVENT, ORDER, SPEC, lay, shop
 
 from engine.cli import main
 from engine.run.claim import Claim
@@ -128,9 +128,7 @@ def test_two_integrations_that_are_told_the_same_have_one_effect_or_are_found_ou
     )
     assert main(["prove", "orders", "--workspace", str(tmp_path)]) == 1
     assert main(["test", "--workspace", str(tmp_path)]) == 1
-    (tmp_path / LATE).write_text(
-        LATE_SPEC.replace("join('-', ['late', to_string(body.order)])", "to_string(body.order)")
-    )
+    (tmp_path / LATE).write_text(LATE_MENDED)
     assert main(["test", "--workspace", str(tmp_path)]) == 0
     assert prove(tmp_path, load(tmp_path, "local"), "orders", TINY, 0).failures == ()
     assert "2 cases" in capsys.readouterr().out
@@ -183,6 +181,21 @@ def test_a_sound_workspace_passes_and_leaves_no_case(tmp_path: Path, capsys: Cap
     assert main(["prove", "--workspace", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "PASS  1 of 1 integration hold every property"
     assert not (tmp_path / "cases").exists()
+
+
+def test_of_several_proved_at_a_time_it_is_told_how_far_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    lay(tmp_path)
+    (tmp_path / LATE).write_text(LATE_MENDED)
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(command.Watch, "tell", lambda self, what, *_: told.append((self.integration, what)))
+    monkeypatch.setattr(command.os, "cpu_count", lambda: 2)
+    assert main(["prove", "--workspace", str(tmp_path)]) == 0
+    assert {("late-orders", "a fault"), ("late-orders", "a crash")} <= {
+        *told
+    }  # the first, so that somebody waits for it
+    assert "2 of 2 integrations" in capsys.readouterr().out
 
 
 def test_an_unknown_integration_and_a_missing_hypothesis_are_said_in_a_sentence(

@@ -102,6 +102,7 @@ LATE_SPEC = (
     .replace("/hooks/orders", "/hooks/late-orders")
     .replace("once: to_string(body.order) ", "once: join('-', ['late', to_string(body.order)]) ")
 )
+LATE_MENDED = LATE_SPEC.replace("join('-', ['late', to_string(body.order)])", "to_string(body.order)")
 ONCE_PER_EVENT = (SPEC, "once: to_string(body.order) ", "once: event.id ")
 NOTE_EXPECTED = ("mappings/order.yaml", '{from: note, default: ""}', "note")
 
