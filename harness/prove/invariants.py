@@ -119,12 +119,13 @@ def nothing_twice(trial: Trial) -> Iterator[Violation]:
         yield from named_twice(trial)
     for thing in trial.now.of_thing:
         in_order, off = trial.sent_in_order(thing), trial.turned_off(thing)
-        wanted = trial.then.standing(thing)
+        wanted, had = trial.then.standing(thing), trial.then.standing(thing, struck=True)
         for (integration, place), rows in trial.now.standing(thing).items():
             call = trial.promises.call(integration, place)
             if call is None or call.may_double:
                 continue
-            others = wanted.get((integration, place), [])
+            left = trial.now.left_by_undo(thing, integration)  # what is taken back in the reference was right before
+            others = (had if left else wanted).get((integration, place), [])
             if in_order and not off:
                 doubled = len(rows) > len(others)
             else:  # the roads differ

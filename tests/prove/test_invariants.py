@@ -171,6 +171,16 @@ def test_what_the_contract_allows_and_a_mapping_does_not_map() -> None:
     assert broken(replace(mutated, labels=as_it_came), mutated, sendings=(sending(), sending("order 2"))) == []
 
 
+def test_what_could_not_be_taken_back_is_no_second_effect() -> None:
+    taken_back = run((row(status=Status.COMPENSATED, phase="compensate"),), (effect(struck_at_us=5),), (call(),))
+    left = run((row(status=Status.DEAD, phase="compensate", step="erp"),), (effect(),), (call(),))
+    assert broken(left, taken_back, promises(**UNDO)) == []
+    twice = replace(left, effects=(effect(), effect()))
+    assert broken(twice, taken_back, promises(**UNDO)) == [("nothing-twice", "erp")]
+    given_up = replace(left, events=(row(status=Status.DEAD, step="tell"),))  # it never tried to
+    assert ("nothing-twice", "erp") in broken(given_up, taken_back, promises(**UNDO))
+
+
 ONE_NAME = run((row(),), (effect(), effect(step="again")), (call(booked=True, effect=0), call(booked=True, effect=1)))
 
 
