@@ -202,8 +202,9 @@ class Study:
         others = [each.document for each in self.samples if self.teller.same_thing(sample, each.document)]
         recorded = [each for each in others if each is not first and sample.source]
         more = [each for each in recorded if self.teller.tells_more(sample, each)]
-        if more:
-            yield tuple(self.in_order(sample, [first, *more]))
+        ordered = self.in_order(sample, [first, *more])
+        if more and ordered:
+            yield tuple(ordered)
         for stamps in (later, tens, night):
             begin = first if stamps is later else self.teller.as_state(sample, first, 0, stamps)
             if begin is None or (stamps is not later and begin == first):
@@ -214,11 +215,12 @@ class Study:
                 yield made
 
     def in_order(self, sample: Sample, chain: list[Document]) -> list[Document]:
-        """By what they say of their time or version, whatever the integration reads of that; else as recorded."""
+        """By what they say of their time or version, whatever the integration reads of that. Empty where they say
+        nothing: which recording is the later state nobody knows then, and none is held to be stale."""
         places = self.teller.parts(sample).state
         stamps = [tuple(stamp(each, place) for place in places) for each in chain]
         if not places or any(None in each for each in stamps):
-            return chain
+            return []
         order = sorted(range(len(chain)), key=lambda index: stamps[index])
         return [chain[index] for index in order]
 
