@@ -7,6 +7,7 @@ read a clock, to draw chance and to invent a fault; `served.py` puts a partner b
 
 import re
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypedDict
 from urllib.parse import quote, unquote
@@ -207,6 +208,7 @@ class Partner:
         self._key_header = system.idempotency.header.lower() if system.idempotency else None
         effecting = (name for name, operation in system.operations.items() if operation.effect != "none")
         self._books = {name: Book() for name in effecting}
+        self._asked: Counter[str] = Counter()
         self._offers = [
             self._offer(name, operation, system, resources) for name, operation in system.operations.items()
         ]
@@ -250,7 +252,8 @@ class Partner:
             book.count = count
 
     def clear(self) -> None:
-        """Begins anew, with empty books."""
+        """Begins anew, with empty books and nothing asked."""
+        self._asked.clear()
         for book in self._books.values():
             book.clear()
 
@@ -306,9 +309,13 @@ class Partner:
         return fitting[0]
 
     def _look(self, offer: Offer, scope: dict[str, object]) -> PartnerAnswer:
-        """An operation that changes nothing; one that a look-up calls reads the book of its caller."""
+        """An operation that changes nothing; one that a look-up calls reads the book of its caller. One that has no
+        book to count numbers what it is asked: a partner that names its answers gives no name twice."""
         known = self._known(offer, scope)
-        said, _ = self._say(offer, scope, known[1] if known else None, sum(book.count for book in offer.reads))
+        if not offer.reads:
+            self._asked[offer.name] += 1
+        count = sum(book.count for book in offer.reads) if offer.reads else self._asked[offer.name]
+        said, _ = self._say(offer, scope, known[1] if known else None, count)
         return _told(offer, said)
 
     def _known(self, offer: Offer, scope: dict[str, object]) -> tuple[Book, Row] | None:

@@ -33,7 +33,7 @@ FAULTS = (
     *(("error_before", 0.0), ("error_after", 0.0), ("cut_before", 0.0), ("cut_after", 0.0)),
     *(("silence_before", 0.0), ("silence_after", 0.0), ("truncated", 0.0), ("invalid", 0.0), ("partial", 0.0)),
 )
-"""(kind, seconds) of every fault of a call; `partial` only where a list goes out and a list is answered."""
+"""(kind, seconds) of every fault of a call; `partial` only where a list goes out and its answer tells of it."""
 SENT_BADLY = (("duplicate", 0.0), ("duplicate", 5.0), ("ack_lost", 0.0), ("outage", 7_200.0), ("late", 60.0))
 """(kind, seconds) of every fault of a sender."""
 IN_DOUBT = ("silence_before", "silence_after")
@@ -66,10 +66,10 @@ class Attack(Struct, frozen=True):
 def reference_of(scenario: Scenario) -> Scenario:
     """The same news, each told once, the states of a thing in order, an hour between two messages; nothing goes
     wrong."""
-    first: dict[str, Sending] = {}
+    first: dict[tuple[str, str], Sending] = {}
     for sending in scenario.sendings:
-        first.setdefault(sending.label, sending)
-    things = list(dict.fromkeys(thing_of(text) for text in first))
+        first.setdefault((sending.integration, sending.label), sending)
+    things = list(dict.fromkeys(thing_of(text) for _, text in first))
     told = sorted(first.values(), key=lambda each: (things.index(thing_of(each.label)), state_of(each.label)))
     sendings = tuple(replace(each, at_us=place * APART_US) for place, each in enumerate(told))
     return replace(
@@ -137,6 +137,13 @@ class Attacks:
         for studied in self.chosen:
             for chain in studied.chains:
                 yield Attack("states in order", reference_of(self.scenario(self.chain(chain))))
+
+    def told_to(self, other: str) -> Iterator[Attack]:
+        """The same news to another integration as well, before this one and behind it."""
+        for studied in self.chosen:
+            mine = self.one(studied)
+            for pair in ((mine, replace(mine, integration=other)), (replace(mine, integration=other), mine)):
+                yield Attack("the same to two integrations", reference_of(self.scenario(pair)))
 
     def own(self, studied: Studied) -> list[Operation]:
         """What a sample calls, without what others call whom it only tells: those are proved by themselves."""
@@ -327,9 +334,9 @@ class Attacks:
         return [(operation[0], found.call)] if found else []
 
     def lists(self, operation: Operation) -> bool:
-        """Whether the partner can take a part of a request and say so: a list goes out, and a list is answered."""
-        answers = self.study.loaded.shape(operation[0]).operations[operation[1]].answer
-        said = any(answer.body is not None and holds_list(answer.body.value) for answer in answers)
+        """Whether the partner can take a part of a request and say so: a list goes out, and of its half the answer is
+        another one."""
+        said = any(operation in each.parted for each in self.chosen)
         return said and self.promises.effects.get(operation) != "none"
 
     def crashes(self, studied: Studied) -> Iterator[Attack]:
@@ -346,12 +353,6 @@ class Attacks:
                 if point in run.passed:
                     crash = Crash(point, 0)
                     yield Attack("a lost answer and a crash", self.scenario(sending, [fault], [crash]))
-
-
-def holds_list(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(holds_list(each) for each in value.values())
-    return isinstance(value, list)
 
 
 def chosen(studied: Sequence[Studied], most: int) -> list[Studied]:

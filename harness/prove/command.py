@@ -5,10 +5,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from functools import cache
 from multiprocessing import get_context
+from multiprocessing.queues import Queue
 from pathlib import Path
+from queue import Empty
 from shlex import quote
 from typing import Any
 
@@ -30,6 +33,9 @@ from harness.trial import load_chosen, read_event
 
 BROKEN = 1
 WORKERS_MAX = 8
+LISTENING_S = 0.2
+TOLD_EVERY = 10
+"""Runs between two words of a child."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,24 +82,49 @@ def all_proved(
             yield name, prove(root, loaded, name, PROFILES[arguments.profile], arguments.seed, tell=watch.tell)
         return
     # Spawned, not forked: a child begins with nothing that the parent has open.
-    with ProcessPoolExecutor(workers, get_context("spawn"), quietly_interrupted) as pool:
-        told = [
+    context = get_context("spawn")
+    heard: Queue[Told] = context.Queue()
+    with ProcessPoolExecutor(workers, context, apart, (heard,)) as pool:
+        proofs = [
             pool.submit(prove_apart, str(root), arguments.environment, name, arguments.profile, arguments.seed)
             for name in names
         ]
-        for name, future in zip(names, told, strict=True):
+        for name, future in zip(names, proofs, strict=True):
             watch.begin(name)
+            for of, what, count, total in listened(heard, future):
+                if of == name:  # of the others something is told when it is their turn
+                    watch.tell(what, count, total)
             yield name, future.result()
 
 
-def quietly_interrupted() -> None:
-    """Ctrl-C ends a child at once and without a trace; its parent says what there is to say."""
+Told = tuple[str, str, int, int]
+"""What a child says of how far it is: (integration, what is tried, how many were tried, of how many)."""
+TELLING: list["Queue[Told]"] = []
+"""In a child: where it says so."""
+
+
+def listened(heard: "Queue[Told]", future: "Future[Proved]") -> Iterator[Told]:
+    """What children say until one of them has come to its end."""
+    while not future.done():
+        with suppress(Empty):
+            yield heard.get(timeout=LISTENING_S)
+
+
+def apart(heard: "Queue[Told]") -> None:
+    """A child begins. Ctrl-C ends it at once and without a trace; its parent says what there is to say."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    heard.cancel_join_thread()  # it need not end before everybody has heard how far it was
+    TELLING.append(heard)
 
 
 def prove_apart(root: str, environment: str, name: str, profile: str, seed: int) -> Proved:
     """The same in a process of its own."""
-    return prove(Path(root), loaded_once(root, environment), name, PROFILES[profile], seed)
+
+    def tell(what: str, count: int, total: int) -> None:
+        if count % TOLD_EVERY == 0:
+            TELLING[0].put((name, what, count, total))
+
+    return prove(Path(root), loaded_once(root, environment), name, PROFILES[profile], seed, tell=tell)
 
 
 @cache

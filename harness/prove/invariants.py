@@ -17,6 +17,7 @@ from engine.model import Status
 from engine.run import intake
 from engine.store import EventRow
 from harness.prove.labels import made_of, near_of, state_of, thing_of
+from harness.prove.named_twice import named_twice
 from harness.prove.places import leaves
 from harness.prove.promises import step_id
 from harness.prove.sides import FOR_A_PERSON, Trial, Violation
@@ -145,15 +146,19 @@ def not_told_apart(trial: Trial) -> Iterator[Violation]:
 
 
 def nothing_twice(trial: Trial) -> Iterator[Violation]:
-    """A thing has no more effects at a step than it has where nothing goes wrong."""
+    """A thing has no more effects at a step than it has where nothing goes wrong; and there, nothing has two under one
+    identity."""
+    if trial.undisturbed:
+        yield from named_twice(trial)
     for thing in trial.now.of_thing:
         in_order, off = trial.sent_in_order(thing), trial.turned_off(thing)
-        wanted = trial.then.standing(thing, struck=True)  # what is to be taken back and stands is not there twice
+        wanted, had = trial.then.standing(thing), trial.then.standing(thing, struck=True)
         for (integration, place), rows in trial.now.standing(thing).items():
             call = trial.promises.call(integration, place)
             if call is None or call.may_double:
                 continue
-            others = wanted.get((integration, place), [])
+            left = trial.now.left_by_undo(thing, integration)  # what is taken back in the reference was right before
+            others = (had if left else wanted).get((integration, place), [])
             if trial.undisturbed:  # the reference says nothing of itself
                 doubled = done_twice(trial, rows)
             elif in_order and not off:
@@ -491,12 +496,13 @@ def mapping_total(trial: Trial) -> Iterator[Violation]:
 
 
 def no_secret_out(trial: Trial) -> Iterator[Violation]:
-    """No planted secret, and nothing that a message says of a person, is told in a reason, in a story or in what stands
-    still. What a `hold` says is its author's."""
+    """No planted secret, and nothing that a message says of a person, is told in a reason, in a story, in what stands
+    still or in the engine's log. What a `hold` says is its author's, and no line of a log."""
     people = {text for sending in trial.scenario.sendings for text in personal(sending.inbound.body)}
     told = [(row.event, row.reason, people if row.status is not Status.HELD else set()) for row in trial.run.events]
     told += [(moment.event, f"{moment.detail} {moment.identity}", people) for moment in trial.run.moments]
     told.append((0, trial.run.deadlock, people))
+    told += [(of_event(line), line, people) for line in trial.run.logged]
     for event, text, private in told:
         if text and any(secret in text for secret in (*trial.secrets, *private)):
             row = trial.now.events.get(event)
@@ -505,6 +511,13 @@ def no_secret_out(trial: Trial) -> Iterator[Violation]:
             yield Violation("no-secret-out", *where, f"what is told of {label} holds what is nobody's business")
 
 
+def of_event(line: str) -> int:
+    """The event that a line of the log is about; 0 where it is about none."""
+    found = EVENT_LOGGED.search(line)
+    return int(found[1]) if found else 0
+
+
+EVENT_LOGGED = re.compile(r'"event":"evt-(\d+)"')
 PERSONAL = re.compile(
     r"e-?mail|phone|(?:first|last|family|given)_?name|address_?(?:line)?_?1|^line1$|street|iban", re.IGNORECASE
 )

@@ -65,6 +65,11 @@ class Promises(Struct, frozen=True):
     quotas: Mapping[str, Mapping[str, Quota]]
     breakers: Mapping[str, shape.Breaker] = {}
 
+    def effecting(self, spec: SpecPromise) -> frozenset[Operation]:
+        """The operations by which an integration's own steps have effects."""
+        providers = (provider for call in spec.calls.values() for provider in call.providers)
+        return frozenset(provider for provider in providers if self.effects[provider] != "none")
+
     def call(self, integration: str, place: str) -> CallPromise | None:
         """The step of an integration that stands at a place; None where it does not call."""
         spec = self.specs.get(integration)
@@ -117,6 +122,19 @@ def promises_of(loaded: Loaded) -> Promises:
         breakers={name: system.breaker for name, system in systems.items()},
         quotas={name: live.quotas for name, live in loaded.systems.items()},
     )
+
+
+def siblings(promises: Promises, integration: str) -> list[str]:
+    """Integrations that may be told the same as this one, and have effects by the same operations."""
+    mine = promises.specs[integration]
+    return [
+        other.integration
+        for other in promises.specs.values()
+        if other is not mine
+        and mine.contract
+        and other.contract == mine.contract
+        and not promises.effecting(mine).isdisjoint(promises.effecting(other))
+    ]
 
 
 def spec_promise(loaded: Loaded, plan: Plan) -> SpecPromise:

@@ -5,7 +5,7 @@ of the harness, and said to be one. This file refuses to print and to write.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ from harness.prove.attacks import Attack, Attacks, Surroundings, reference_of
 from harness.prove.invariants import violations
 from harness.prove.plans import drawn
 from harness.prove.profiles import Profile
-from harness.prove.promises import Promises, promises_of, reach
+from harness.prove.promises import Promises, promises_of, reach, siblings
 from harness.prove.shrink import shrink
 from harness.prove.sides import Trial, Violation
 from harness.prove.story import story
@@ -132,7 +132,7 @@ def prove(
     tell: Tell = lambda _what, _count, _total: None,
 ) -> Proved:
     """Attacks one integration. Raises UserError where nothing can be told to it, Unsteady where the harness fails."""
-    loaded = reach(loaded, [integration])
+    whole, loaded = loaded, reach(loaded, [integration])
     judge = Judge(loaded)
     tell("looking at it", 0, 0)
     study = Study(root, loaded, integration, simulate)
@@ -155,12 +155,27 @@ def prove(
 
     for attack in drawn(attacks, profile, breaks) if judge.standstills < STANDSTILLS_MAX else ():
         note(judge, attack, found)
+    tell("told to others too", total, total)
+    shared = [failure for failure in told_to_two(whole, judge, attacks) if failure.violation.identity not in found]
     tell("making it short", total, total)
     coverage = judge.coverage
     coverage.passings, coverage.lonely = attacks.passings, attacks.lonely
     coverage.uncalled = tuple(name for name in attacks.may_call() if not coverage.called[name])
-    failures = tuple(failure(judge, identity, scenario, profile) for identity, scenario in found.items())
-    return Proved(integration, failures, coverage)
+    failures = [failure(judge, identity, scenario, profile.shrunk_max) for identity, scenario in found.items()]
+    return Proved(integration, (*failures, *shared), coverage)
+
+
+def told_to_two(whole: Loaded, judge: Judge, attacks: Attacks) -> Iterator[Failure]:
+    """What breaks where an integration and another one are told the same. Nothing of it can be left out, so it is told
+    as it is."""
+    integration = attacks.study.integration
+    for other in siblings(promises_of(whole), integration):
+        both = Judge(reach(whole, [integration, other]))
+        both.coverage = judge.coverage
+        found: dict[tuple[str, str, str], Scenario] = {}
+        for attack in attacks.told_to(other):
+            note(both, attack, found)
+        yield from (failure(both, identity, scenario, 0) for identity, scenario in found.items())
 
 
 PLANTED = ("-of-decent-length",)
@@ -180,14 +195,14 @@ def fresh(judge: Judge, scenario: Scenario, found: dict[tuple[str, str, str], Sc
     return any(violation.identity not in found for violation in broken)
 
 
-def failure(judge: Judge, identity: tuple[str, str, str], scenario: Scenario, profile: Profile) -> Failure:
+def failure(judge: Judge, identity: tuple[str, str, str], scenario: Scenario, shrunk_max: int) -> Failure:
     """The shortest scenario that breaks this, run once more to see that it always does."""
 
     def fails(tried: Scenario) -> bool:
         return any(violation.identity == identity for violation in judge.judge(tried)[0])
 
     stands = judge.standstills >= STANDSTILLS_MAX
-    shortest = shrink(scenario, fails, min(profile.shrunk_max, STANDING_SHRUNK_MAX) if stands else profile.shrunk_max)
+    shortest = shrink(scenario, fails, min(shrunk_max, STANDING_SHRUNK_MAX) if stands else shrunk_max)
     broken, run = judge.judge(shortest)
     again = judge.run(shortest)
     if again.trace != run.trace:

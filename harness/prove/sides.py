@@ -139,6 +139,14 @@ class Side:
         rows = [self.events[event] for event in self.of_thing.get(thing, ())]
         return {row.status for row in rows if integration in ("", row.integration)}
 
+    def left_by_undo(self, thing: str, integration: str) -> bool:
+        """Whether an event of a thing could not take back all that it did: somebody is told of what stands."""
+        rows = [self.events[event] for event in self.of_thing.get(thing, ())]
+        return any(
+            row.integration == integration and row.phase == "compensate" and row.status is not Status.COMPENSATED
+            for row in rows
+        )
+
     def by_news(self, effects: Sequence[Effect]) -> dict[tuple[str, str | None], Effect]:
         """(label, key of the event) → the first effect of it."""
         found: dict[tuple[str, str | None], Effect] = {}
@@ -156,15 +164,13 @@ class Side:
         return any(word in each for word in self.issued if len(word) > 3 for each in said)
 
     def standing(self, thing: str, *, struck: bool = False) -> dict[tuple[str, str], list[Effect]]:
-        """(integration, place of the step) → the effects that a thing has there, none taken back; `struck`: or had."""
+        """(integration, place of the step) → the effects that a thing has there, none taken back; `struck`: those that
+        were as well."""
         found: dict[tuple[str, str], list[Effect]] = defaultdict(list)
         for effect in self.run.effects:
             where = (effect.system, effect.operation)
-            if (
-                (struck or effect.struck_at_us is None)
-                and where not in self.promises.undoing
-                and self.thing(effect) == thing
-            ):
+            stands = struck or effect.struck_at_us is None
+            if stands and where not in self.promises.undoing and self.thing(effect) == thing:
                 row = self.events.get(effect.event)
                 found[row.integration if row else "", effect.step].append(effect)
         return found

@@ -13,6 +13,7 @@ from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -20,6 +21,7 @@ from engine.errors import UserError
 from engine.run.load import Loaded
 from engine.spec import shape
 from harness.alternatives import CannotDraw
+from harness.partner import Partner, Received
 from harness.prove.labels import label, noun_of
 from harness.prove.news import (
     DEPTH_OF_IDS,
@@ -35,8 +37,9 @@ from harness.prove.news import (
     tens,
 )
 from harness.prove.places import Place, at, leaves, put
-from harness.prove.promises import awaits, emits, shapes_of
-from harness.simulation.scenario import Run, Scenario, Sending
+from harness.prove.promises import Operation, awaits, emits, shapes_of
+from harness.simulation.partners import half_of
+from harness.simulation.scenario import CallMade, Run, Scenario, Sending
 from harness.strategies import documents
 from harness.trial import read_event
 from harness.vocabulary import vocabulary
@@ -53,13 +56,15 @@ Simulate = Callable[[Loaded, Scenario], Run]
 
 class Studied(Struct, frozen=True):
     """A sample and what came of it alone. `road` is what tells two samples apart: how it ended, and whom it called.
-    `chains` are ways in which its thing goes on, each from its first state."""
+    `chains` are ways in which its thing goes on, each from its first state. `parted` are the operations whose partner,
+    where it takes a part of a list, says so."""
 
     sample: Sample
     road: tuple[str, ...]
     calls: tuple[tuple[str, str], ...]
     effects: int
     chains: tuple[tuple[Document, ...], ...] = ()
+    parted: frozenset[Operation] = frozenset()
 
 
 class Study:
@@ -168,7 +173,23 @@ class Study:
         called = dict.fromkeys((call.system, call.operation) for call in run.calls)
         ends = tuple(row.status.value for row in run.events)
         road = (*ends, *(f"{system}.{operation}" for system, operation in called))
-        return Studied(sample, road, tuple(called), len(run.effects), tuple(self.chains(sample)))
+        parted = frozenset((call.system, call.operation) for call in run.calls if self.says_what_it_took(call))
+        return Studied(sample, road, tuple(called), len(run.effects), tuple(self.chains(sample)), parted)
+
+    def says_what_it_took(self, call: CallMade) -> bool:
+        """Whether the partner's answer to the first half of a list is another one than its answer to the whole. Where
+        it is the same no caller could tell: such a partner takes all or nothing, or nothing can be proved of it."""
+        half = half_of(call.body)
+        if half is None:
+            return False
+        segments = [unquote(part) for part in call.path.strip("/").split("/")]
+        said = [
+            Partner(self.loaded.shape(call.system), self.loaded.resources)
+            .answer(Received(call.method, segments, {}, call.headers, body))
+            .body
+            for body in (call.body, half)
+        ]
+        return said[0] != said[1]
 
     def learn(self, sample: Sample) -> None:
         """Finds the leaves on which the identity of an effect hangs: that takes a run for each, so only of samples that
@@ -201,8 +222,9 @@ class Study:
         others = [each.document for each in self.samples if self.teller.same_thing(sample, each.document)]
         recorded = [each for each in others if each is not first and sample.source]
         more = [each for each in recorded if self.teller.tells_more(sample, each)]
-        if more:
-            yield tuple(self.in_order(sample, [first, *more]))
+        ordered = self.in_order(sample, [first, *more])
+        if more and ordered:
+            yield tuple(ordered)
         for stamps in (later, tens, night):
             begin = first if stamps is later else self.teller.as_state(sample, first, 0, stamps)
             if begin is None or (stamps is not later and begin == first):
@@ -213,11 +235,12 @@ class Study:
                 yield made
 
     def in_order(self, sample: Sample, chain: list[Document]) -> list[Document]:
-        """By what they say of their time or version, whatever the integration reads of that; else as recorded."""
+        """By what they say of their time or version, whatever the integration reads of that. Empty where they say
+        nothing: which recording is the later state nobody knows then, and none is held to be stale."""
         places = self.teller.parts(sample).state
         stamps = [tuple(stamp(each, place) for place in places) for each in chain]
         if not places or any(None in each for each in stamps):
-            return chain
+            return []
         order = sorted(range(len(chain)), key=lambda index: stamps[index])
         return [chain[index] for index in order]
 

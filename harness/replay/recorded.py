@@ -2,9 +2,9 @@
 
 A request finds its answer by what it is about, not by how many came before it: by the event that makes it, the
 operation, the identity in the partner's book (or else the path), and then by occurrence. A cassette of one story is a
-*lane*: the first event that finds something in it keeps it to itself. Nothing is answered twice. What is not found is
-a miss, told with the nearest candidate; the engine is told that nothing was sent. Systems that the recording knows
-nothing of are simulated, as everywhere.
+*lane*: the first event that finds something in it keeps it to itself. Nothing is answered twice but a 401: that hangs
+on credentials, and a replay has no others to read. What is not found is a miss, told with the nearest candidate; the
+engine is told that nothing was sent. Systems that the recording knows nothing of are simulated, as everywhere.
 """
 
 from collections import Counter
@@ -26,6 +26,7 @@ from harness.world import SimulatedHttp, base_url
 
 COMPARED_MAX: Final = 200
 """Candidates that one request is compared with, field by field."""
+UNAUTHORIZED: Final = 401
 MISSED: Final = "no such exchange is left in the recording"
 _LANED: Final = ("vcrpy", "ruby-vcr")
 
@@ -125,6 +126,8 @@ class RecordedHttp(SimulatedHttp):
             self.pairs.append(Pair(self.event, operation, identity, effect, content, None))
             return await super().send(request, timeout_s)
         found = self.find(operation, identity, request.path, content)
+        if found is None and (refused := self.unauthorized(operation, identity, content)):
+            return answer(refused.exchange, request.read)
         nearest = "" if found else self.nearest(operation, content)
         self.pairs.append(Pair(self.event, operation, identity, effect, content, found, nearest))
         if found is None:
@@ -150,6 +153,15 @@ class RecordedHttp(SimulatedHttp):
             if not lane:
                 del left[found.lane]
         return found
+
+    def unauthorized(self, operation: str, identity: str, content: object) -> Known | None:
+        """The 401 that the same request of this event was answered last, where it was."""
+        asked_before = self.pairs[-1] if self.pairs else None
+        if asked_before is None or asked_before.known is None or asked_before.known.exchange.status != UNAUTHORIZED:
+            return None
+        same = self.event, operation, identity, content
+        before = asked_before.event, asked_before.operation, asked_before.identity, asked_before.content
+        return asked_before.known if before == same else None
 
     def nearest(self, operation: str, content: object) -> str:
         """What a miss came nearest to, and how much of it is used up."""

@@ -189,8 +189,9 @@ class Life:
             self.parts.deliverer.wake()
 
     def observe(self, fact: Fact) -> None:
-        """Facts are part of what two runs of one seed have in common."""
+        """Facts are part of what two runs of one seed have in common, and of some the engine writes a line."""
         self.witness.trace.note(fact.name, fact.at, tuple(sorted(fact.data.items())))
+        self.witness.log(fact)
 
     async def kept_plan(self, hash_: str) -> Plan | None:
         self.power.check()

@@ -248,6 +248,7 @@ class Simulation:
             still=self.still,
             failure=self.failure,
             told=tuple(witness.told),
+            logged=witness.logged,
         )
 
 

@@ -244,6 +244,8 @@ class Run(Struct, frozen=True):
     """Empty, or the error of ours that ended the engine."""
     told: tuple[Told, ...] = ()
     """What events told under topics, in order."""
+    logged: tuple[str, ...] = ()
+    """The engine's log, line by line."""
 
 
 def simulate(loaded: Loaded, scenario: Scenario, played: "Mapping[str, Plays]" = MappingProxyType({})) -> Run:

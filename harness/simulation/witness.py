@@ -1,16 +1,19 @@
 """Takes down what happens in a simulated run, as it happens: the story, the calls, the books, what was hit and passed.
 
 It sees more than the engine does (what a partner did though its answer was lost) and tells none of it to the engine. It
-also says where a crash is due, since it is what counts the points. This file refuses to decide anything else.
+keeps the engine's log too, as the engine itself would write it, and says where a crash is due, since it is what counts
+the points. This file refuses to decide anything else.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from io import StringIO
 from typing import Any
 
 from msgspec.structs import replace
 
 from engine.model import Receipt, Status
+from engine.run.observe import Log
 from engine.store import Answered, Intent, Leave, Record
 from harness.simulation.loop import SimLoop
 from harness.simulation.scenario import CallMade, Crash, Effect, Fault, Moment, Sending, Told
@@ -43,6 +46,8 @@ class Witness:
         self.fired: Counter[str] = Counter()
         self.passed: Counter[str] = Counter()
         self.labels: dict[int, str] = {}
+        self.written = StringIO()
+        self.log = Log(self.written)
         self.intents: dict[int, Intent] = {}
         self.healed = False
         self.arrived = 0
@@ -52,6 +57,11 @@ class Witness:
         self._due = {(crash.point, crash.nth) for crash in crashes}
         for kind in (*(fault.kind for fault in faults), *(point for point, _ in self._due)):
             self.fired[kind] = 0
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """The lines of the engine's log, over all its lives."""
+        return tuple(self.written.getvalue().split("\n")[:-1])
 
     @property
     def now_us(self) -> int:

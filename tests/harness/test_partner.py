@@ -411,6 +411,16 @@ def test_operations_without_effect_have_no_book() -> None:
     assert list(partner(PATHS).book()) == ["cancel_order"]
 
 
+def test_an_operation_without_a_book_to_count_numbers_what_it_is_asked() -> None:
+    offers = (
+        '{request: {method: POST, path: /offers}, effect: none, answer: {status: 201, body: {id: "offer-{{ n }}"}}}'
+    )
+    served = partner(f"ask_prices: {offers}")
+    asked = [ask(served, Ask("POST", "/offers", 201, body={"order": "o1"})).body for _ in range(2)]
+    served.clear()
+    assert [*asked, ask(served, Ask("POST", "/offers", 201)).body] == [{"id": f"offer-{n}"} for n in (1, 2, 1)]
+
+
 def standing(served: Partner, operation: str) -> list[object]:
     return [row["identity"] for row in served.book()[operation]]
 

@@ -174,6 +174,33 @@ def test_what_the_contract_allows_and_a_mapping_does_not_map() -> None:
     assert broken(replace(mutated, labels=as_it_came), mutated, sendings=(sending(), sending("order 2"))) == []
 
 
+def test_what_could_not_be_taken_back_is_no_second_effect() -> None:
+    taken_back = run((row(status=Status.COMPENSATED, phase="compensate"),), (effect(struck_at_us=5),), (call(),))
+    left = run((row(status=Status.DEAD, phase="compensate", step="erp"),), (effect(),), (call(),))
+    assert broken(left, taken_back, promises(**UNDO)) == []
+    twice = replace(left, effects=(effect(), effect()))
+    assert broken(twice, taken_back, promises(**UNDO)) == [("nothing-twice", "erp")]
+    given_up = replace(left, events=(row(status=Status.DEAD, step="tell"),))  # it never tried to
+    assert ("nothing-twice", "erp") in broken(given_up, taken_back, promises(**UNDO))
+
+
+ONE_NAME = run((row(),), (effect(), effect(step="again")), (call(booked=True, effect=0), call(booked=True, effect=1)))
+
+
+def test_two_effects_under_one_identity_and_two_once() -> None:
+    first, second = ONE_NAME.calls
+    other = replace(ONE_NAME, calls=(first, replace(second, once="2", step="again")))
+    assert broken(other, other) == [("nothing-twice", "again")]
+    assert broken(ONE_NAME, ONE_NAME) == []  # one `once`: the partner was asked for one effect
+    apart = replace(other, effects=(effect(), effect(step="again", identity="2")))
+    assert broken(apart, apart) == []
+    later = replace(other, effects=(effect(), effect(step="again", label="order 1 (state 2)")))
+    assert broken(later, later, sendings=STATES) == []
+    back = replace(other, effects=(effect(struck_at_us=5), effect(step="again")))
+    assert broken(back, back) == []
+    assert broken(other, other, promises(replacing=frozenset({ERP}))) == []
+
+
 def test_no_secret_and_nothing_of_a_person_is_told() -> None:
     secret = row(status=Status.QUARANTINED, reason="token simulated-X")
     then = run((row(status=Status.QUARANTINED),))
@@ -185,6 +212,10 @@ def test_no_secret_and_nothing_of_a_person_is_told() -> None:
     assert broken(run((asked,)), run((row(status=Status.HELD),)), sendings=(mira,)) == []  # its author says so
     story = Moment(1, "told", event=1, detail="mira@example.com")
     assert broken(replace(GOOD, moments=(story,)), sendings=(mira,)) == [("no-secret-out", "")]
+    line = '{"at":"2027-01-15T08:00:00Z","fact":"recorded","event":"evt-1","status":"%s"}'
+    assert broken(replace(GOOD, logged=(line % "dead",)), sendings=(mira,)) == []
+    assert broken(replace(GOOD, logged=(line % "mira@example.com",)), sendings=(mira,)) == [("no-secret-out", "")]
+    assert broken(replace(GOOD, logged=(line % "simulated-X",)), secrets=("simulated-",)) == [("no-secret-out", "")]
 
 
 @pytest.mark.parametrize(

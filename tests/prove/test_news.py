@@ -7,7 +7,9 @@ import pytest
 from workspaces import ORDER, SPEC, shop
 
 from harness.prove.news import Sample, Teller, inbound_of, later, more, night, other, tens
-from harness.prove.places import written
+from harness.prove.places import put, without, written
+from harness.prove.study import Study
+from harness.simulation.scenario import simulate
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -136,3 +138,12 @@ def test_a_thing_that_a_table_knows_becomes_another_row_of_it() -> None:
     assert made["body"]["article"] != first.document["body"]["article"]
     assert made["body"]["article"] in teller.known
     assert document_of(inbound_of(made)) == made
+
+
+def test_recordings_that_do_not_say_which_is_later_are_no_states_of_a_thing(tmp_path: Path) -> None:
+    study = Study(tmp_path, shop(tmp_path), "orders", simulate)
+    (sample,) = study.samples
+    later = put(sample.document, ("body", "version"), 2)
+    assert study.in_order(sample, [later, sample.document]) == [sample.document, later]
+    silent = [without(each, ("body", "version")) for each in (later, sample.document)]
+    assert study.in_order(sample, silent) == []

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from workspaces import NOTE_EXPECTED, ONCE_PER_EVENT, SPEC, lay, shop
+from workspaces import ERP, LATE, LATE_MENDED, LATE_SPEC, NOTE_EXPECTED, ONCE_PER_EVENT, ORDER, SPEC, lay, shop
 
 from engine.cli import main
+from engine.run.claim import Claim
 from engine.run.load import load
 from harness.prove import command, prover
 from harness.prove.again import trace_elsewhere
@@ -92,6 +93,62 @@ def test_a_scenario_that_does_not_come_out_the_same_twice_is_a_fault_of_the_harn
     assert "did not come out the same twice" in capsys.readouterr().err
 
 
+LINES = (ERP, "path: /orders, body: input", "path: /orders, body: 'merge(input, {lines: [`1`, `2`]})'")
+TOLD = 'answer: {status: 201, body: {id: "so-{{ n }}"}}'
+ONE_TOLD = (ERP, TOLD, TOLD.replace('"}}', '", taken: [one]}}'))
+TAKEN_TOLD = (
+    ERP,
+    TOLD,
+    """answer:
+      - {when: "length(body.lines) == `1`", status: 201, body: {id: "so-{{ n }}", taken: [one]}}
+      - {status: 201, body: {id: "so-{{ n }}", taken: [one, two]}}""",
+)
+
+
+def test_that_a_part_is_taken_is_tried_where_the_answer_says_so(tmp_path: Path) -> None:
+    """Where it does not, no caller could tell, and none is blamed."""
+    silent = prove(tmp_path, shop(tmp_path, LINES, ONE_TOLD), "orders", TINY, 0)
+    assert (silent.failures, silent.coverage.planned["partial"]) == ((), 0)
+    told = prove(tmp_path, shop(tmp_path, LINES, TAKEN_TOLD), "orders", TINY, 0)
+    assert [failure.violation.identity for failure in told.failures] == [("convergence", "orders", "erp")]
+    assert told.failures[0].story[1] == "the erp takes only a part of the list (create_order)"
+
+
+def test_two_integrations_that_are_told_the_same_have_one_effect_or_are_found_out(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    lay(tmp_path)
+    (tmp_path / LATE).write_text(LATE_SPEC)
+    loaded = load(tmp_path, "local")
+    failures = prove(tmp_path, loaded, "orders", TINY, 0).failures
+    assert [failure.violation.identity for failure in failures] == [
+        ("nothing-twice", "late-orders", "erp"),
+        ("nothing-twice", "orders", "erp"),
+    ]
+    assert failures[0].story[-1] == (
+        "the erp holds two effects of order 1 under one identity (create_order): orders.erp and late-orders.erp name it "
+        "by two `once`"
+    )
+    assert main(["prove", "orders", "--workspace", str(tmp_path)]) == 1
+    assert main(["test", "--workspace", str(tmp_path)]) == 1
+    (tmp_path / LATE).write_text(LATE_MENDED)
+    assert main(["test", "--workspace", str(tmp_path)]) == 0
+    assert prove(tmp_path, load(tmp_path, "local"), "orders", TINY, 0).failures == ()
+    assert "2 cases" in capsys.readouterr().out
+
+
+def test_what_the_engine_writes_to_its_log_is_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Claim.fact
+
+    def leaking(claim: Claim, name: str, **data: Any) -> None:
+        told(claim, name, **data, body=claim.delivery.body.decode())
+
+    monkeypatch.setattr(Claim, "fact", leaking)
+    proved = prove(tmp_path, shop(tmp_path), "orders", TINY, 0)
+    assert {failure.violation.breaks for failure in proved.failures} == {"no-secret-out"}
+    assert not any(ORDER["email"] in line for failure in proved.failures for line in failure.story)
+
+
 # ── the command ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -127,6 +184,21 @@ def test_a_sound_workspace_passes_and_leaves_no_case(tmp_path: Path, capsys: Cap
     assert main(["prove", "--workspace", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "PASS  1 of 1 integration hold every property"
     assert not (tmp_path / "cases").exists()
+
+
+def test_of_several_proved_at_a_time_it_is_told_how_far_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    lay(tmp_path)
+    (tmp_path / LATE).write_text(LATE_MENDED)
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(command.Watch, "tell", lambda self, what, *_: told.append((self.integration, what)))
+    monkeypatch.setattr(command.os, "cpu_count", lambda: 2)
+    assert main(["prove", "--workspace", str(tmp_path)]) == 0
+    assert {("late-orders", "a fault"), ("late-orders", "a crash")} <= {
+        *told
+    }  # the first, so that somebody waits for it
+    assert "2 of 2 integrations" in capsys.readouterr().out
 
 
 def test_an_unknown_integration_and_a_missing_hypothesis_are_said_in_a_sentence(

@@ -94,6 +94,15 @@ examples:
     "recordings/order.json": json.dumps({"headers": {"X-Shop-Event": "e-1"}, "query": {}, "body": ORDER}),
 }
 
+LATE = "specs/late-orders.yaml"
+"""The same news to another integration, which names its effect by another `once`."""
+LATE_SPEC = (
+    FILES[SPEC]
+    .replace("integration: orders", "integration: late-orders")
+    .replace("/hooks/orders", "/hooks/late-orders")
+    .replace("once: to_string(body.order) ", "once: join('-', ['late', to_string(body.order)]) ")
+)
+LATE_MENDED = LATE_SPEC.replace("join('-', ['late', to_string(body.order)])", "to_string(body.order)")
 ONCE_PER_EVENT = (SPEC, "once: to_string(body.order) ", "once: event.id ")
 NOTE_EXPECTED = ("mappings/order.yaml", '{from: note, default: ""}', "note")
 

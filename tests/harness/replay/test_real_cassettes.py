@@ -66,9 +66,10 @@ def test_every_transaction_that_avatax_was_asked_is_asked_again_as_it_was() -> N
 
 def test_every_answer_of_avatax_is_understood() -> None:
     world = played("tax-quotes", *avatax()).world
-    assert Counter(status for _, _, status in world.named()) == {"done": 30}
+    # An order to an address that AvaTax does not take is not in its books: somebody is asked before the checkout is told.
+    assert Counter(status for _, _, status in world.named()) == {"done": 29, "held": 1}
     told = [call.body for call in world.http.calls if call.operation == "checkout.tell_tax"]
-    assert Counter(one["status"] for one in told if isinstance(one, dict)) == {"known": 27, "unknown": 3}
+    assert Counter(one["status"] for one in told if isinstance(one, dict)) == {"known": 27, "unknown": 2}
     for one in told:
         assert isinstance(one, dict)
         if (quote := one["quote"]) and quote["currency"] != "JPY":  # a total in yen is rounded once, not line by line

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 from real import ROOT
 
 from engine.errors import WaybillError
@@ -122,6 +123,16 @@ def test_the_same_request_again_gets_the_next_answer_and_then_none() -> None:
     assert http.pairs[-1].nearest == "nearest is a.har #1; consumed 2 of 2"
 
 
+def test_a_401_is_answered_again_to_the_same_request_and_to_no_other() -> None:
+    """The engine reads its credentials again and asks once more; what was recorded knew no others."""
+    refused = Exchange(**{**asdict(created("o-1", "so-1")), "status": 401})
+    http = world(refused).recorded
+    assert [ask(http, 1, "o-1").status for _ in range(3)] == [401, 401, 401]
+    assert len(http.pairs) == 1
+    assert ask(http, 2, "o-1").sent is Sent.NOT_SENT
+    assert ask(http, 1, "o-1").sent is Sent.NOT_SENT  # asked again later, and by another in between
+
+
 def test_of_those_alike_the_one_that_is_most_like_it() -> None:
     http = world(created("o-1", "far", total=1, city="a"), created("o-1", "near", 2, total=2, city="b")).recorded
     assert ask(http, 1, "o-1", total=2, city="b").body == {"id": "near"}
@@ -158,9 +169,14 @@ def test_an_answer_that_was_not_recorded_or_cannot_be_read() -> None:
     assert (ask(http, 1, "o-1").sent, ask(http, 2, "o-2").failure) == (Sent.UNKNOWN, Failure.MALFORMED)
 
 
+BASKET = b'{"createTransactionModel": {"type": "SalesOrder", "code": "t-1"}}'
+
+
 def test_a_sandbox_s_host_is_known_by_its_operations_and_a_stranger_s_is_not() -> None:
     http = RecordedHttp(reference())
-    sandbox = Exchange("a", 1, "POST", "sandbox-rest.avatax.com", "/api/v2/transactions/createoradjust", status=201)
+    sandbox = Exchange(
+        "a", 1, "POST", "sandbox-rest.avatax.com", "/api/v2/transactions/createoradjust", status=201, body=BASKET
+    )
     shared = Exchange("a", 2, "POST", "sandbox.example", "/v2/shipments", status=201)  # two carriers have this one
     stranger = Exchange("a", 3, "GET", "www.example", "/", status=200)
     named = Exchange("a", 4, "POST", "10.0.0.7", "/v2/shipments", status=201, system="easypost")
