@@ -216,10 +216,10 @@ FORTY_STEPS = b"""steps:
 
 @contextmanager
 def engine(
-    partner_port: int, workers: int = 64, store: str | None = None, files: dict[str, bytes] | None = None
+    partner_port: int, workers: int | None = None, store: str | None = None, files: dict[str, bytes] | None = None
 ) -> Iterator[Engine]:
-    """The engine on the first integration of the reference workspace, or on these `files`; `store` as on the command
-    line, None for a file of its own."""
+    """The engine on the first integration of the reference workspace, or on these `files`; `workers` and `store`
+    as on the command line, None for what it takes by itself."""
     with folder_on_disk() as root:
         for name, raw in (files or one_call_files()).items():
             path = root / name
@@ -230,7 +230,7 @@ def engine(
             "WAYBILL_SECRET_ERP_TOKEN": "erp-token-for-bench",
             "ERP_URL": f"http://127.0.0.1:{partner_port}",
         }
-        options = ("--workers", str(workers), *(("--store", store) if store else ()))
+        options = (*(("--workers", str(workers)) if workers else ()), *(("--store", store) if store else ()))
         started = processes.Engine(root, root / "engine.log", environment, options=options, folder=ROOT, life_s=LIFE_S)
         started.start(piped=True)
         with running(started):

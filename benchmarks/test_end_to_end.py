@@ -1,6 +1,6 @@
 """Accepted, mapped and delivered: what an event costs from its webhook to its recorded effect, on each store.
 
-Measured: 64 connections post new orders of 4.7 KB to `waybill run` with 64 workers for a while; the clock runs until the
+Measured: 64 connections post new orders of 4.7 KB to `waybill run` for a while; the clock runs until the
 last accepted one is done. Each is verified, stored, decoded, held against its contract, mapped (67 fields), held against
 the target's, announced in the effect ledger, posted to a partner that answers at once, and recorded. Every event
 counted was done. The round trips are those of the accepts while all this goes on. The CPU is that of all engines, and of
@@ -85,7 +85,7 @@ class Topics:
     """The lines of one setup."""
 
     def __init__(self, setup: Setup) -> None:
-        section = f"End to end, {setup.name}: accepted, mapped, delivered, recorded; 64 connections, 64 workers each"
+        section = f"End to end, {setup.name}: accepted, mapped, delivered, recorded; 64 connections"
         asked = setup is SQLITE
         self.per_second = Topic(section, "completed", "/s", "≥ 0.33, then 0.50 (prototype 0.46)" if asked else "")
         self.cpu = Topic(section, "CPU, each event", "µs", "≤ 3, then 2 (prototype 2.2)" if asked else "")

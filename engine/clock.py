@@ -12,6 +12,8 @@ from engine.ports import Clock
 
 JUMP_US = 2_000_000
 """Less is the drift and the small steps that every clock is kept right by; they are followed at once."""
+LOOKED_EVERY_US = 10_000
+"""So often it is looked whether the clock was set; between, one reading serves for two."""
 READ_US_MAX = 100_000
 """Two readings further apart say nothing of one another: the process was stopped between them."""
 
@@ -38,18 +40,23 @@ class SteadyClock:
     clock was set forward, nor a retry wait an hour longer because it was set back.
     """
 
-    __slots__ = ("_clock", "_offset", "_set", "_told")
+    __slots__ = ("_clock", "_look_at", "_offset", "_set", "_told")
 
     def __init__(self, clock: Clock, set_: Callable[[int], None]) -> None:
         self._clock = clock
         self._set = set_
         self._told = False
+        self._look_at = 0
         self._offset = self._read()
 
     def now(self) -> int:
         """As `Clock.now`, without its jumps."""
+        at = int(self._clock.monotonic() * 1_000_000)
+        steady = self._offset + at
+        if at < self._look_at:
+            return steady
+        self._look_at = at + LOOKED_EVERY_US
         wall = self._clock.now()
-        steady = self._offset + int(self._clock.monotonic() * 1_000_000)
         if abs(wall - steady) < JUMP_US:
             self._offset += wall - steady
             return wall

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engine.clock import SteadyClock, SystemChance, SystemClock
+from engine.clock import LOOKED_EVERY_US, SteadyClock, SystemChance, SystemClock
 from engine.ports import Chance, Clock
 
 
@@ -41,6 +41,7 @@ class SetClock:
 
 
 HOUR = 3_600_000_000
+LOOK = LOOKED_EVERY_US
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
@@ -48,16 +49,17 @@ def test_a_clock_that_is_set_does_not_jump_until_it_is_followed(jump: int) -> No
     machine, told = SetClock(), list[int]()
     clock = SteadyClock(machine, told.append)
     began = clock.now()
-    machine.go_on(5)
+    machine.go_on(LOOK)
     machine.wall += jump
-    assert clock.now() == began + 5
-    machine.go_on(5)
-    assert clock.now() == began + 10
+    assert clock.now() == began + LOOK
+    machine.go_on(LOOK)
+    assert clock.now() == began + 2 * LOOK
     assert told == [jump]
     clock.follow(jump)
     assert clock.now() == machine.wall
+    machine.go_on(LOOK)
     machine.wall -= jump
-    assert clock.now() == began + 10 + jump
+    assert clock.now() == began + 3 * LOOK + jump
     assert told == [jump, -jump]
 
 
@@ -65,7 +67,7 @@ def test_small_steps_of_a_clock_are_followed_and_not_told() -> None:
     machine, told = SetClock(), list[int]()
     clock = SteadyClock(machine, told.append)
     for step in (1_000_000, -1_500_000, 1_900_000):
-        machine.go_on(7)
+        machine.go_on(LOOK)
         machine.wall += step
         assert clock.now() == machine.wall
     assert told == []
@@ -76,8 +78,10 @@ def test_a_process_that_is_stopped_between_two_readings_is_no_clock_that_is_set(
     machine.stops = HOUR
     clock = SteadyClock(machine, told.append)
     assert clock.now() == machine.wall
+    machine.go_on(LOOK)
     machine.stops = HOUR
     clock.now()
+    machine.go_on(LOOK)
     assert clock.now() == machine.wall
     assert told == []
 

@@ -32,8 +32,8 @@ INSTALL_S_MAX = 600
 WARM_UP_S = 5.0
 """Before the first round, for the peer's compiler to have seen it all."""
 
-RATIO_MIN = 1.0
-"""What holds (1.2 to 1.5 measured); asked is 1.5."""
+RATIO_MIN = 1.2
+"""What holds on a busy machine, too (1.54 measured on a quiet one); asked is 1.5."""
 
 VERSION = json.loads((HERE / "package.json").read_text())["dependencies"]["node-red"]
 SECTION = "Beside a peer: orders mapped and posted; 64 connections, a partner that answers at once"

@@ -19,9 +19,8 @@ IDLE_WAIT_S = 5.0
 CLAIM_MAX = 64
 GATHER_S = 0.02
 """While more than half of the workers are out, the places that come free in this time are filled by one claim: claims
-cost the same for one as for many, and what was claimed together goes on together, in fewer and larger groups."""
-STILL_OUT = 8
-"""It waits no longer once only one worker in so many is out."""
+cost the same for one as for many, and what was claimed together goes on together, in fewer and larger groups. The other
+half is at another stage meanwhile: one waits for the disk while the other is worked on."""
 
 
 class Deliverer:
@@ -61,7 +60,7 @@ class Deliverer:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(GATHER_S):
-                while self.busy > self.workers // STILL_OUT and not self.draining:
+                while self.busy > self.workers // 2 and not self.draining:
                     self.due.clear()
                     await self.due.wait()
 

@@ -29,8 +29,9 @@ CHECKPOINT_PAGES = 500
 CHECKPOINT_TURNS_MAX = 4
 """With fewer pages to move it waits for more, so many turns long: pages that every group writes are then moved once for
 many groups. More at once would be a pause for those whose commit meets its fsync."""
-LEND_S = 0.002
-"""A hundred arrivals are written in this time; a group that takes longer no longer holds up the loop."""
+LEND_S = 0.005
+"""What 64 events need, claimed, announced and recorded together, is written in this time; a group that takes longer no
+longer holds up the loop."""
 WAL_RESTART_BYTES = 128 << 20
 """To begin the log anew is the longest pause an ack can meet, ten milliseconds: well under one in a hundred meets it."""
 LEFT_MAX = 1024
