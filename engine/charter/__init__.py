@@ -11,7 +11,7 @@ or a note.
     effects.py    each effect once
     flow.py       topics between integrations, waits, and what a compensation takes back
     windows.py    windows of time that must outlast one another, by the sums of ladders.py
-    gates.py      breakers against quotas and timeouts
+    gates.py      breakers against quotas and timeouts, quotas against the peak
     upkeep.py     examples, references, versions
     look.py       what the rules look at
 
@@ -65,6 +65,7 @@ RULES: tuple[Rule, ...] = (
     windows.dedupe_outlived,
     gates.breaker_never_opens,
     gates.slow_never_seen,
+    gates.peak_beyond_quota,
     upkeep.examples_missing,
     upkeep.record_out_of_reach,
     upkeep.contract_outgrown,

@@ -71,3 +71,14 @@ def span(microseconds: int) -> str:
             whole, rest = divmod(-(-seconds // smaller) * smaller, size)
             return f"{whole}{unit}" + (f" {rest // smaller}{below}" if rest else "")
     return f"{seconds}s"
+
+
+def rate_text(rate: shape.Rate) -> str:
+    """A rate as it was written, or else in the first unit in which it is a whole number, or more than one."""
+    second_us = 1_000_000
+    units = {"s": second_us, "min": 60 * second_us, "h": 3_600 * second_us, "d": 86_400 * second_us}
+    written = (unit for unit, span_us in units.items() if span_us == rate.microseconds)
+    whole = (unit for unit, span_us in units.items() if rate.times * span_us % rate.microseconds == 0)
+    more = (unit for unit, span_us in units.items() if rate.times * span_us >= rate.microseconds)
+    unit = next(written, None) or next(whole, None) or next(more, "d")
+    return f"{rate.times * units[unit] / rate.microseconds:g}/{unit}"

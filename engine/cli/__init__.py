@@ -131,7 +131,7 @@ def add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def add_schema(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     added = command(commands, "schema", "print the JSON Schema of a kind of file, for editors", "check:schema")
-    added.add_argument("kind", choices=("spec", "mapping", "system", "charter"))
+    added.add_argument("kind", choices=("spec", "mapping", "system", "charter", "profile"))
 
 
 def add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

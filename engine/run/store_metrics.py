@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from engine.store.opened import Health
@@ -30,6 +30,12 @@ class StoreMetrics(Collector):
         dead = GaugeMetricFamily("waybill_store_dead_rows", "Rows that wait for a vacuum", labels=["table"])
         for table, rows in health.dead_rows.items():
             dead.add_metric([table], rows)
+        yield SummaryMetricFamily(
+            "waybill_commit_seconds",
+            "How long the writer waited for the disk, or the database, to take a group",
+            count_value=health.commits,
+            sum_value=health.commit_s,
+        )
         yield sizes
         yield dead
         yield GaugeMetricFamily("waybill_store_partitions", "Partitions of events", health.partitions)

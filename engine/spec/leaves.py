@@ -105,8 +105,8 @@ def read_rate(reader: "Reader", node: Node, path: str) -> Any:
     whole, _, fraction = found[1].partition(".")
     times = int(whole + fraction)
     if not times:
-        hint = "leave `rate` out where there is no such limit; an operation that must not be called has no place here"
-        return reader.fault("bad-rate", node.mark, path, f"{said} never lets a call through", hint)
+        hint = "leave `rate` out where there is no such limit, or where nothing is to come"
+        return reader.fault("bad-rate", node.mark, path, f"{said} never lets anything through", hint)
     return shape.Rate(times, RATE_US[found[2]] * 10 ** len(fraction))
 
 

@@ -51,6 +51,9 @@ def topic_node(workspace: Workspace, name: str) -> Any:
 
 
 def behaviour(content: Any) -> Any:
-    """What of a plan's content makes another version of it: all but the words and the names of people."""
-    words = ("summary", "owner", "impact")
-    return {**content, "spec": {key: value for key, value in content["spec"].items() if key not in words}}
+    """What of a plan's content makes another version of it: all but the words, the names of people, and those promises
+    that the engine only measures itself by."""
+    spec = {key: value for key, value in content["spec"].items() if key not in ("summary", "owner", "impact", "sla")}
+    complete = content["spec"].get("sla", {}).get("complete", {})
+    acted_on = {key: value for key, value in complete.items() if key == "within"}
+    return {**content, "spec": {**spec, "sla": {"complete": acted_on}} if acted_on else spec}

@@ -113,7 +113,7 @@ class Reader:
     def either(self, node: Node, kind: Any) -> Any:
         """Of a text or a mapping that may stand in one place, the one that does."""
         kinds = get_args(kind) if is_union(kind) else (kind,)
-        fitting = [each for each in kinds if is_dataclass(each) == isinstance(node, Mapping)]
+        fitting = [each for each in kinds if (is_dataclass(each) and each not in LEAVES) == isinstance(node, Mapping)]
         return (fitting or kinds)[0]
 
     def shape(self, node: Node, kind: Any, path: str, details: Details = NOTHING) -> Any:

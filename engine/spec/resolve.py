@@ -14,6 +14,7 @@ from engine.spec import shape
 from engine.spec.flow import OUTCOME, STEPS, FlowChecker, Seen
 from engine.spec.gates import gate_faults
 from engine.spec.invalid import INVALID
+from engine.spec.profiles import profile_faults
 from engine.spec.scopes import Doubtful, scope
 from engine.spec.workspace import Document, Workspace
 from engine.spec.zones import FindZone
@@ -200,6 +201,7 @@ def resolve(workspace: Workspace, find_zone: FindZone) -> list[Fault]:
             check(document, document.partial)
     resolver.faults.extend(shared_paths(workspace))
     resolver.faults.extend(gate_faults(workspace))
+    resolver.faults.extend(profile_faults(workspace))
     return resolver.faults
 
 

@@ -16,7 +16,7 @@ from engine.spec.annotations import has_default, keys
 from engine.spec.leaves import DATE, DURATION, PERCENT, RATE
 from engine.spec.read import VALUE_WORDS
 
-Kind = Literal["spec", "mapping", "system", "charter"]
+Kind = Literal["spec", "mapping", "system", "charter", "profile"]
 Schema = dict[str, Any]
 
 DOCUMENTS: Final = {
@@ -24,6 +24,7 @@ DOCUMENTS: Final = {
     "mapping": shape.Mapping,
     "system": shape.System,
     "charter": shape.Charter,
+    "profile": shape.Profile,
 }
 
 

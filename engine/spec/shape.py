@@ -51,6 +51,7 @@ Variable = Annotated[
 PositiveInt = Annotated[int, AtLeast(1)]
 Digits = Annotated[int, AtLeast(0, 30)]
 Calls = Annotated[int, AtLeast(1, 1_000_000)]
+Weight = Annotated[int, AtLeast(1, 1_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -711,12 +712,39 @@ class Example:
 class Complete:
     """Until when an event is done."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("p99", "success")
-
+    p99: Duration | None = entry(
+        "99 of 100 are done in this time from when they were sent, what waits for a person left out; load judges it",
+        None,
+        lasting=("nothing is done in no time", "30s"),
+    )
     within: Duration | None = entry(
         "from arrival; past it a call that fails without effect is not tried again",
         None,
         lasting=("every event is late as it arrives, so that nothing is ever tried again", "24h"),
+    )
+    success: Percent | None = entry("share of events that come to a good end by themselves; load judges it", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accept:
+    """Until when a webhook is answered."""
+
+    p99: Duration = entry(
+        "99 of 100 are answered in this time from when they were due; load judges it",
+        lasting=("nothing is answered in no time", "250ms"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """The busiest time that is expected, in events; load judges it."""
+
+    rate: Rate = entry("events in a time")
+    for_: Duration = entry("how long it lasts", lasting=("a peak of no time is none", "15m"))
+    drain: Duration | None = entry(
+        "how long what has piled up may take afterwards",
+        None,
+        lasting=("what is accepted in the last moment is never done in the same", "10m"),
     )
 
 
@@ -724,9 +752,11 @@ class Complete:
 class Sla:
     """What is promised to the business."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("accept", "silence", "peak")
+    LATER: ClassVar[tuple[str, ...]] = ("silence",)
 
+    accept: Accept | None = entry("until when a webhook is answered", None)
     complete: Complete | None = entry("until when an event is done", None)
+    peak: Peak | None = entry("the busiest time that is expected", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -745,6 +775,59 @@ class Integration:
     steps: tuple[Step, ...] = entry("what is done, in order")
     sla: Sla | None = entry("what is promised to the business", None)
     examples: tuple[Example, ...] = entry("recorded events and what comes of them", tuple)
+
+
+# ── profiles of load ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ramp:
+    """A rate that changes evenly from the phase's beginning to its end."""
+
+    from_: Rate = entry("messages in a time, at the beginning", sample="10/s")
+    to: Rate = entry("messages in a time, at the end", sample="200/s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """A part of a profile. What is due in an `outage` is not sent: it comes over the whole of the next phase, on top of
+    that one's own rate, as senders make up for what they could not deliver."""
+
+    name: KebabName = entry("what it is called where it is measured", sample="burst")
+    for_: Duration = entry("how long it lasts", lasting=("a phase of no time sends nothing", "30s"))
+    rate: Rate | Ramp | None = entry("messages in a time, or {from, to} of a ramp; without it nothing is due", None)
+    warm_up: bool = entry("it is not judged: connections open, code and caches warm up", False)
+    outage: bool = entry("the way to the engine is broken: what is due is held back until the next phase", False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skew:
+    """How messages share keys: not every order is a new one, and a few are told of far more often than the others."""
+
+    repeat: Percent = entry("share of messages that tell a later state of a key told before", Percent("0%"))
+    hot: Percent | None = entry("share of the keys that all of these tell of (default: every key is as likely)", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How messages arrive when integrations are put under load: decided beforehand, whatever the engine answers."""
+
+    profile: KebabName = entry("its name; the file's stem")
+    summary: str = entry("one sentence: which day it stands for")
+    arrivals: Literal["poisson", "even"] = entry(
+        "poisson: as senders that know nothing of each other; even: one gap like the other", "poisson"
+    )
+    mix: dict[KebabName, Weight] = entry(
+        "integration to its weight among the others (default: all that are chosen, alike)", dict, sample="{orders: 3}"
+    )
+    keys: Skew = entry("how messages share keys (default: each tells of another)", Skew)
+    again: Percent = entry("share of messages that are delivered a second time within seconds", Percent("0%"))
+    drain: Duration = entry(
+        "how long after the last message the backlog may take to be empty",
+        Duration(120_000_000),
+        lasting=("no backlog is empty in no time", "2m"),
+    )
+    phases: tuple[Phase, ...] = entry("one after the other", filled=True)
 
 
 LATER_DOCUMENTS = ("reconciliation",)

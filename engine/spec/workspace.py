@@ -23,6 +23,7 @@ FOLDERS: tuple[tuple[str, str, Any], ...] = (
     ("charter/systems/", "system", shape.System),
     ("mappings/", "mapping", shape.Mapping),
     ("specs/", "integration", shape.Integration),
+    ("charter/profiles/", "profile", shape.Profile),
 )
 FILE_BYTES_MAX = 16 << 20
 """A larger file is a fault, and whoever hands files in need hand in no more of it than one byte beyond."""
@@ -90,6 +91,7 @@ class Workspace:
     systems: dict[str, Document] = field(default_factory=dict)
     mappings: dict[str, Document] = field(default_factory=dict)
     integrations: dict[str, Document] = field(default_factory=dict)
+    profiles: dict[str, Document] = field(default_factory=dict)
     models: dict[str, Document] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     tables_unread: frozenset[str] = frozenset()
@@ -111,7 +113,7 @@ def parts(path: str) -> Iterable[str]:
 def read_workspace(files: Mapping[str, bytes]) -> tuple[Workspace, list[Fault]]:
     """Reads every file of a workspace: path relative to its root → bytes. Never raises for what the files hold."""
     reader = Reader()
-    groups: dict[str, dict[str, Document]] = {"system": {}, "mapping": {}, "integration": {}}
+    groups: dict[str, dict[str, Document]] = {word: {} for _, word, _ in FOLDERS}
     doubles: dict[str, tuple[Document, ...]] = {}
     charter: Document | None = None
     models: dict[str, Document] = {}
@@ -138,6 +140,7 @@ def read_workspace(files: Mapping[str, bytes]) -> tuple[Workspace, list[Fault]]:
         systems=groups["system"],
         mappings=groups["mapping"],
         integrations=groups["integration"],
+        profiles=groups["profile"],
         models=models,
         tables=tables,
         tables_unread=frozenset(tables_unread),

@@ -135,6 +135,7 @@ class ThreadCommitter(GroupCommitter):
         connection.set_wal_hook(self.log_grew)
         self.head = Head(path)
         self.clock = SystemClock()
+        self.commit_began_s = self.clock.monotonic()
         self.pinned_s = 0.0  # for how long a reader has kept the log from being moved
         self.writer.start()
         self.checkpointer.start()
@@ -150,6 +151,11 @@ class ThreadCommitter(GroupCommitter):
         super().hand_over()
         self.lent.acquire(timeout=LEND_S)
 
+    def commit_begins(self) -> None:
+        """The writer's: from here on it waits for the disk."""
+        self.commit_began_s = self.clock.monotonic()
+        self.give_back()
+
     def give_back(self) -> None:
         """The writer's: what is left to do needs no interpreter. Said twice, where a full disk made it try again."""
         if self.lent.locked():
@@ -157,7 +163,9 @@ class ThreadCommitter(GroupCommitter):
 
     def write_group(self, entries: Sequence[tuple[Any, Any]]) -> list[Any]:
         """See `GroupCommitter.write_group`."""
-        *results, number = settle_group(self.connection, [*entries, (count_group, None)], self.give_back)
+        *results, number = settle_group(self.connection, [*entries, (count_group, None)], self.commit_begins)
+        self.commits += 1
+        self.commit_s += self.clock.monotonic() - self.commit_began_s
         if isinstance(number, int):
             self.head.write(number)
         self.restart_log()

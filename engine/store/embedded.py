@@ -49,7 +49,13 @@ class EmbeddedStore:
     def health(self) -> Health:
         """See `OpenStore.health`."""
         sizes = {part: size_of(path) for part, path in parts(self.address.path)}
-        return Health(bytes=sizes, oldest_transaction_s=round(self.committer.pinned_s, 3))
+        committer = self.committer
+        return Health(
+            bytes=sizes,
+            commits=committer.commits,
+            commit_s=committer.commit_s,
+            oldest_transaction_s=round(committer.pinned_s, 3),
+        )
 
     async def watch(self) -> None:
         """See `OpenStore.watch`."""

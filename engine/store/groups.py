@@ -64,6 +64,8 @@ class GroupCommitter:
         self.in_flight = False
         self.crowd = 0  # so many were in the last group
         self.failed: BaseException | None = None
+        self.commits = 0
+        self.commit_s = 0.0  # how long the writer waited for disk or database to take its groups, in all
         self.groups: queue.SimpleQueue[list[Entry] | None] = queue.SimpleQueue()
         self.writer = threading.Thread(target=self.write, name="waybill-writer", daemon=True)
 

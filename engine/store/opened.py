@@ -28,11 +28,13 @@ class Surroundings(Struct, frozen=True):
 
 class Health(Struct, frozen=True):
     """What a person watches a store by. `bytes` are of its parts (tables with their indexes, the file, the log);
-    `dead_rows` wait for a vacuum; ages are of the oldest transaction that is open, in seconds, and of the oldest row
+    `dead_rows` wait for a vacuum; `commits` and the seconds that the writer waited for them are this engine's; ages are of the oldest transaction that is open, in seconds, and of the oldest row
     version that must be kept, in transactions."""
 
     bytes: Mapping[str, int] = {}
     dead_rows: Mapping[str, int] = {}
+    commits: int = 0
+    commit_s: float = 0.0
     partitions: int = 0
     oldest_transaction_s: float = 0.0
     oldest_version_age: int = 0

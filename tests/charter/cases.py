@@ -302,6 +302,20 @@ FOUND = [
         "5s}",
         (ERP, TIMEOUT, TIMEOUT + "breaker: {slow: 5s}\n"),
     ),
+    finds(
+        "a peak that no quota drains in time",
+        "peak-beyond-quota",
+        "{rate: 2000/min",
+        (ERP, TIMEOUT, TIMEOUT + "quota: {rate: 20/s, burst: 50}\n"),
+        (SPEC, "owner: orders\n", "owner: orders\nsla: {peak: {rate: 2000/min, for: 15m, drain: 5m}}\n"),
+    ),
+    finds(
+        "a peak beyond the quota of the operation alone, with no time to drain",
+        "peak-beyond-quota",
+        "{rate: 30/s",
+        (ERP, IDEMPOTENT, IDEMPOTENT + "    quota: {rate: 25/s}\n"),
+        (SPEC, "owner: orders\n", "owner: orders\nsla: {peak: {rate: 30/s, for: 10s}}\n"),
+    ),
 ]
 
 LEFT_ALONE = [
@@ -437,5 +451,24 @@ LEFT_ALONE = [
         (ERP, TIMEOUT, TIMEOUT + "quota: {rate: 10/min, burst: 20}\n"),
     ),
     passes("a quota of how many at once", "breaker-never-opens", (ERP, TIMEOUT, TIMEOUT + "quota: {concurrency: 1}\n")),
+    passes(
+        "a peak that has drained when its time is over",
+        "peak-beyond-quota",
+        (ERP, TIMEOUT, TIMEOUT + "quota: {rate: 20/s, burst: 50}\n"),
+        (SPEC, "owner: orders\n", "owner: orders\nsla: {peak: {rate: 2000/min, for: 15m, drain: 10m}}\n"),
+    ),
+    passes(
+        "a call that not every event makes",
+        "peak-beyond-quota",
+        (ERP, TIMEOUT, TIMEOUT + "quota: {rate: 20/s}\n"),
+        (SPEC, "owner: orders\n", "owner: orders\nsla: {peak: {rate: 2000/min, for: 15m}}\n"),
+        (SPEC, "    call: erp.create_order\n", "    call: erp.create_order\n    when: order.total\n"),
+    ),
+    passes(
+        "a quota of calls at once alone",
+        "peak-beyond-quota",
+        (ERP, TIMEOUT, TIMEOUT + "quota: {concurrency: 1}\n"),
+        (SPEC, "owner: orders\n", "owner: orders\nsla: {peak: {rate: 2000/min, for: 15m}}\n"),
+    ),
     passes("slow well below the timeout", "slow-never-seen", (ERP, TIMEOUT, TIMEOUT + "breaker: {slow: 4s}\n")),
 ]

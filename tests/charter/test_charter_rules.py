@@ -151,3 +151,17 @@ def test_no_rule_raises_whatever_file_is_broken(file: str, content: str | None) 
 
 def test_an_empty_workspace_has_no_finding() -> None:
     assert examine(Workspace()) == []
+
+
+def test_the_calls_of_a_peak_are_told_as_they_add_up() -> None:
+    workspace, _ = read(
+        edited(
+            (ERP, "timeout: 5s\n", "timeout: 5s\nquota: {rate: 20/s, burst: 50}\n"),
+            (SPEC, "owner: orders\n", "owner: orders\nsla: {peak: {rate: 2000/min, for: 15m, drain: 5m}}\n"),
+        )
+    )
+    (finding,) = examine(workspace)
+    assert "2000/min for 15m are 30000 calls of erp" in finding.message
+    # A burst of 50, and 20 a second for 20 minutes; 29,950 of them need 1,497.5 seconds, 900 of which are the peak.
+    assert "lets 24050 through in that time and 5m after it" in finding.message
+    assert "a longer `drain`, of 9m 58s at least" in finding.hint

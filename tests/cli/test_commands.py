@@ -25,6 +25,7 @@ Captured = pytest.CaptureFixture[str]
 COMMANDS = (
     "init", "check", "explain", "schema", "run", "events", "event", "release", "redrive", "contract", "system",
     "store", "try", "demo", "partner", "prove", "test", "record", "replay", "plan",
+    "load", "compare", "capacity",
 )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def test_init_makes_a_workspace_that_checks_and_says_what_to_do_next(tmp_path: P
     out = capsys.readouterr().out
     for line in re.findall(r"waybill (.+)", out):
         assert main(line.split()) == 0, line
-    assert capsys.readouterr().out.startswith("nothing to report in 191 files\n")
+    assert capsys.readouterr().out.startswith("nothing to report in 195 files\n")
     made = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     folders = ("charter", "mappings", "recordings", "specs")
     ours = [path for name in folders for path in (ROOT / name).rglob("*") if path.is_file()]
@@ -255,6 +256,9 @@ def test_these_are_all_the_commands() -> None:
 
 
 SAYS = {
+    "load": "Ends with 0 where every promise held, with 1 where one was broken, with 3 where the measurement is invalid.",
+    "compare": "Ends with 1 where something became worse, with 3 where the two cannot be compared.",
+    "capacity": "It is a projection, and no measurement.",
     "init": "a new workspace",
     "check": "every fault and charter finding",
     "explain": "how to mend it",

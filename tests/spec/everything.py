@@ -142,7 +142,9 @@ steps:
         - {when: length(parcels) > `1`, then: "'several parcels'"}
         - {when: "parcels[0].label == 'x'", then: {template: "{{ order.id }}"}}
 sla:
-  complete: {within: 24h}
+  accept: {p99: 250ms}
+  complete: {p99: 30s, within: 24h, success: 99.9%}
+  peak: {rate: 1000/min, for: 15m, drain: 10m}
 examples:
   - name: a paid order
     events: [recordings/order.json]

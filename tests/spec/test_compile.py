@@ -55,6 +55,7 @@ def test_the_kept_content_makes_the_same_plan_again_to_the_digit_and_the_order_o
         ("charter/models/canonical/order@1.yaml", "minimum: 0", "minimum: 1"),
         ("charter/systems/erp.yaml", "path: /sales-orders, body", "path: /orders, body"),
         ("charter/systems/erp.yaml", "valid_for: 24h", "valid_for: 48h"),
+        ("specs/shop-orders.yaml", "impact: revenue\n", "impact: revenue\nsla: {complete: {within: 24h}}\n"),
     ],
 )
 def test_a_change_of_behaviour_is_another_plan(file: str, old: str, new: str) -> None:
@@ -67,6 +68,11 @@ def test_a_change_of_behaviour_is_another_plan(file: str, old: str, new: str) ->
         ("specs/shop-orders.yaml", "integration: shop-orders\n", "# why\nintegration: shop-orders\n"),
         ("specs/shop-orders.yaml", "owner: orders\nimpact: revenue\n", "impact: revenue\nowner: orders\n"),
         ("specs/shop-orders.yaml", "Every order of the shop", "Each order of the shop"),
+        (
+            "specs/shop-orders.yaml",
+            "impact: revenue\n",
+            "impact: revenue\nsla: {accept: {p99: 1s}, complete: {p99: 9s, success: 99%}, peak: {rate: 9/s, for: 9s}}\n",
+        ),
         ("charter/systems/erp.yaml", "timeout: 2s", "timeout: 4s"),
         ("charter/systems/erp.yaml", "attempts_max: 60", "attempts_max: 61"),
         ("charter/systems/erp.yaml", "{local: {env: ERP_URL}}", "{local: {env: OTHER_URL}}"),

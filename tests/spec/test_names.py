@@ -12,10 +12,6 @@ def later(key: str, file: str, old: str, new: str) -> object:
 
 LATER = [
     later("silence", SPEC, "impact: revenue", "impact: revenue\nsla: {silence: 6h}"),
-    later("accept", SPEC, "impact: revenue", "impact: revenue\nsla: {accept: {p99: 250ms}}"),
-    later("peak", SPEC, "impact: revenue", "impact: revenue\nsla: {peak: {rate: 2000/min}}"),
-    later("p99", SPEC, "impact: revenue", "impact: revenue\nsla: {complete: {p99: 30s}}"),
-    later("success", SPEC, "impact: revenue", "impact: revenue\nsla: {complete: {success: 99%}}"),
     later("poll", SPEC, "  webhook: {path: /hooks/orders, system: shop}", "  poll: {call: erp.find_order, every: 1m}"),
     later("file", SPEC, "  webhook: {path: /hooks/orders, system: shop}", "  file: {folder: in, match: '*.csv'}"),
     later("hosts", ERP, "timeout: 5s", "timeout: 5s\nhosts: [cdn.example]"),

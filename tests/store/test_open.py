@@ -56,7 +56,10 @@ def test_an_open_store_accepts_delivers_and_counts(url: str) -> None:
         assert store.count(read_gauges).counts == {("shop", "running"): 1}
         await store.committer.submit(store.store.record, record(claimed.deliveries[0], Status.DONE))
         assert store.count(read_gauges).counts == {}
-        assert sum(store.health().bytes.values()) > 0
+        health = store.health()
+        assert sum(health.bytes.values()) > 0
+        assert health.commits == 3
+        assert 0 < health.commit_s < 60
 
     opened(url, play)
 

@@ -153,6 +153,35 @@ DIALECT = (
         "call: erp.create_order",
     ),
     Explanation(
+        "unknown-integration",
+        "No file of specs/ has this name.",
+        "A profile of load would leave out whom it was written for.",
+        "Correct it, or write specs/<name>.yaml.",
+    ),
+    Explanation(
+        "not-sent-to",
+        "A profile of load sends to an integration that receives a topic.",
+        "Nobody outside sends to it: its events are told by other integrations, as many as those are sent.",
+        "Take it out of `mix`; it takes part as soon as one that tells its topic is sent to.",
+        "mix: {orders-to-parcels: 1}",
+        "mix: {shopify-orders-to-erp: 1}          # which tells the topic `orders`",
+    ),
+    Explanation(
+        "outage-without-end",
+        "A profile of load holds messages back and has no later phase in which they come.",
+        "What is due in an outage comes over the whole of the next phase; it would never be sent, and the run would"
+        " look better than the day.",
+        "Add a phase behind it. Its length is how long the senders take to make up for what they held back.",
+        "phases:\n  - {name: outage, for: 10s, rate: 50/s, outage: true}",
+        "phases:\n  - {name: outage, for: 10s, rate: 50/s, outage: true}\n  - {name: catch-up, for: 5s, rate: 50/s}",
+    ),
+    Explanation(
+        "empty-profile",
+        "A profile of load sends nothing, or nothing that is judged.",
+        "A run of it would hold whatever the engine does.",
+        "Give a phase that is no warm-up a rate.",
+    ),
+    Explanation(
         "unknown-mapping",
         "No file of mappings/ has this name.",
         "The step would have nothing to run.",

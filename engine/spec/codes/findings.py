@@ -215,6 +215,16 @@ FINDINGS = (
         "timeout: 5s\nbreaker: {slow: 2s}",
     ),
     Explanation(
+        "peak-beyond-quota",
+        "More comes in at the declared peak than the quota of a system that every event calls lets out in time.",
+        "Whatever the engine can do, it may not call more often: what is left over waits until long after the peak, and"
+        " nothing that was promised of it holds.",
+        "Ask the partner for a larger quota, declare a longer `drain`, or make fewer calls for each event. `waybill"
+        " load` shows the same with real arrivals.",
+        "sla: {peak: {rate: 2000/min, for: 15m}}  # and `quota: {rate: 25/s}` of the system that is called",
+        "sla: {peak: {rate: 2000/min, for: 15m, drain: 10m}}",
+    ),
+    Explanation(
         "lookup-missing",
         "An operation is `verifiable` and declares no look-up.",
         "`verifiable` means that repeats double and a look-up tells what happened. Without one there is"

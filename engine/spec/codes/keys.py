@@ -19,6 +19,7 @@ DOCUMENTS = {
     "mappings/NAME.yaml": shape.Mapping,
     "charter/systems/NAME.yaml": shape.System,
     "charter/charter.yaml": shape.Charter,
+    "charter/profiles/NAME.yaml": shape.Profile,
 }
 VALUES = (shape.Converted, shape.Constant, shape.Filled, shape.Object, shape.Items)
 IN_A_VALUE = "wherever a value stands"

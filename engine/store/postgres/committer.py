@@ -156,7 +156,10 @@ class PostgresCommitter(GroupCommitter):
             self.sent = None  # whatever was sent before has not happened, and cannot any more: the row is ours
             results = list(zip(places, run_verbs(database, [entries[place] for place in places]), strict=True))
             self.sent = results
+            began_s = self.clock.monotonic()
             connection.execute("COMMIT")
+            self.commits += 1
+            self.commit_s += self.clock.monotonic() - began_s
         except BaseException:
             with contextlib.suppress(psycopg.Error):
                 connection.execute("ROLLBACK")

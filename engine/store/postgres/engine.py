@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 
 from engine.errors import StoreBroken, UserError
 from engine.store.database import Database
@@ -69,7 +70,8 @@ class PostgresStore:
 
     def health(self) -> Health:
         """See `OpenStore.health`."""
-        return measure(self.counter)
+        committer = self.committer
+        return replace(measure(self.counter), commits=committer.commits, commit_s=committer.commit_s)
 
     async def watch(self) -> None:
         """See `OpenStore.watch`."""
