@@ -15,7 +15,7 @@ import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -44,6 +44,9 @@ REPEATS_TOLD_APART_MAX = 1_000_000
 
 Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
+NO_FAULTS = Faults()
+NO_FATE = Fate()
+
 NO_LINGER = struct.pack("ii", 1, 0)
 """SO_LINGER on, zero seconds: closing sends RST and drops what was not sent."""
 
@@ -57,30 +60,14 @@ class Entry(Struct, frozen=True):
     row: Row
 
 
-class ServedPartner:
-    """One partner on one port, its book and counts on another. `start` gives (port, admin port)."""
+class Listeners:
+    """Ports that are listened on, and closed together."""
 
-    def __init__(self, partner: Partner, faults: Faults, seed: int, clock: Clock) -> None:
-        self.partner = partner
-        self.faults = faults
-        self.seed = seed
-        self.clock = clock
-        self.entries: list[Entry] = []
-        self.counts: Counter[str] = Counter()
-        self._asked: Counter[str] = Counter()
+    def __init__(self) -> None:
         self._runners: list[web.ServerRunner] = []
 
-    async def start(self, host: str, port: int, admin_port: int) -> tuple[int, int]:
-        """Listens on both; 0 is any free port. Raises UserError where it cannot."""
-        return await self._listen(self._serve, host, port), await self._listen(self._admin, host, admin_port)
-
-    async def stop(self) -> None:
-        """Closes both; a request under way is cut off."""
-        for runner in self._runners:
-            await runner.cleanup()
-        self._runners.clear()
-
-    async def _listen(self, serve: Serve, host: str, port: int) -> int:
+    async def open(self, serve: Serve, host: str, port: int) -> int:
+        """Listens; 0 is any free port. Raises UserError where it cannot, and closes all."""
         server = web.Server(serve, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
@@ -89,13 +76,44 @@ class ServedPartner:
         try:
             await site.start()
         except OSError as error:
-            await self.stop()
+            await self.close()
             raise UserError(f"cannot listen on {host} port {port}: {error.strerror}; choose another port") from None
         return site.port
 
+    async def close(self) -> None:
+        """A request under way is cut off."""
+        for runner in self._runners:
+            await runner.cleanup()
+        self._runners.clear()
+
+
+class ServedPartner:
+    """One partner on one port, its book and counts on another. `start` gives (port, admin port)."""
+
+    def __init__(self, partner: Partner, faults: Faults, seed: int, clock: Clock) -> None:
+        self.partner = partner
+        self.faults = faults
+        self.seed = seed
+        self.clock = clock
+        self.entries: dict[int, Entry] = {}
+        self.counts: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
+        self._listeners = Listeners()
+
+    async def start(self, host: str, port: int, admin_port: int) -> tuple[int, int]:
+        """Listens on both; 0 is any free port. Raises UserError where it cannot."""
+        return await self._listeners.open(self.serve, host, port), await self._listeners.open(
+            self._admin, host, admin_port
+        )
+
+    async def stop(self) -> None:
+        """Closes both; a request under way is cut off."""
+        await self._listeners.close()
+
     # ── the partner ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request, as it comes."""
         self.counts["requests"] += 1
         raw = await read_body(request.content, BODY_BYTES_MAX)
         if raw is None:
@@ -104,6 +122,10 @@ class ServedPartner:
             received = as_received(request, decode_body(raw) if raw else None)
         except BodyError as error:
             return fault(400, error.message)
+        return await self.respond(request, received, raw)
+
+    async def respond(self, request: web.BaseRequest, received: Received, raw: bytes) -> web.StreamResponse:
+        """One request that can be read, with what its fate does to it; `raw` is its body as it came."""
         fate = self._fate(received)
         if fate.delay_s:
             self.counts["slow"] += 1
@@ -117,7 +139,7 @@ class ServedPartner:
         if fate.kind in ("throttle", "error_before"):
             headers = {"Retry-After": str(fate.retry_after_s)} if fate.retry_after_s else None
             return fault(fate.status, "too many requests" if fate.kind == "throttle" else "out of order", headers)
-        answer = self._ask(received)
+        answer = self.ask(request, received, raw)
         if fate.delay_s:
             await asyncio.sleep(fate.delay_s / 2)
         if fate.kind == "silence_after":
@@ -133,20 +155,24 @@ class ServedPartner:
         return sent(answer.status, answer.raw(), answer.headers)
 
     def _fate(self, received: Received) -> Fate:
+        if self.faults == NO_FAULTS:
+            return NO_FATE
         asked = self.partner.recognise(received)
         if asked in self._asked or len(self._asked) < REPEATS_TOLD_APART_MAX:
             self._asked[asked] += 1
         times = self._asked[asked] or 1
         return draw(self.faults, seeded(self.seed, self.partner.name, asked, str(times)), times)
 
-    def _ask(self, received: Received) -> PartnerAnswer:
+    def ask(self, request: web.BaseRequest, received: Received, raw: bytes) -> PartnerAnswer:  # noqa: ARG002 — for heirs
+        """What the partner does and says; its effect is entered in the book."""
         answer = self.partner.answer(received)
         if answer.booked and answer.row is not None:
             self.counts["booked"] += 1
-            self.entries.append(Entry(self.counts["booked"], self.clock.now(), answer.operation, answer.row))
+            entry = Entry(self.counts["booked"], self.clock.now(), answer.operation, answer.row)
+            self.entries[id(answer.row)] = entry
             if answer.struck is not None:
                 self.counts["struck"] += 1
-                self.entries = [entry for entry in self.entries if entry.row is not answer.struck]
+                del self.entries[id(answer.struck)]
         elif answer.row is not None:
             self.counts["repeated"] += 1
         elif not answer.operation:
@@ -162,7 +188,7 @@ class ServedPartner:
             return fault(404, "there is /_book and /_counts")
         rows = [
             {"sequence": entry.sequence, "at": entry.at, "operation": entry.operation, **entry.row}
-            for entry in self.entries
+            for entry in self.entries.values()
         ]
         return told(200, {"system": self.partner.name, "rows": rows, "doubles": self.partner.doubles()}, {})
 
@@ -229,25 +255,40 @@ async def break_off(request: web.BaseRequest, answer: PartnerAnswer) -> web.Stre
 
 def load_partner(root: Path, system: str) -> Partner:
     """The partner that a workspace describes. Raises UserError where it cannot be read or has no such system."""
+    return load_partners(root, [system])[0][1]
+
+
+def load_partners(root: Path, systems: Sequence[str]) -> list[tuple[shape.System, Partner]]:
+    """The same of several, in their order, each with what it was made from."""
     checked = check(read_files(root))
     if checked.faults:
         raise FaultyWorkspace(checked.faults)
-    document = checked.workspace.systems.get(system)
-    if document is None:
-        known = ", ".join(sorted(checked.workspace.systems))
-        raise UserError(f"there is no system `{system}` in {root}; known: {known}")
-    content: shape.System = document.content
-    if not content.operations:
-        raise UserError(f"system `{system}` declares no operations, so nothing can be asked of it")
-    return Partner(content, Resources(tables=checked.workspace.tables, zones=find_zone))
+    resources = Resources(tables=checked.workspace.tables, zones=find_zone)
+    found = []
+    for system in systems:
+        document = checked.workspace.systems.get(system)
+        if document is None:
+            known = ", ".join(sorted(checked.workspace.systems))
+            raise UserError(f"there is no system `{system}` in {root}; known: {known}")
+        content: shape.System = document.content
+        if not content.operations:
+            raise UserError(f"system `{system}` declares no operations, so nothing can be asked of it")
+        found.append((content, Partner(content, resources)))
+    return found
+
+
+def stopping() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT, from now on."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 async def serve(arguments: argparse.Namespace) -> None:
     partner = load_partner(arguments.workspace, arguments.system)
     served = ServedPartner(partner, parse_faults(arguments.faults), arguments.seed, SystemClock())
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stopping()
     port, admin_port = await served.start(arguments.host, arguments.port, arguments.admin_port)
     if arguments.format == "json":
         told = encode_json({"system": partner.name, "port": port, "admin_port": admin_port}).decode()
@@ -262,13 +303,18 @@ async def serve(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """`waybill partner`: serves one partner until it is told to stop."""
+    run_loop(serve(arguments))
+    return 0
+
+
+def run_loop(serving: Coroutine[None, None, None]) -> None:
+    """Runs it to its end, by the faster loop where there is one."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(serve(arguments))
+        asyncio.run(serving)
     else:
-        uvloop.run(serve(arguments))
-    return 0
+        uvloop.run(serving)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,46 +10,36 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from msgspec import Struct
 
-from engine.errors import UserError
 from engine.run.load import Loaded
 from engine.spec import shape
-from harness.alternatives import CannotDraw
 from harness.partner import Partner, Received
+from harness.prove.drawn import drawn
 from harness.prove.labels import label, noun_of
 from harness.prove.news import (
-    DEPTH_OF_IDS,
     Document,
     Sample,
     Teller,
     inbound_of,
-    is_moment,
     later,
     moment,
     night,
     samples_of,
     tens,
 )
-from harness.prove.places import Place, at, leaves, put
+from harness.prove.once import once_leaves
+from harness.prove.places import Place, at
 from harness.prove.promises import Operation, awaits, emits, shapes_of
 from harness.simulation.partners import half_of
 from harness.simulation.scenario import CallMade, Run, Scenario, Sending
-from harness.strategies import documents
 from harness.trial import read_event
-from harness.vocabulary import vocabulary
 
-HEADER = re.compile(r'headers\."([^"]+)"|headers\.(\w+)')
 SAMPLES_MAX = 24
-DRAWN = 8
-"""Documents drawn for an integration that has no recordings."""
-PROBED_MAX = 60
-"""Leaves of which it is asked whether an effect's identity hangs on them."""
 
 Simulate = Callable[[Loaded, Scenario], Run]
 
@@ -85,7 +75,7 @@ class Study:
         self.words = self.words_read()
         recorded = list(samples_of({file: read_event(root / file, raw=False) for file in self.recorded()}))
         sound = [each for each in recorded if self.teller.sound(each.document)][:SAMPLES_MAX]
-        self.samples = sound or list(self.drawn())
+        self.samples = sound or drawn(loaded, integration, self.teller)
         self.studied: tuple[Studied, ...] = tuple(self.study(each) for each in self.samples)
 
     def words_read(self) -> frozenset[str]:
@@ -98,47 +88,6 @@ class Study:
         """The recordings that the examples of this integration, or of another one, name, each once."""
         content = self.loaded.workspace.integrations[integration or self.integration].content
         return tuple(dict.fromkeys(file for example in content.examples for file in example.events))
-
-    def drawn(self) -> Iterator[Sample]:
-        """Documents of the contract that the engine would take on; the same at every call."""
-        from hypothesis import HealthCheck, Phase, given, settings
-
-        words: dict[str, tuple[str, ...]] = {}
-        for step in self.content.steps:
-            if step.map is not None:
-                mapping = self.loaded.workspace.mappings[step.map].content
-                words |= vocabulary(mapping, self.loaded.workspace.tables)
-        found: list[Sample] = []
-        try:
-            strategy = documents(self.contract, self.schema, words)
-        except CannotDraw as error:
-            raise UserError(f"{self.integration} has no examples to begin from, and {error}") from None
-
-        @settings(
-            max_examples=100,
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(strategy)
-        def draw(body: Any) -> None:
-            document: Document = {"headers": self.headers(len(found)), "query": {}, "body": body}
-            if len(found) < DRAWN and self.teller.sound(document):
-                found.append(Sample("", document))
-
-        draw()
-        if not found:
-            raise UserError(f"{self.integration} has no examples, and nothing drawn from {self.contract} is taken on")
-        return iter(found)
-
-    def headers(self, number: int) -> dict[str, str]:
-        """Every header that the integration may read of a delivery."""
-        receive = self.content.receive
-        values = [receive.id, receive.key, *receive.revision]
-        texts = [each.text if isinstance(each, shape.Expression) else repr(each) for each in values if each is not None]
-        return {name: f"drawn-{number}" for text in texts for name in header_names(text)}
 
     # ── alone ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -194,21 +143,7 @@ class Study:
     def learn(self, sample: Sample) -> None:
         """Finds the leaves on which the identity of an effect hangs: that takes a run for each, so only of samples that
         are attacked."""
-        self.teller.learn(sample, tuple(self.once_leaves(sample)))
-
-    def once_leaves(self, sample: Sample) -> Iterator[Place]:
-        """Leaves that change the identity of an effect, and neither the key nor the id."""
-        before = self.onces(sample.document)
-        parts = self.teller.parts(sample)
-        known = {*parts.thing, *parts.message}
-        probed = 0
-        for place, value in leaves(sample.document) if before else ():
-            if place in known or not identifies(place, value) or probed >= PROBED_MAX:
-                continue
-            probed += 1
-            made = put(sample.document, place, self.teller.another(value, 1))
-            if self.teller.sound(made) and self.onces(made) != before:
-                yield place
+        self.teller.learn(sample, tuple(once_leaves(self.teller, sample, self.onces)))
 
     def onces(self, document: Document) -> tuple[str, ...]:
         """The identities of the effects that the integration itself has with this message."""
@@ -255,19 +190,3 @@ def stamp(document: Document, place: Place) -> tuple[int, float] | None:
     if at_ is not None:
         return 0, (at_ if at_.tzinfo else at_.replace(tzinfo=UTC)).timestamp()
     return (1, float(value)) if str(value).isdigit() else None
-
-
-def header_names(text: str) -> Iterator[str]:
-    for quoted, plain in HEADER.findall(text):
-        yield quoted or plain
-
-
-def identifies(place: Place, value: object) -> bool:
-    """Whether a leaf could be part of an identity: a short text or number with digits, not a time, not an amount."""
-    if isinstance(value, bool | Decimal) or not isinstance(value, str | int) or is_moment(value):
-        return False
-    text = str(value)
-    plain = len(text) <= 64 and any(letter.isdigit() for letter in text) and "." not in text and "/" not in text
-    return (
-        plain and place[0] != "query" and len(place) <= DEPTH_OF_IDS and not any(isinstance(at_, int) for at_ in place)
-    )

@@ -88,6 +88,7 @@ class Surroundings:
     routes: Mapping[str, Route]
     workers: int
     begin_at: int
+    disk_s: tuple[float, float]
 
 
 class Life:
@@ -111,7 +112,7 @@ class Life:
         self.power = Power(self.cut)
         self.clock = SimClock(loop, around.begin_at, self.power)
         disk, chance = around.streams.of(f"disk {number}"), around.streams.of(f"chance {number}")
-        self.committer = SimCommitter(around.store, self.power, witness, disk, self.committed, self.fail)
+        self.committer = SimCommitter(around.store, self.power, witness, disk, around.disk_s, self.committed, self.fail)
         ports = Ports(
             SqlStore(),
             self.committer,
@@ -189,9 +190,7 @@ class Life:
             self.parts.deliverer.wake()
 
     def observe(self, fact: Fact) -> None:
-        """Facts are part of what two runs of one seed have in common, and of some the engine writes a line."""
-        self.witness.trace.note(fact.name, fact.at, tuple(sorted(fact.data.items())))
-        self.witness.log(fact)
+        self.witness.fact(fact)
 
     async def kept_plan(self, hash_: str) -> Plan | None:
         self.power.check()

@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from engine.contract.body import decode_body, encode_json
 from engine.model import Failure, Outcome, Request, Sent
-from engine.rules.quota import burst_of
 from engine.spec import shape
 from engine.wire.exchange import ANSWER_BYTES_MAX, Unreadable, Unsendable, decoded, fields_fault, target
+from harness.counting import BUNCHING_S, Counting, declared
 from harness.faults import AFTER, BEFORE, BROKEN
 from harness.partner import PartnerAnswer, Received, Row, received_of
 from harness.simulation.fates import Fates
@@ -29,8 +29,6 @@ from harness.simulation.witness import Witness, about
 
 LATENCY_S = (0.004, 0.12)
 """A call from its first byte to its last, where nobody says otherwise."""
-BUNCHING_S = 0.1
-"""Calls that left one by one may arrive closer together: a partner that counts is as patient as this."""
 
 Told = Callable[[int, Outcome], None]
 """Told where the witness keeps the call, and what came of it."""
@@ -64,45 +62,9 @@ class Plays(Protocol):
         """An idempotency key is over."""
 
 
-class Counting:
-    """What a partner lets through, by its own count: a bucket that fills evenly, a least spacing, calls under way."""
-
-    def __init__(self, rate: int, per_s: float, burst: int, spacing_s: float = 0.0, concurrency: int = 0) -> None:
-        self.rate_s = rate / per_s if rate else 0.0
-        self.burst = max(1, burst) + self.rate_s * BUNCHING_S
-        self.spacing_s = spacing_s
-        self.concurrency = concurrency
-        self.tokens = self.burst
-        self.at_s = 0.0
-        self.last_s = -math.inf
-        self.under_way = 0
-
-    def refuses(self, now_s: float) -> float | None:
-        """Takes a call; or the seconds after which one may come again."""
-        if self.concurrency and self.under_way >= self.concurrency:
-            return 1.0
-        if self.spacing_s and now_s - self.last_s < self.spacing_s - BUNCHING_S:
-            return self.spacing_s
-        if self.rate_s:
-            self.tokens = min(self.burst, self.tokens + (now_s - self.at_s) * self.rate_s)
-            self.at_s = now_s
-            if self.tokens < 1:
-                return (1 - self.tokens) / self.rate_s
-            self.tokens -= 1
-        self.last_s = now_s
-        return None
-
-
 def countings(system: shape.System, limits: tuple[Limit, ...]) -> dict[str, Counting]:
     """What a system counts, by operation (empty: all of them): as its file says, or as it really is."""
-    found = {}
-    declared = {"": system.quota, **{name: one.quota for name, one in system.operations.items()}}
-    for name, quota in declared.items():
-        if quota is not None:
-            rate, per_us = (quota.rate.times, quota.rate.microseconds) if quota.rate else (0, 1_000_000)
-            burst = quota.burst or (burst_of(rate, per_us) if rate else 1)
-            spacing_s = quota.spacing.seconds if quota.spacing else 0.0
-            found[name] = Counting(rate, per_us / 1_000_000, burst, spacing_s, quota.concurrency or 0)
+    found = declared(system, BUNCHING_S)
     for limit in limits:
         if limit.system == system.system:
             burst = limit.burst or max(1, int(limit.rate / limit.per_s))

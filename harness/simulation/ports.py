@@ -24,8 +24,6 @@ from harness.simulation.loop import SimLoop
 from harness.simulation.streams import Stream
 from harness.simulation.witness import Witness
 
-FSYNC_S = (0.000_3, 0.003)
-
 Committed = Callable[[Any, Any, Any, int | None], None]
 """Told of (verb, item, result, the sending whose delivery it was) once it is on disk."""
 
@@ -92,6 +90,7 @@ class SimCommitter(GroupCommitter):
         power: Power,
         witness: Witness,
         disk: Stream,
+        disk_s: tuple[float, float],
         committed: Committed,
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -100,6 +99,7 @@ class SimCommitter(GroupCommitter):
         self.power = power
         self.witness = witness
         self.disk = disk
+        self.disk_s = disk_s
         self.committed = committed
         self.sending: int | None = None
         self.origins: dict[int, int] = {}
@@ -118,7 +118,7 @@ class SimCommitter(GroupCommitter):
         """The disk takes its time over a group; what is handed in meanwhile is the next one."""
         super().hand_over()
         self.groups.get_nowait()  # there is no thread to take it
-        self.loop.call_later(self.disk.between(*FSYNC_S), self.commit)
+        self.loop.call_later(self.disk.between(*self.disk_s), self.commit)
 
     def commit(self) -> None:
         """The group is on disk, and whoever waits is told, unless the power went before or goes now."""

@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from engine.errors import WaybillError
 from engine.run.intake import Route
@@ -41,12 +42,19 @@ DOWN_S = (0.5, 5.0)
 EVENTS_MAX = 1_000_000
 KITS_KEPT = 4
 
+Came = TypeVar("Came")
+
 
 class SimNeeds(Needs):
     """Secrets that nobody has to set: each is called after itself."""
 
     def secret(self, name: shape.SecretName) -> Secret:
-        return Secret(f"simulated-{name.name}-of-decent-length")
+        return Secret(simulated_secret(name.name))
+
+
+def simulated_secret(name: str) -> str:
+    """What senders of a simulated run sign with."""
+    return f"simulated-{name}-of-decent-length"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +103,17 @@ class Simulation:
         self.kit = kit_of(loaded)
         for partner in self.kit.partners.values():
             partner.clear()
-        self.streams = Streams(scenario.seed)
+        self.streams = self.new_streams()
         steps = self.streams.of("steps") if scenario.permute else None
         self.loop = SimLoop(self.streams.of("ties"), steps)  # type: ignore[abstract]  # the rest is refused by name
-        self.witness = Witness(self.loop, self.streams.trace, scenario.sendings, scenario.crashes, scenario.faults)
+        self.witness = self.new_witness()
         fates = Fates(scenario.faults)
         partners = {
             name: SimPartner(played.get(name, partner), loaded.shape(name), scenario.limits)
             for name, partner in self.kit.partners.items()
         }
-        network = Network(self.loop, self.streams, self.witness, fates, partners, scenario.latencies_s)
-        self.senders = Senders(self.loop, self.streams, self.witness, fates, self.listening)
+        network = self.new_network(fates, partners)
+        self.senders = self.new_senders(fates)
         self.people = People(self.loop, self.witness, scenario.people, self.listening)
         self.store = new_store()
         self.witness.events_of = self.events_of
@@ -119,6 +127,7 @@ class Simulation:
             self.kit.routes,
             scenario.workers,
             scenario.begin_at,
+            scenario.disk_s,
         )
         self.down_s = self.streams.of("restarts")
         self.life: Life | None = None
@@ -127,8 +136,31 @@ class Simulation:
         self.failure = ""
         self.still = True
 
+    # ── what a run of another kind makes otherwise ───────────────────────────────────────────────────────────────────
+
+    def new_streams(self) -> Streams:
+        return Streams(self.scenario.seed)
+
+    def new_witness(self) -> Witness:
+        scenario = self.scenario
+        return Witness(self.loop, self.streams.trace, scenario.sendings, scenario.crashes, scenario.faults)
+
+    def new_senders(self, fates: Fates) -> Senders:
+        return Senders(self.loop, self.streams, self.witness, fates, self.listening)
+
+    def new_network(self, fates: Fates, partners: Mapping[str, SimPartner]) -> Network:
+        return Network(self.loop, self.streams, self.witness, fates, partners, self.scenario.latencies_s)
+
+    # ── from the first line to the last ──────────────────────────────────────────────────────────────────────────────
+
     def run(self) -> Run:
         """Runs it, behind a fence. Raises what the harness itself got wrong."""
+        told = self.carried_out(self.told)
+        self.store.close()
+        return told
+
+    def carried_out(self, told: Callable[[str], Came]) -> Came:
+        """What `told` makes of the run, once it is over; it is given the deadlock, or empty text."""
         fence, loop, scenario = Fence(), self.loop, self.scenario
         loop.ends_at = scenario.until_s
         loop.callbacks_max += CALLBACKS_EACH_MAX * len(scenario.sendings)
@@ -145,10 +177,9 @@ class Simulation:
                     loop.run_until_complete(main)
             if fence.touched:
                 raise Fenced(fence.touched[0])
-            told = self.told(deadlock)
+            came = told(deadlock)
         loop.close()
-        self.store.close()
-        return told
+        return came
 
     async def play(self) -> None:
         """From the first start to the last stop."""

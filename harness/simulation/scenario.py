@@ -122,7 +122,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     """One run. From `heal_at_us` on no fault fires; it goes on until nothing moves, or for `until_s`.
 
     `permute` also draws the order of task steps that are ready at once. `latencies_s` are observed answer times by
-    `system.operation`, to draw from. Nobody ever comes for what waits for people, unless `people` do.
+    `system.operation`, to draw from, `disk_s` least and most of a commit. Nobody ever comes for what waits for people,
+    unless `people` do.
     """
 
     seed: int
@@ -137,6 +138,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     latencies_s: Mapping[str, tuple[float, ...]] = {}
     people: People | None = None
     workers: int = 16
+    disk_s: tuple[float, float] = (0.000_3, 0.003)
     begin_at: int = BEGIN_AT
 
 

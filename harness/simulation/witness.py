@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from engine.model import Receipt, Status
+from engine.model import Fact, Receipt, Status
 from engine.run.observe import Log
 from engine.store import Answered, Intent, Leave, Record
 from harness.simulation.loop import SimLoop
@@ -77,6 +77,11 @@ class Witness:
         """A fault really happened."""
         self.fired[kind] += 1
         self.tell("fault", detail=kind, **more)
+
+    def fact(self, fact: Fact) -> None:
+        """Facts are part of what two runs of one seed have in common, and of some the engine writes a line."""
+        self.trace.note(fact.name, fact.at, tuple(sorted(fact.data.items())))
+        self.log(fact)
 
     def passing(self, when: str, what: str) -> bool:
         """A port call passes a point; True where the power is cut there."""
