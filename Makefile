@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test check bench bench-peers lock format clean
+.PHONY: help demo load test check bench bench-peers lock format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -20,6 +20,9 @@ $(INSTALLED): requirements/dev.lock pyproject.toml
 demo: $(INSTALLED) ## the brand's story, live on this machine, in about a minute
 	$(BIN)/waybill demo
 
+load: $(INSTALLED) ## the reference workspace's flash sale; the report goes into build/load
+	$(BIN)/waybill load --profile flash-sale --out build/load
+
 test: $(INSTALLED) ## every test
 	$(BIN)/python -m pytest -n logical --dist loadfile
 
@@ -33,7 +36,7 @@ check: $(INSTALLED) ## lint, types, import contracts, and the reference workspac
 bench: $(INSTALLED) ## speed, as ratios within one run
 	$(BIN)/python -m pytest benchmarks --ignore=benchmarks/peers --benchmark-enable --benchmark-disable-gc --benchmark-max-time=0.2 --benchmark-quiet -q -s
 
-bench-peers: $(INSTALLED) ## the same beside Node-RED, which npm installs into .benchmarks
+bench-peers: $(INSTALLED) ## the same beside Node-RED and locust, which npm and pip install into .benchmarks
 	$(BIN)/python -m pytest benchmarks/peers --benchmark-enable -q -s
 
 lock: $(INSTALLED) ## renew requirements/dev.lock

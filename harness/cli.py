@@ -5,11 +5,14 @@ it does when it runs.
 """
 
 import argparse
+import re
 from pathlib import Path
 
 from engine.cli import add_environment, add_format, add_workspace, bounded, count, port
 
+NODES_MAX = 1_000
 SECONDS_MIN, SECONDS_MAX = 5, 3_600
+GENERATORS_MAX = 16
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,6 +25,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_record(commands)
     add_replay(commands)
     add_plan(commands)
+    add_load(commands)
+    add_compare(commands)
+    add_capacity(commands)
 
 
 def add_try(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -263,6 +269,126 @@ def plan(arguments: argparse.Namespace) -> int:
     return plan(arguments)
 
 
+def add_load(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "load",
+        help="how many events a minute, what gives first, and can the answer be trusted",
+        description=(
+            "Sends a profile's webhooks to a real engine with a store of its own, its partners served from their system"
+            " files with their quotas, and judges what was measured. Ends with 0 where every promise held, with 1 where"
+            " one was broken, with 3 where the measurement is invalid."
+        ),
+    )
+    add_specs(added)
+    shape = added.add_mutually_exclusive_group()
+    shape.add_argument("--profile", metavar="NAME", help="how messages arrive: a file of charter/profiles")
+    shape.add_argument(
+        "--from", dest="recording", metavar="RECORDING", help="instead: as they did in a recording (HAR, or Waybill's)"
+    )
+    added.add_argument("--times", type=times, default=1.0, metavar="X", help="so many times as high (default: 1)")
+    added.add_argument("--seed", type=int, default=1, metavar="N", help="which arrivals and messages (default: 1)")
+    added.add_argument(
+        "--store",
+        metavar="URL",
+        help="the kind and the place of the store, which is the run's own: sqlite:///path/events.db or postgresql://…",
+    )
+    added.add_argument("--workers", type=count, default=64, metavar="N", help="deliveries at once (default: 64)")
+    added.add_argument("--generators", type=generators, default=1, metavar="N", help="processes that send (default: 1)")
+    added.add_argument(
+        "--latency",
+        action="append",
+        default=[],
+        metavar="SYSTEM=50ms",
+        help="how long a partner takes, or with SYSTEM.OPERATION one operation (default: as recorded, else 5ms)",
+    )
+    added.add_argument(
+        "--recording",
+        dest="recordings",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="take bodies and partners' latencies from this recording too (again for more)",
+    )
+    added.add_argument(
+        "--faults",
+        default="",
+        metavar="NAME=NUMBER,…",
+        help="what partners do wrong, as shares of requests: slow=0.2,cut_after=0.05",
+    )
+    how = added.add_mutually_exclusive_group()
+    how.add_argument("--capacity", action="store_true", help="instead: find the highest rate that holds")
+    how.add_argument(
+        "--virtual", action="store_true", help="in virtual time: a sale day in a minute; says nothing of CPU"
+    )
+    how.add_argument("--export", choices=("k6",), help="run nothing; write a script with the same load into --out")
+    added.add_argument(
+        "--out", metavar="DIR", help="write report.html, result.json, junit.xml, summary.md and events.ndjson there"
+    )
+    added.add_argument("--baseline", metavar="RESULT", help="an earlier result.json, which the report compares with")
+    added.add_argument("--report-only", action="store_true", help="end with 0 where a broken promise would end with 1")
+    add_format(added, "text", "json")
+    added.set_defaults(run=load)
+
+
+def load(arguments: argparse.Namespace) -> int:
+    from harness.load.command import run
+
+    return run(arguments)
+
+
+def add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "compare",
+        help="what became worse between two results of load, and how sure that is",
+        description=(
+            "Compares two results of `waybill load` of the same profile on the same kind of machine. Ends with 1 where"
+            " something became worse, with 3 where the two cannot be compared."
+        ),
+    )
+    added.add_argument("before", metavar="A", help="a result.json, or the folder that holds it")
+    added.add_argument("after", metavar="B", help="the one that came after")
+    added.add_argument(
+        "--tolerance", type=percent, default=0.1, metavar="PERCENT", help="what may change by itself (default: 10%%)"
+    )
+    add_format(added, "text", "json")
+    added.set_defaults(run=compare)
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    from harness.load.compare_command import run
+
+    return run(arguments)
+
+
+def add_capacity(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    added = commands.add_parser(
+        "capacity",
+        help="what a result of load says of more nodes and larger quotas, on paper",
+        description=(
+            "Reckons from the service times, calls and CPU that a run of `waybill load` measured how many messages a"
+            " minute more nodes and larger quotas of partners would let through, and what would give first then. It is"
+            " a projection, and no measurement."
+        ),
+    )
+    added.add_argument("result", metavar="RESULT", help="a result.json, or the folder that has it")
+    added.add_argument("--nodes", type=nodes, default=1, metavar="N", help="engines that share the work (default: 1)")
+    added.add_argument(
+        "--quota",
+        action="append",
+        default=[],
+        metavar="SYSTEM=RATE",
+        help="a partner's quota, or with SYSTEM.OPERATION that of one operation: erp=200/s (again for more)",
+    )
+    add_format(added, "text", "json")
+    added.set_defaults(run=capacity)
+
+
+def capacity(arguments: argparse.Namespace) -> int:
+    from harness.load.capacity_command import run
+
+    return run(arguments)
+
+
 def add_specs(added: argparse.ArgumentParser) -> None:
     added.add_argument(
         "spec", nargs="*", metavar="SPEC", help="files below specs/, or names of integrations (default: all)"
@@ -283,3 +409,25 @@ def add_limit(added: argparse.ArgumentParser) -> None:
 
 def seconds(text: str) -> int:
     return bounded(text, SECONDS_MIN, SECONDS_MAX)
+
+
+def generators(text: str) -> int:
+    return bounded(text, 1, GENERATORS_MAX)
+
+
+def nodes(text: str) -> int:
+    return bounded(text, 1, NODES_MAX)
+
+
+def times(text: str) -> float:
+    """A factor. Raises ArgumentTypeError for what is none."""
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) or float(text) <= 0:
+        raise argparse.ArgumentTypeError(f"`{text[:20]}` is no factor: write a number above 0, such as 4 or 0.5")
+    return float(text)
+
+
+def percent(text: str) -> float:
+    """A share. Raises ArgumentTypeError for what is none."""
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?%", text):
+        raise argparse.ArgumentTypeError(f"`{text[:20]}` is no share: write it in percent, such as 10%")
+    return float(text.removesuffix("%")) / 100
