@@ -4,15 +4,12 @@ Where a run took another road than its reference (`sides.py`), only what holds o
 to know how a scenario came about, and to call it a violation that an effect is doubled whose step says that it may be.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 from msgspec.structs import replace
 
-from engine.contract.body import BodyError, decode_body
 from engine.model import Status
 from engine.run import intake
 from engine.store import EventRow
@@ -20,9 +17,11 @@ from harness.prove.labels import made_of, near_of, state_of, thing_of
 from harness.prove.named_twice import named_twice
 from harness.prove.places import leaves
 from harness.prove.promises import step_id
+from harness.prove.secrecy import no_secret_out
 from harness.prove.sides import FOR_A_PERSON, Trial, Violation
+from harness.prove.sparing import bounded_attempts, quota_kept
 from harness.prove.told_apart import same_emissions, same_items, scopes
-from harness.simulation.scenario import CallMade, Effect, Moment
+from harness.simulation.scenario import Effect, Moment
 
 PASSED = (*FOR_A_PERSON, Status.SUPERSEDED)
 CONFLICT = "same id"
@@ -302,45 +301,6 @@ def overwrites(trial: Trial) -> Iterator[tuple[Effect, Effect]]:
         last.update(dict.fromkeys(slots, effect))
 
 
-def bounded_attempts(trial: Trial) -> Iterator[Violation]:
-    """No call is sent more often than its system's `retry` allows; a probe of an open breaker in vain is no attempt."""
-    again = Counter(moment.event for moment in trial.run.moments if moment.kind == "person")
-    probes = probed_in_vain(trial)
-    counted = Counter(
-        (call.event, call.step, call.system, call.operation, call.once)
-        for place, call in enumerate(trial.run.calls)
-        if place not in probes
-    )
-    for (event, place, system, operation, _), count in counted.items():
-        spec = trial.spec(event)
-        call = spec.calls.get(step_id(place)) if spec else None
-        if spec is None or call is None or (system, operation) not in call.providers:
-            continue
-        allowed = trial.promises.attempts_max[system] * (1 + again[event])  # whoever is let go on has all of them again
-        if count > allowed:
-            label = trial.run.labels.get(event)
-            words = f"{system}.{operation} was called {count} times for {label}, and {allowed} are allowed"
-            yield Violation("bounded-attempts", spec.integration, place, words)
-
-
-def probed_in_vain(trial: Trial) -> set[int]:
-    """The calls, by their place, that went out after a breaker's pause, once enough had failed for it to open, and
-    failed."""
-    found: set[int] = set()
-    failed: Counter[tuple[str, str]] = Counter()
-    last_us: dict[tuple[str, str], int] = {}
-    for place, call in enumerate(trial.run.calls):
-        gate = (call.system, call.operation)
-        breaker = trial.promises.breakers.get(call.system)
-        well = call.status and call.status < 500
-        opened = breaker is not None and failed[gate] >= max(1, breaker.calls_min)
-        if breaker and opened and not well and call.at_us - last_us[gate] >= breaker.open_for.microseconds:
-            found.add(place)
-        failed[gate] += not well
-        last_us[gate] = call.at_us
-    return found
-
-
 def compensation_complete(trial: Trial) -> Iterator[Violation]:
     """Whoever takes back what it did leaves nothing standing that nobody can take back or knows of."""
     for row in trial.run.events:
@@ -493,122 +453,6 @@ def mapping_total(trial: Trial) -> Iterator[Violation]:
         if row.integration in passed and step_id(row.step) in spec.maps:
             words = f"{label} is quarantined, though {spec.contract} allows it"
             yield Violation("mapping-total", row.integration, row.step, words)
-
-
-def no_secret_out(trial: Trial) -> Iterator[Violation]:
-    """No planted secret, and nothing that a message says of a person, is told in a reason, in a story, in what stands
-    still or in the engine's log. What a `hold` says is its author's, and no line of a log."""
-    people = {text for sending in trial.scenario.sendings for text in personal(sending.inbound.body)}
-    told = [(row.event, row.reason, people if row.status is not Status.HELD else set()) for row in trial.run.events]
-    told += [(moment.event, f"{moment.detail} {moment.identity}", people) for moment in trial.run.moments]
-    told.append((0, trial.run.deadlock, people))
-    told += [(of_event(line), line, people) for line in trial.run.logged]
-    for event, text, private in told:
-        if text and any(secret in text for secret in (*trial.secrets, *private)):
-            row = trial.now.events.get(event)
-            where = (row.integration, row.step) if row else ("", "")
-            label = trial.run.labels.get(event, "an event")
-            yield Violation("no-secret-out", *where, f"what is told of {label} holds what is nobody's business")
-
-
-def of_event(line: str) -> int:
-    """The event that a line of the log is about; 0 where it is about none."""
-    found = EVENT_LOGGED.search(line)
-    return int(found[1]) if found else 0
-
-
-EVENT_LOGGED = re.compile(r'"event":"evt-(\d+)"')
-PERSONAL = re.compile(
-    r"e-?mail|phone|(?:first|last|family|given)_?name|address_?(?:line)?_?1|^line1$|street|iban", re.IGNORECASE
-)
-PERSONAL_CHARS_MIN = 6
-
-
-@lru_cache(1024)
-def personal(body: bytes) -> frozenset[str]:
-    """What a message says of a person, by what its fields are called."""
-    try:
-        found = leaves(decode_body(body))
-    except BodyError:
-        return frozenset()
-    return frozenset(
-        value
-        for place, value in found
-        if isinstance(value, str) and len(value) >= PERSONAL_CHARS_MIN and place and PERSONAL.search(str(place[-1]))
-    )
-
-
-def quota_kept(trial: Trial) -> Iterator[Violation]:
-    """No partner is called more often, or more at once, than its file allows; and who is told to come later comes
-    later."""
-    for row in trial.run.events:
-        spec = trial.promises.specs.get(row.integration)
-        calls = [call for call in trial.now.calls[row.event] if call.step == row.step]
-        if spec is None or row.status is not Status.DEAD or not calls or calls[-1].status != 429:
-            continue
-        system = calls[-1].system
-        if len(calls) < trial.promises.attempts_max[system]:
-            words = f"{trial.run.labels.get(row.event)} ends dead, for the {system} said 429, which asks to come later"
-            yield Violation("quota-kept", row.integration, row.step, words)
-    yield from too_soon(trial)
-    for system, quotas in trial.promises.quotas.items():
-        for gate, quota in quotas.items():
-            calls = [call for call in trial.run.calls if gate in (call.system, f"{call.system}.{call.operation}")]
-            calls = [call for call in calls if call.fault not in ("refuse", "dns")]
-            burst = (quota.burst or -(-quota.rate * 1_000_000 // quota.per_us)) if quota.rate else 0
-            over = quota.rate and over_rate([call.at_us for call in calls], quota.rate, quota.per_us, burst)
-            many = quota.concurrency and over_at_once(calls, quota.concurrency)
-            if calls and (over or many):
-                how = "more often" if over else "by more at once"
-                words = f"{gate} was called {how} than the quota of {system} allows"
-                yield Violation("quota-kept", trial.integration(calls[0]), calls[0].step, words)
-
-
-WISH_MAX_S = 3_600
-"""The longest wait that a partner is granted (`engine.rules.retry`)."""
-
-
-def too_soon(trial: Trial) -> Iterator[Violation]:
-    """Who is told to come after so many seconds does not come before; unless the engine died and never heard of it, or
-    a person said so."""
-    moved = {moment.event for moment in trial.run.moments if moment.kind == "person"}
-    last: dict[tuple[object, ...], CallMade] = {}
-    for call in trial.run.calls:
-        who = (call.life, call.event, call.step, call.system, call.operation)
-        before = last.get(who)
-        last[who] = call
-        if before is None or not before.later_s or call.event in moved:
-            continue
-        asked_us = before.at_us + before.took_us + min(before.later_s, WISH_MAX_S) * 1_000_000
-        if call.at_us < asked_us:
-            words = f"the {call.system} asked to be called again after {before.later_s} s, and was called sooner"
-            yield Violation("quota-kept", trial.integration(call), call.step, words)
-
-
-def over_rate(times: Sequence[int], rate: int, per_us: int, burst: int) -> bool:
-    """Whether any window holds more than burst + rate x window, and one for the rounding of its ends."""
-    full = 0.0
-    at = times[0] if times else 0
-    for time in sorted(times):
-        full = max(0.0, full - (time - at) * rate / per_us) + 1
-        at = time
-        if full > burst + 1:
-            return True
-    return False
-
-
-def over_at_once(calls: Sequence[CallMade], most: int) -> bool:
-    """Whether more calls than these were under way at a time; of one that nobody heard the end of, nothing is said."""
-    ends = sorted(
-        [(call.at_us, 1) for call in calls if call.took_us]
-        + [(call.at_us + call.took_us, -1) for call in calls if call.took_us]
-    )
-    under_way = 0
-    for _, step in ends:
-        under_way += step
-        if under_way > most:
-            return True
-    return False
 
 
 Property = Callable[[Trial], Iterator[Violation]]

@@ -33,12 +33,13 @@ from harness.prove.news import (
     tens,
 )
 from harness.prove.once import once_leaves
-from harness.prove.places import Place, at
+from harness.prove.places import Place, at, leaves
 from harness.prove.promises import Operation, awaits, emits, shapes_of
 from harness.simulation.partners import half_of
 from harness.simulation.scenario import CallMade, Run, Scenario, Sending
 from harness.trial import read_event
 
+MADE_LEAF = re.compile(r"^(?:created|triggered)(?:_?at)?$", re.IGNORECASE)
 SAMPLES_MAX = 24
 
 Simulate = Callable[[Loaded, Scenario], Run]
@@ -170,14 +171,21 @@ class Study:
                 yield made
 
     def in_order(self, sample: Sample, chain: list[Document]) -> list[Document]:
-        """By what they say of their time or version, whatever the integration reads of that. Empty where they say
-        nothing: which recording is the later state nobody knows then, and none is held to be stale."""
-        places = self.teller.parts(sample).state
+        """By what they say of their time or version, whatever the integration reads of that; by when each message was
+        made, where it says only that. Empty where they say nothing, or the same: which recording is the later state
+        nobody knows then, and none is held to be stale."""
+        state = self.teller.parts(sample).state
+        places = state or tuple(place for place, _ in leaves(sample.document) if made_at(place))
         stamps = [tuple(stamp(each, place) for place in places) for each in chain]
-        if not places or any(None in each for each in stamps):
+        if not places or any(None in each for each in stamps) or (not state and len({*stamps}) < len(stamps)):
             return []
         order = sorted(range(len(chain)), key=lambda index: stamps[index])
         return [chain[index] for index in order]
+
+
+def made_at(place: Place) -> bool:
+    """Whether a leaf may say when the message was made: what it is about has stamps of its own, further in."""
+    return len(place) == 2 and place[0] == "body" and MADE_LEAF.match(str(place[1])) is not None
 
 
 def stamp(document: Document, place: Place) -> tuple[int, float] | None:

@@ -147,3 +147,13 @@ def test_recordings_that_do_not_say_which_is_later_are_no_states_of_a_thing(tmp_
     assert study.in_order(sample, [later, sample.document]) == [sample.document, later]
     silent = [without(each, ("body", "version")) for each in (later, sample.document)]
     assert study.in_order(sample, silent) == []
+
+
+def test_recordings_that_say_only_when_they_were_made_are_ordered_by_that(tmp_path: Path) -> None:
+    study = Study(tmp_path, shop(tmp_path), "orders", simulate)
+    (sample,) = study.samples
+    plain = without(sample.document, ("body", "version"))
+    first, second = (put(plain, ("body", "created"), at) for at in (1_732_267_531, 1_732_356_931))
+    of = Sample(sample.source, first)
+    assert study.in_order(of, [second, first]) == [first, second]
+    assert study.in_order(of, [first, first]) == []  # made in one second: nobody knows
