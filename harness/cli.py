@@ -8,7 +8,7 @@ import argparse
 import re
 from pathlib import Path
 
-from engine.cli import add_environment, add_format, add_workspace, bounded, count, port
+from engine.cli import WORKERS, add_environment, add_format, add_workspace, bounded, count, port
 
 NODES_MAX = 1_000
 SECONDS_MIN, SECONDS_MAX = 5, 3_600
@@ -292,7 +292,9 @@ def add_load(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="URL",
         help="the kind and the place of the store, which is the run's own: sqlite:///path/events.db or postgresql://…",
     )
-    added.add_argument("--workers", type=count, default=64, metavar="N", help="deliveries at once (default: 64)")
+    added.add_argument(
+        "--workers", type=count, default=WORKERS, metavar="N", help=f"deliveries at once (default: {WORKERS})"
+    )
     added.add_argument("--generators", type=generators, default=1, metavar="N", help="processes that send (default: 1)")
     added.add_argument(
         "--latency",

@@ -12,7 +12,7 @@ from typing import Final
 
 from rich.console import Console
 
-from engine.cli import FAILED, HELD, INVALID, installed_version
+from engine.cli import FAILED, HELD, INVALID, WORKERS, installed_version
 from engine.clock import SystemClock
 from engine.errors import UserError
 from engine.rules.opening import time_text
@@ -235,7 +235,7 @@ def again(arguments: argparse.Namespace) -> str:
     words += ["--seed", str(arguments.seed)]
     for word, value, usual in (
         ("--times", arguments.times, 1.0),
-        ("--workers", arguments.workers, 64),
+        ("--workers", arguments.workers, WORKERS),
         ("--generators", arguments.generators, 1),
         ("--faults", arguments.faults, ""),
     ):

@@ -20,7 +20,7 @@ from harness.load.model import GateWork, Limiting, Measures, Work
 ORDINARY_CALL_MS: Final = 50.0
 ORDINARY_PLACES: Final = 32
 """What pool and partner are measured against where a pool is full: who is further from the ordinary is named. The pool
-is half of the engine's default of 64 workers, one system's part."""
+is a generous `concurrency`, as partners declare theirs."""
 GROWN: Final = 2.0
 """A partner whose calls take so many times longer under load than before it is full itself."""
 QUOTA_FULL: Final = 0.9

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from engine.cli import WORKERS
 from engine.clock import SystemClock
 from engine.errors import UserError
 from engine.run.load import Loaded
@@ -36,7 +37,7 @@ class Options(Struct, frozen=True, kw_only=True):
     seed: int = 1
     environment: str = "local"
     store: str | None = None
-    workers: int = 64
+    workers: int = WORKERS
     generators: int = 1
     latency: tuple[str, ...] = ()
     faults: str = ""

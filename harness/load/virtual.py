@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from msgspec.structs import replace
 
+from engine.cli import WORKERS
 from engine.errors import UserError
 from engine.model import Fact, Receipt, Request
 from engine.model import Sent as Came
@@ -53,7 +54,6 @@ LOOKS_MAX: Final = 4_000
 """So often the store is asked what waits; of a run of more seconds not in every one."""
 MESSAGES_MAX: Final = 200_000
 """About a quarter of an hour."""
-WORKERS: Final = 64
 THROTTLED: Final = 429
 
 NOBODY: Final = CallMade(0, "", "", "", 0, "", "", 1, "", "", {}, None)
