@@ -280,6 +280,25 @@ def add_load(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         ),
     )
     add_specs(added)
+    add_arrivals(added)
+    add_stage(added)
+    how = added.add_mutually_exclusive_group()
+    how.add_argument("--capacity", action="store_true", help="instead: find the highest rate that holds")
+    how.add_argument(
+        "--virtual", action="store_true", help="in virtual time: a sale day in a minute; says nothing of CPU"
+    )
+    how.add_argument("--export", choices=("k6",), help="run nothing; write a script with the same load into --out")
+    added.add_argument(
+        "--out", metavar="DIR", help="write report.html, result.json, junit.xml, summary.md and events.ndjson there"
+    )
+    added.add_argument("--baseline", metavar="RESULT", help="an earlier result.json, which the report compares with")
+    added.add_argument("--report-only", action="store_true", help="end with 0 where a broken promise would end with 1")
+    add_format(added, "text", "json")
+    added.set_defaults(run=load)
+
+
+def add_arrivals(added: argparse.ArgumentParser) -> None:
+    """What is sent, and when."""
     shape = added.add_mutually_exclusive_group()
     shape.add_argument("--profile", metavar="NAME", help="how messages arrive: a file of charter/profiles")
     shape.add_argument(
@@ -287,6 +306,10 @@ def add_load(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     added.add_argument("--times", type=times, default=1.0, metavar="X", help="so many times as high (default: 1)")
     added.add_argument("--seed", type=int, default=1, metavar="N", help="which arrivals and messages (default: 1)")
+
+
+def add_stage(added: argparse.ArgumentParser) -> None:
+    """What it is sent to."""
     added.add_argument(
         "--store",
         metavar="URL",
@@ -317,19 +340,6 @@ def add_load(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="NAME=NUMBER,…",
         help="what partners do wrong, as shares of requests: slow=0.2,cut_after=0.05",
     )
-    how = added.add_mutually_exclusive_group()
-    how.add_argument("--capacity", action="store_true", help="instead: find the highest rate that holds")
-    how.add_argument(
-        "--virtual", action="store_true", help="in virtual time: a sale day in a minute; says nothing of CPU"
-    )
-    how.add_argument("--export", choices=("k6",), help="run nothing; write a script with the same load into --out")
-    added.add_argument(
-        "--out", metavar="DIR", help="write report.html, result.json, junit.xml, summary.md and events.ndjson there"
-    )
-    added.add_argument("--baseline", metavar="RESULT", help="an earlier result.json, which the report compares with")
-    added.add_argument("--report-only", action="store_true", help="end with 0 where a broken promise would end with 1")
-    add_format(added, "text", "json")
-    added.set_defaults(run=load)
 
 
 def load(arguments: argparse.Namespace) -> int:

@@ -13,9 +13,10 @@ HELD, FAILED, WRONG, INVALID, OURS, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes: all held; a check failed; spec or command wrong; measurement invalid; Waybill itself failed;
 interrupted."""
 
-WORKERS = 192
-"""Three claims' worth: while one third waits for the disk and one for its partner, another has work for the processor
-(measured beside 64: a seventh more events in a second and less CPU for each; 256 gave nothing more)."""
+WORKERS = 128
+"""Two claims' worth: while one half of them waits for the disk or a partner, the other has work for the processor
+(measured beside 64: a ninth more events in a second). 192 gave another thirtieth, and was not worth it: what is under
+way when an engine dies runs alone afterwards, and takes so much longer the more it is."""
 
 DESCRIPTION = "Integrations as configuration, for commerce: describe one in YAML; run it durably, prove it, load it."
 EPILOG = """\

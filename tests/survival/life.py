@@ -212,8 +212,10 @@ class Life:
         self.sale.doubted.update(self.sale.order_of[event["id"]] for event in doubtful if event["step"] == "charge")
         self.release([event["event"] for event in doubtful])
         if self.suspects_go_on:
-            suspected = self.rig.events("--status", "quarantined")
-            self.release([event["event"] for event in suspected if event["reason"].startswith("the engine died")])
+            quarantined = self.rig.events("--status", "quarantined")
+            suspected = [event for event in quarantined if event["reason"].startswith("the engine died")]
+            self.sale.passed.update(self.sale.order_of[event["id"]] for event in suspected)
+            self.release([event["event"] for event in suspected])
 
     def release(self, events: Sequence[str]) -> None:
         if events:
