@@ -4,7 +4,7 @@ Counted in fixed memory while it sends. This file refuses to send anything and t
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ BUSIEST_S: Final = 5
 
 class Facts(Struct, frozen=True, kw_only=True):
     """What a generator says at the end. `lag` is from due until taken in hand, `corrected` from due and `service` from
-    sent until answered 2xx; of phases by number. `*_by_s` count per second of the run."""
+    sent until answered 2xx; of phases by number. What came of each second, the file of `Sent` records tells."""
 
     due: int
     sent: int
@@ -33,22 +33,14 @@ class Facts(Struct, frozen=True, kw_only=True):
     service: dict[str, Latency]
     corrected_by_s: dict[str, Any]
     """A `PerSecond`, encoded."""
-    due_by_s: list[int]
-    sent_by_s: list[int]
-    accepted_by_s: list[int]
-    refused_by_s: list[int]
-    failed_by_s: list[int]
-    cpu_by_s: list[float]
-    """Of one core."""
     cpu: float
     """Of one core, in the busiest five seconds."""
     clock_jump_ms: float
-    ended_us: int
     processes: int = 1
 
 
 class Counts:
-    """What is counted while sending, in fixed memory but for five small numbers a second."""
+    """What is counted while sending, in fixed memory but for one small number a second."""
 
     def __init__(self) -> None:
         self.due = self.sent = self.unsent = self.waited = self.connections = 0
@@ -57,38 +49,24 @@ class Counts:
         self.corrected: dict[int, Histogram] = {}
         self.service: dict[int, Histogram] = {}
         self.corrected_by_s = PerSecond()
-        self.by_s: dict[str, list[int]] = {word: [] for word in ("due", "sent", "accepted", "refused", "failed")}
         self.cpu_by_s: list[float] = []
         self.clock_jump_us = 0
-
-    def second(self, word: str, us: int) -> None:
-        counts, second = self.by_s[word], max(us, 0) // 1_000_000
-        if second >= len(counts):
-            counts += [0] * (second + 1 - len(counts))
-        counts[second] += 1
 
     def taken(self, arrival: Arrival, now_us: int) -> None:
         self.due += 1
         of_phase(self.lag, arrival.phase).record_us(now_us - arrival.due_us)
-        self.second("due", arrival.due_us)
 
     def answered(self, sent: Sent) -> None:
         self.statuses[sent.status] += 1
         if sent.sent_us >= 0:
             self.sent += 1
-            self.second("sent", sent.sent_us)
         if 200 <= sent.status < 300:
             corrected = sent.answered_us - sent.due_us
             of_phase(self.corrected, sent.phase).record_us(corrected)
             of_phase(self.service, sent.phase).record_us(sent.answered_us - sent.sent_us)
             self.corrected_by_s.record_us(sent.due_us // 1_000_000, corrected)
-            self.second("accepted", sent.answered_us)
-        elif sent.status:
-            self.second("refused", sent.answered_us)
-        elif sent.sent_us >= 0:
-            self.second("failed", sent.sent_us)
 
-    def facts(self, ended_us: int) -> Facts:
+    def facts(self) -> Facts:
         lag = Histogram()
         for each in self.lag.values():
             lag.add(each)
@@ -104,15 +82,8 @@ class Counts:
             corrected=told(self.corrected),
             service=told(self.service),
             corrected_by_s=self.corrected_by_s.encode(),
-            due_by_s=self.by_s["due"],
-            sent_by_s=self.by_s["sent"],
-            accepted_by_s=self.by_s["accepted"],
-            refused_by_s=self.by_s["refused"],
-            failed_by_s=self.by_s["failed"],
-            cpu_by_s=self.cpu_by_s,
             cpu=busiest(self.cpu_by_s),
             clock_jump_ms=self.clock_jump_us / 1000,
-            ended_us=ended_us,
         )
 
 
@@ -160,15 +131,8 @@ def merged(parts: Sequence[Facts]) -> Facts:
         corrected=joined_by_phase([part.corrected for part in parts]),
         service=joined_by_phase([part.service for part in parts]),
         corrected_by_s=by_s.encode(),
-        due_by_s=summed([part.due_by_s for part in parts]),
-        sent_by_s=summed([part.sent_by_s for part in parts]),
-        accepted_by_s=summed([part.accepted_by_s for part in parts]),
-        refused_by_s=summed([part.refused_by_s for part in parts]),
-        failed_by_s=summed([part.failed_by_s for part in parts]),
-        cpu_by_s=[max(each) for each in padded([part.cpu_by_s for part in parts])],
         cpu=max(part.cpu for part in parts),
         clock_jump_ms=max(part.clock_jump_ms for part in parts),
-        ended_us=max(part.ended_us for part in parts),
         processes=sum(part.processes for part in parts),
     )
 
@@ -184,15 +148,6 @@ def joined(parts: Sequence[Latency]) -> Latency:
 def joined_by_phase(parts: Sequence[dict[str, Latency]]) -> dict[str, Latency]:
     phases = sorted({phase for part in parts for phase in part}, key=int)
     return {phase: joined([part[phase] for part in parts if phase in part]) for phase in phases}
-
-
-def padded(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    longest = max(map(len, rows), default=0)
-    return zip(*([*row, *([0] * (longest - len(row)))] for row in rows), strict=True)
-
-
-def summed(rows: Sequence[Sequence[int]]) -> list[int]:
-    return [sum(each) for each in padded(rows)]
 
 
 def generator_of(facts: Facts) -> Generator:

@@ -113,9 +113,8 @@ class Sender:
             await self._over
         finally:
             watch.cancel()
-            ended_us = self.now_us()
             self._close()
-        return self.counts.facts(ended_us)
+        return self.counts.facts()
 
     # ── sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
