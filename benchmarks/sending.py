@@ -8,8 +8,9 @@ import msgspec
 
 from benchmarks.rig import ROOT
 from harness.load.arrivals import arrivals
+from harness.load.facts import Facts
 from harness.load.feed import write
-from harness.load.generator import Facts, Orders
+from harness.load.generator import Orders
 from harness.load.model import Message
 from harness.load.profile import steady
 from harness.processes import Process, python

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.load.histogram import Histogram, PerSecond
 from harness.load.model import Arrival, Generator, Latency, Sent
@@ -150,12 +151,17 @@ def joined_by_phase(parts: Sequence[dict[str, Latency]]) -> dict[str, Latency]:
     return {phase: joined([part[phase] for part in parts if phase in part]) for phase in phases}
 
 
-def generator_of(facts: Facts) -> Generator:
-    """What a result says of the generators; whether they held is for the verdict to say."""
-    return Generator(
-        processes=facts.processes,
+def generator_of(facts: Facts, seen: Generator) -> Generator:
+    """What a result says of the generators: `seen` from outside, with what they say of themselves; of what both know,
+    the worse. Whether they held is for the verdict to say.
+
+    A send waits where no connection is free, which is the engine's doing as much as theirs: how late a message was
+    taken in hand is theirs alone, and only they know it.
+    """
+    return replace(
+        seen,
         lag=facts.lag,
-        cpu=facts.cpu,
-        unsent=facts.unsent,
-        clock_jump_ms=facts.clock_jump_ms,
+        cpu=max(facts.cpu, seen.cpu),
+        clock_jump_ms=max(facts.clock_jump_ms, seen.clock_jump_ms),
+        reasons=(),
     )

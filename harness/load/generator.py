@@ -22,12 +22,10 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from harness.load.facts import Counts, Facts, generator_of, merged
+from harness.load.facts import Counts, Facts
 from harness.load.feed import MessageFile, Writer, read_arrivals
 from harness.load.model import Arrival, Message, Sent
 from harness.load.protocol import Connection
-
-__all__ = ["CONNECTIONS_MAX", "Facts", "Orders", "generate", "generator_of", "merged"]
 
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_FIRST: Final = 8

@@ -26,9 +26,10 @@ from engine.run.load import Loaded
 from engine.store.database import Database
 from engine.store.open import reading
 from harness.load.arrivals import arrivals, spans
+from harness.load.facts import Facts, generator_of, merged
 from harness.load.feed import Writer, read_sent, write
 from harness.load.files import write_events
-from harness.load.generator import Facts, Orders, merged
+from harness.load.generator import Orders
 from harness.load.measure import measure
 from harness.load.messages import Messages
 from harness.load.model import Arrival, Measures, Message, Sent
@@ -155,13 +156,8 @@ def messages_of(plan: Plan, secrets: Mapping[str, str]) -> Messages:
 
 
 def completed(plan: Plan, ran: Ran, measures: Measures, facts: Facts, database: Database) -> Measures:
-    """With what the generators say of themselves, and what was taken of everything.
-
-    A send waits where no connection is free, which is the engine's doing as much as theirs: how late a message was
-    taken in hand is theirs alone, and only they know it.
-    """
-    generator = replace(measures.generator, lag=facts.lag, cpu=max(facts.cpu, measures.generator.cpu))
-    generator = replace(generator, clock_jump_ms=max(facts.clock_jump_ms, generator.clock_jump_ms), reasons=())
+    """With what the generators say of themselves, and what was taken of everything."""
+    generator = generator_of(facts, measures.generator)
     reasons = (*ran.reasons, *invalid_because(generator, measures.offered))
     over = sum(measures.ended.get(status, 0) for status in GONE)
     warm_up = next((phase for phase in ran.phases if not phase.counted), None)

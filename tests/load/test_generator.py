@@ -13,10 +13,11 @@ import pytest
 from load.answering import Server, accepted, message
 
 from harness.load.arrivals import schedule
+from harness.load.facts import Facts, generator_of, merged
 from harness.load.feed import MessageFile, read_sent, write
-from harness.load.generator import Facts, Orders, generate, generator_of, merged
+from harness.load.generator import Orders, generate
 from harness.load.histogram import Histogram, PerSecond
-from harness.load.model import Arrival, Sent
+from harness.load.model import Arrival, Generator, Sent
 from harness.load.profile import Phase, Piece, Profile, steady
 
 
@@ -176,7 +177,7 @@ def test_a_starved_generator_is_seen() -> None:
 
     with Server() as server:
         facts = generate("127.0.0.1", server.port, late(), [message()] * 200, lambda _: None)
-    held = generator_of(facts)
+    held = generator_of(facts, Generator(processes=1, lag=Histogram().latency(), cpu=0, unsent=0, clock_jump_ms=0))
     assert held.lag.max_ms > 500
     assert held.lag.quantiles_ms["0.5"] > 100
     assert facts.statuses == {"202": 200}  # all the same, nothing is left out
