@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from engine.wire.loop import loop_factory
+
 
 def blast(
     port: int | Sequence[int],
@@ -35,20 +37,11 @@ def blast(
     collecting = gc.isenabled()
     gc.disable()  # a look through all the payloads would be a pause of ours in their percentiles
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_blast([port] if isinstance(port, int) else port, requests, connections, seconds, meter))
     finally:
         if collecting:
             gc.enable()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where there is one: the generator then needs a third of a fast server's CPU, not all of it."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _request(path: str, payload: bytes, headers: Mapping[str, str]) -> bytes:

@@ -34,6 +34,7 @@ from engine.run.load import check
 from engine.spec import shape
 from engine.wire.files import find_zone, read_files
 from engine.wire.headers import lowered
+from engine.wire.loop import loop_factory
 from harness.faults import BROKEN, Fate, Faults, draw, parse_faults, seeded
 from harness.partner import Partner, PartnerAnswer, Received, Row
 
@@ -309,12 +310,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def run_loop(serving: Coroutine[None, None, None]) -> None:
     """Runs it to its end, by the faster loop where there is one."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(serving)
-    else:
-        uvloop.run(serving)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(serving)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

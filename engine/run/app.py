@@ -39,6 +39,7 @@ from engine.wire.answers import Answer
 from engine.wire.control import ControlServer, socket_path
 from engine.wire.http_client import HttpClient
 from engine.wire.http_server import IntakeServer, ServerLimits, admin_server
+from engine.wire.loop import loop_factory
 
 DRAIN_S = 30.0
 CLOCK_WAIT_S = 0.02
@@ -351,9 +352,5 @@ def freeze_garbage() -> None:
 
 def run_engine(settings: Settings) -> None:
     """Runs an engine until it is told to stop; on uvloop where there is one."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(Engine(settings).run())
-    else:
-        uvloop.run(Engine(settings).run())
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(Engine(settings).run())

@@ -22,6 +22,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Struct
 
+from engine.wire.loop import loop_factory
 from harness.load.facts import Counts, Facts
 from harness.load.feed import MessageFile, Writer, read_arrivals
 from harness.load.model import Arrival, Message, Sent
@@ -304,15 +305,6 @@ def generate(
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(sending())
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where there is one: a generator then needs a third of the CPU."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 # ── a process ────────────────────────────────────────────────────────────────────────────────────────────────────────
