@@ -5,7 +5,6 @@ Whatever happens, Ctrl-C included, no process and no temporary folder stays behi
 """
 
 import asyncio
-import secrets
 import shutil
 import signal
 import tempfile
@@ -18,7 +17,6 @@ import aiohttp
 import msgspec
 from rich.console import Console
 
-from engine.charter.trust import secrets_of
 from engine.cli import FAILED, HELD, INTERRUPTED
 from engine.cli.workspace import reference_files
 from engine.clock import SystemClock
@@ -34,6 +32,7 @@ from harness.demo.shop import Shop
 from harness.demo.verdict import Verdict, judge
 from harness.demo.view import Picture, View, tell_verdict
 from harness.faults import seeded
+from harness.made_secrets import make_secrets
 from harness.processes import HOST, Engine, PartnerProcess, Process, free_ports, python
 
 PROMISED = {"erp": "create_order", "ledger": "post_payment"}
@@ -134,17 +133,10 @@ class Story:
             path = self.workspace / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(raw)
-        folder = self.folder / "secrets"
-        folder.mkdir(mode=0o700)
-        systems = check(read_files(self.workspace)).workspace.systems
-        named = {name.name for document in systems.values() for name, _ in secrets_of(document.content)}
-        addresses = (document.content.base_url.get("local") for document in systems.values())
+        systems = [document.content for document in check(read_files(self.workspace)).workspace.systems.values()]
+        addresses = (system.base_url.get("local") for system in systems)
         self.addresses = {address.name: NOBODY for address in addresses if isinstance(address, shape.EnvironmentName)}
-        made = {name: secrets.token_hex(24) for name in named}
-        for name, secret in made.items():
-            path = folder / name
-            path.touch(mode=0o600)
-            path.write_text(secret + "\n")
+        made = make_secrets(self.folder / "secrets", systems)
         return {
             "shopify": Verification("shopify", "", "base64", (made["SHOPIFY_WEBHOOK_SECRET"].encode(),)),
             "stripe": Verification("stripe", "", "hex", (made["STRIPE_WEBHOOK_SECRET"].encode(),)),

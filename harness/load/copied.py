@@ -2,23 +2,19 @@
 
 A copy, for an engine takes the socket of the workspace it runs in away from another one, and its store would lie
 beside a real one. Every address that might be called is replaced, those written down too: no load ever reaches a real
-partner. Secrets are always made up, also where real ones are at hand: nothing here needs them, and what has none
-cannot leak any. Everything else is byte for byte what was read. This file refuses to start anything.
+partner. Its secrets are made up (`harness.made_secrets`), also where real ones are at hand: nothing here needs them,
+and what has none cannot leak any. Everything else is byte for byte what was read. This file refuses to start anything.
 """
 
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.charter.trust import secrets_of
 from engine.errors import UserError
 from engine.run.load import Loaded
 from engine.spec import shape
 from engine.spec.yaml import Mapping as Block
 from engine.spec.yaml import Node, Scalar
 from engine.wire.files import FOLDERS, find_files, read_files
-
-MADE_BYTES = 24
 
 
 def write_copy(root: Path, target: Path, loaded: Loaded, urls: Mapping[str, str]) -> None:
@@ -78,20 +74,6 @@ def variables(loaded: Loaded, urls: Mapping[str, str]) -> dict[str, str]:
         if isinstance(user, shape.EnvironmentName):
             said[user.name] = "load"
     return said
-
-
-def make_secrets(folder: Path, loaded: Loaded) -> dict[str, str]:
-    """Makes every secret of the workspace up, a file for each; secret → its value."""
-    folder.mkdir(mode=0o700)
-    named = {
-        secret.name for document in loaded.workspace.systems.values() for secret, _ in secrets_of(document.content)
-    }
-    made = {name: secrets.token_hex(MADE_BYTES) for name in sorted(named)}
-    for name, value in made.items():
-        path = folder / name
-        path.touch(mode=0o600)
-        path.write_text(f"{value}\n")
-    return made
 
 
 def refuse_private(loaded: Loaded) -> None:

@@ -21,8 +21,9 @@ from engine.clock import SystemClock
 from engine.errors import UserError
 from engine.run.load import Loaded
 from engine.store.open import Address, store_address
-from harness.load.copied import make_secrets, refuse_private, variables, write_copy
+from harness.load.copied import refuse_private, variables, write_copy
 from harness.load.stores import own_store
+from harness.made_secrets import make_secrets
 from harness.processes import HOST, Engine, Process, python
 
 STARTING_S: Final = 60.0
@@ -91,7 +92,7 @@ class Stage:
     def prepare(self) -> None:
         """Makes secrets up; raises UserError where the workspace cannot be run here."""
         refuse_private(self.loaded)
-        self.secrets = make_secrets(self.folder / "secrets", self.loaded)
+        self.secrets = make_secrets(self.folder / "secrets", map(self.loaded.shape, self.loaded.workspace.systems))
 
     def start(self, store_url: str) -> None:
         """Both, the partners first: the engine asks for their addresses."""

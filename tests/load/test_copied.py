@@ -10,7 +10,8 @@ from engine.errors import UserError
 from engine.run.load import load
 from engine.spec.yaml import compose
 from engine.wire.files import read_files
-from harness.load.copied import addressed, make_secrets, refuse_private, variables, write_copy
+from harness.load.copied import addressed, refuse_private, variables, write_copy
+from harness.made_secrets import make_secrets
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_an_address_that_cannot_be_replaced_is_refused():
 
 
 def test_secrets_are_made_up_and_nobody_else_reads_them(loaded, tmp_path: Path):
-    made = make_secrets(tmp_path / "secrets", loaded)
+    made = make_secrets(tmp_path / "secrets", map(loaded.shape, loaded.workspace.systems))
     assert set(made) >= {"SHOPIFY_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET", "ERP_TOKEN"}
     for name, value in made.items():
         path = tmp_path / "secrets" / name
