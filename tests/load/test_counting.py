@@ -1,7 +1,7 @@
 """What a partner counts: a table of quotas, calls and what becomes of them."""
 
 import pytest
-from load.systems import system
+from described import system
 
 from engine.charter.ladders import rate_text
 from engine.spec import shape

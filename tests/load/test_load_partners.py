@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from load.systems import system
+from described import system
 from spec.minimal import MINIMAL
 from yarl import URL
 
