@@ -18,7 +18,6 @@ from harness.load.model import Arrival, Message, Sent
 Record = TypeVar("Record", bound=Struct)
 
 LENGTH_BYTES: Final = 4
-RECORD_BYTES_MAX: Final = 64 << 20
 BUFFER_BYTES: Final = 256 << 10
 
 

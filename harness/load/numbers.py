@@ -1,6 +1,7 @@
-"""Numbers as people read them in a load's answer: times, shares, rates. One place, so that every surface says the same.
+"""Numbers as people read them in a load's answer: times, shares, rates, for the terminal, the summary and JUnit alike.
 
-This file refuses to round a limit: what is promised is shown as it was written.
+The page has three digits of each (`report/words.py`): it has room for them. This file
+refuses to round a limit: what is promised is shown as it was written.
 """
 
 from harness.load.model import Latency

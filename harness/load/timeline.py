@@ -174,12 +174,6 @@ def words(line: StoryLine) -> str:
 # ── the whole of it ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def newest_event(database: Database) -> int:
-    """The number of the newest event: what a run brings comes after it."""
-    ((number,),) = database.rows("SELECT max(event) FROM delivery")
-    return int(number or 0)
-
-
 def to_move(database: Database, since: int) -> int:
     """Events above `since` that the engine still has to move; those that wait for an event of a topic are left out."""
     ((count,),) = database.rows(

@@ -18,7 +18,7 @@ from harness.prove.news import Document
 from harness.prove.profiles import Profile
 from harness.prove.promises import Operation, Promises
 from harness.prove.study import Studied, Study
-from harness.simulation.scenario import Crash, Fault, Limit, People, Run, Scenario, Sender, Sending
+from harness.simulation.scenario import Crash, Fault, Limit, People, Run, Scenario, Sender, Sending, crashes_of
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
@@ -344,9 +344,8 @@ class Attacks:
         sending = [self.one(studied)]
         run = self.study.simulate(self.study.loaded, self.scenario(sending))
         self.passings = sum(run.passed.values())
-        for point, count in run.passed.items():
-            for nth in range(count):
-                yield Attack("a crash", self.scenario(sending, crashes=[Crash(point, nth)]))
+        for crash in crashes_of(run):
+            yield Attack("a crash", self.scenario(sending, crashes=[crash]))
         for system, operation in self.own(studied):
             fault = Fault("silence_after", system, operation, 0)
             for point in ("before record", "after record", "after send"):
