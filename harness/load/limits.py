@@ -137,7 +137,7 @@ def key(work: Work) -> list[Stage]:
     hot = work.key
     if hot is None or hot.completed < KEY_COMPLETED_MIN or hot.serial_ms <= 0:
         return []
-    share = hot.completed / work.messages
+    share = (hot.came or hot.completed / work.completed) * work.completed / work.messages
     return [
         Stage(
             stage="key",

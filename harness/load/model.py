@@ -238,6 +238,9 @@ class KeyWork(Struct, frozen=True, kw_only=True):
     integration: str
     completed: int
     serial_ms: float
+    came: float = 0.0
+    """Its part of all events that came: of those completed it has fewer, once they stand in its queue. 0: as of those
+    completed."""
 
 
 class Work(Struct, frozen=True, kw_only=True):

@@ -197,7 +197,13 @@ def hottest(database: Database, begin_us: int, end_us: int) -> KeyWork | None:
         max(0, int(after[0]) - int(before[1])) / 1_000 for before, after in pairwise(times) if after[2] < before[1]
     )
     between_ms = between[len(between) // 4] if between else 0.0
-    return KeyWork(integration=str(integration), completed=int(count), serial_ms=taken_ms + min(between_ms, taken_ms))
+    serial_ms = taken_ms + min(between_ms, taken_ms)
+    ((its, all_events),) = database.rows(
+        "SELECT count(CASE WHEN key_digest = ? THEN 1 END), count(*) FROM delivery", (digest,)
+    )
+    return KeyWork(
+        integration=str(integration), completed=int(count), serial_ms=serial_ms, came=int(its) / int(all_events)
+    )
 
 
 def mean(values: Sequence[float]) -> float:

@@ -71,6 +71,7 @@ def test_a_store_tells_calls_ends_and_the_hottest_key_of_a_while() -> None:
     assert key.integration == "shop-orders"
     assert 50 < key.serial_ms < 75
     assert key.completed == pytest.approx(6_000 / key.serial_ms, rel=0.1)  # one after the other, without a pause
+    assert key.came == 0.8
     work = work_of(found.database, (), (2, 8), found.ran.began_us, declared(loaded, 64), messages_per_event=0.5)
     assert work is not None
     assert work.integrations == {"shop-orders": work.completed}
