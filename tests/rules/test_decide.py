@@ -50,6 +50,8 @@ def known(given: dict[str, Any]) -> Known:
         refreshed=given.get("refreshed", False),
         released=given.get("released", False),
         within_at=None if within_s is None else within_s * 1_000_000,
+        in_doubt=given.get("in_doubt", False),
+        answered=given.get("answered", True),
         several=given.get("several", False),
         another=given.get("another", False),
         surely=given.get("surely", False),

@@ -41,6 +41,22 @@ def test_what_is_in_doubt_when_its_time_is_over_is_held() -> None:
     assert (stage.status(), stage.row().queue) == ("held", "unknown-effects")
 
 
+def test_repeats_that_never_went_out_leave_what_was_sent_before_in_doubt() -> None:
+    stage = play(LOST, *[NO_TLS] * 3, steps=CALL.replace(", on_unknown: lookup", ", on_failure: compensate"))
+    stage.run_all()
+    assert (stage.status(), stage.row().queue) == ("held", "unknown-effects")
+    stage.replies.append(FOUND)
+    stage.decide("release")
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("done", 5)
+
+
+def test_a_look_up_that_does_not_find_it_ends_the_doubt() -> None:
+    stage = play(LOST, NOT_FOUND, NO_TLS, NO_TLS)
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("dead", 4)
+
+
 def test_a_look_up_that_is_not_signed_in_reads_the_credentials_again() -> None:
     stage = play(LOST, answered(401), FOUND)
     stage.run_all()
