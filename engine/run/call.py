@@ -246,6 +246,7 @@ class CallOut:
             self.end(UNDO if call.kind == UNDO else kind, answered.result, reason=why)
             return Decision(Action.GO_ON, why)
         if answered.leave is Leave.BUSY:
+            claim.behind.append(answered.event)
             return decide.on_busy(answered.event, self.ports.clock.now())
         if answered.leave is Leave.UNDONE:
             decision = decide.after_undo(self.known(), answered.event)

@@ -115,6 +115,19 @@ def test_a_redriven_event_has_its_attempts_at_later_steps_too() -> None:
     assert (stage.status(), len(stage.sent)) == ("done", 4)
 
 
+def test_an_older_event_that_a_person_lets_go_on_waits_for_the_younger_one_of_its_key_and_both_end() -> None:
+    steps = "\n  - {id: review, when: 'body.number == `2`', hold: {queue: review, reason: look}}" + CALL
+    stage = Stage(LOST, NOT_FOUND, CREATED, files=shop(steps))
+    stage.arrive("e1", number=2)
+    stage.run()
+    stage.arrive("e2")
+    stage.run()
+    assert [stage.status(1), stage.status(2)] == ["held", "waiting"]
+    stage.decide("release")
+    stage.run_all()
+    assert ([stage.status(1), stage.status(2)], len(stage.sent)) == (["done", "done"], 3)
+
+
 def test_what_is_done_stays_done_though_the_request_is_another_one_now() -> None:
     pay = "  pay: {request: {method: POST, path: /pay, body: input}, effect: at_most_once, identity: body.id, answer: {status: 200}}\n"
 
