@@ -62,7 +62,7 @@ def _zip(frame: Frame, *lists: List) -> Json:
 
 
 def _split(frame: Frame, subject: str, search: str, count: Number | None = None) -> Json:
-    most = -1 if count is None else whole(count, least=0)
+    most = -1 if count is None else min(whole(count, least=0), len(subject))
     spend_text(frame, len(subject))
     if search:
         frame.spend(subject.count(search))

@@ -53,8 +53,9 @@ class Known(Struct, frozen=True):
     `attempts` counts sends and look-ups of this step so far; `first_sent_at` is when the effect's first intent was
     written, `took_us` how long the call took that has just ended; `released` that a person let it go on; `key_valid_us`
     is how long the partner remembers its idempotency key (None: it has none, or for ever). `within_at` is when retries
-    end (None: never). `several`: it has other providers; `another`: one of them may be asked now; `surely`: what was
-    answered says that there was no effect at all.
+    end (None: never). `in_doubt`: it is a repeat, and what was sent before has no outcome; `answered`: by the partner,
+    now. `several`: it has other providers; `another`: one of them may be asked now; `surely`: what was answered says
+    that there was no effect at all.
     """
 
     effect: Effect
@@ -72,6 +73,8 @@ class Known(Struct, frozen=True):
     refreshed: bool = False
     released: bool = False
     within_at: int | None = None
+    in_doubt: bool = False
+    answered: bool = True
     several: bool = False
     another: bool = False
     surely: bool = False
@@ -103,20 +106,31 @@ def after_answer(verdict: Verdict, known: Known, *, wants_lookup: bool = False) 
             return Decision(Action.LOOK_UP, known.why)
         return Decision(Action.GO_ON, known.why, EffectState.DONE)
     if verdict is Verdict.REAUTHENTICATE and not known.refreshed:
-        return Decision(Action.REFRESH, known.why, EffectState.CLEAR)
+        return Decision(Action.REFRESH, known.why, EffectState.UNKNOWN if known.in_doubt else EffectState.CLEAR)
     if verdict in (Verdict.REFUSED, Verdict.REAUTHENTICATE):
+        if known.in_doubt and not refuses_the_effect(verdict, known):
+            return hold_unknown(known, f"an earlier send has no outcome, and the repeat was refused: {known.why}")
         return failed(known, EffectState.REFUSED, known.why)
     if verdict is Verdict.RETRY:
         return again(known)
     return unknown(known)
 
 
+def refuses_the_effect(verdict: Verdict, known: Known) -> bool:
+    """Whether a repeat that is refused says that nothing came of what was sent before: only where the partner makes
+    repeats one effect, has answered, and knows who asks."""
+    return verdict is Verdict.REFUSED and known.answered and known.effect is Effect.IDEMPOTENT
+
+
 def again(known: Known) -> Decision:
     """It may be tried again: at another provider where there was surely no effect, else at the same one.
 
     What a partner turned away in HTTP's own words (429, 503) is harmless to repeat there, under the same identity. It
-    is not enough to go elsewhere, where nobody knows that identity.
+    is not enough to go elsewhere, where nobody knows that identity. And that a repeat was not sent, or turned away,
+    says nothing of what was sent before: the doubt stays.
     """
+    if known.in_doubt:
+        return wait_in_doubt(known, known.next_at)
     sure = known.surely or not known.several
     if sure and known.another and not known.ends(known.now):
         return Decision(Action.NEXT, known.why, EffectState.CLEAR)
@@ -137,6 +151,11 @@ def unknown(known: Known) -> Decision:
         # A partner that was slow may do it a moment after nobody listens any more. Asked before that it says "not
         # there", and what is sent again is there twice: so it gets as long again.
         at = max(at, known.now + max(known.retry.first.microseconds, known.took_us))
+    return wait_in_doubt(known, at)
+
+
+def wait_in_doubt(known: Known, at: int) -> Decision:
+    """The effect stays unknown, until then or until a person finds out."""
     if end := known.ends(at):
         return hold_unknown(known, f"{end}; the last: {known.why}")
     return Decision(Action.WAIT, f"unknown whether it took effect: {known.why}", EffectState.UNKNOWN, at)

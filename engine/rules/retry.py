@@ -34,7 +34,7 @@ def retry_after_us(text: str, now: int) -> int | None:
         return (int(found[1]) + (1 if (found[2] or "").strip(".0") else 0)) * 1_000_000
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # the last for numbers that no date has
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)

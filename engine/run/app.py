@@ -26,7 +26,7 @@ from engine.run.live import Live
 from engine.run.load import load
 from engine.run.observe import Log, Metrics
 from engine.run.parts import Parts
-from engine.run.start import addresses, addresses_and_routes, changed_versions
+from engine.run.start import addresses, addresses_and_routes, changed_versions, reached
 from engine.run.store_metrics import StoreMetrics
 from engine.run.tables import TableWatch, find_marks
 from engine.spec.compile import compile_content
@@ -105,7 +105,7 @@ class Engine:
             self.http = ClientInUse(client)
             self.loaded = loaded
             self.tables = TableWatch(settings.root, marks, lambda: self.loaded, self.fact)
-            self.live = Live(loaded.plans, loaded.systems, self.kept_plan, self.refresh)
+            self.live = Live(loaded.plans, reached(loaded, found), self.kept_plan, self.refresh)
             ports = Ports(
                 self.store,
                 self.committer,
@@ -242,7 +242,7 @@ class Engine:
             return
         self.loaded = loaded
         self.tables.forget()
-        self.live.replace(loaded.plans, loaded.systems)
+        self.live.replace(loaded.plans, reached(loaded, found))
         self.intake.routes = inbound_routes
         await self.http.replace(client)
         self.fact("reloaded", integrations=len(loaded.plans))
@@ -275,7 +275,7 @@ class Engine:
             try:
                 gauges = await self.beside(self.opened.count, read_gauges)
                 self.store_metrics.health = await self.beside(self.opened.health)
-                gates = view(await self.beside(self.opened.count, read_gates), self.live.systems, self.clock.now())
+                gates = view(await self.beside(self.opened.count, read_gates), self.loaded.systems, self.clock.now())
             except StoreAway:
                 self.store_metrics.health = None
             page = self.metrics.page(gauges, self.clock.now(), gates)

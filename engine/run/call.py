@@ -31,7 +31,8 @@ SAID = {True: "found", False: "not found", None: "unknown"}
 
 
 class CallOut:
-    """A call on its way. `which` is the provider that is asked now, by its place among the call's."""
+    """A call on its way. `which` is the provider that is asked now, by its place among the call's; `in_doubt`: what was
+    sent to it before has no outcome."""
 
     def __init__(self, claim: Claim, call: Call) -> None:
         self.claim = claim
@@ -39,6 +40,7 @@ class CallOut:
         self.call = call
         self.which = 0
         self.refreshed = False
+        self.in_doubt = False
         self.asks_others = bool(call.step.others)
         self.answered = Answered(Leave.SEND)
         self.admitted: Admitted | None = None
@@ -244,6 +246,7 @@ class CallOut:
             self.end(UNDO if call.kind == UNDO else kind, answered.result, reason=why)
             return Decision(Action.GO_ON, why)
         if answered.leave is Leave.BUSY:
+            claim.behind.append(answered.event)
             return decide.on_busy(answered.event, self.ports.clock.now())
         if answered.leave is Leave.UNDONE:
             decision = decide.after_undo(self.known(), answered.event)
@@ -255,6 +258,7 @@ class CallOut:
             return decision
         if answered.leave is Leave.CHANGED and not released:
             return decide.on_changed()
+        self.in_doubt = True
         return decide.on_open_intent(self.known())
 
     # ── the partner ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -291,6 +295,7 @@ class CallOut:
             self.ports.live.refresh(request.system)
         found = is_found(lookup, scope) if meaning.verdict is Verdict.DONE else None
         result = result_of(lookup.result, scope) if found else None
+        self.in_doubt = self.in_doubt and found is None
         decision = self.behind_others(decide.after_lookup(found, self.known(outcome, meaning), done=done))
         self.note("look-up", outcome, SAID[found], meaning.why, decision, result)
         return decision
@@ -316,6 +321,8 @@ class CallOut:
             refreshed=self.refreshed,
             released=claim.again_at(call.place) is not Allowed.NOTHING,
             within_at=None if within_us is None else claim.delivery.received_at + within_us,
+            in_doubt=self.in_doubt,
+            answered=outcome is not None and outcome.sent is Sent.ANSWERED,
             several=bool(call.step.others),
             another=len(call.providers) > 1 and self.next_open(self.which + 1) is not None,
             surely=meaning.surely if meaning else False,

@@ -87,7 +87,8 @@ class More(Called, total=False):
 
 class Claim:
     """One claim of one event. `lines`, `settled`, `emitted`, `undone` and `learnt` are yet to be written; `course` is
-    how far it has come. `leaving`: the record that ends it is on its way."""
+    how far it has come. `behind` are events whose effects it waits for. `leaving`: the record that ends it is on its
+    way."""
 
     def __init__(self, ports: Ports, delivery: Delivery) -> None:
         self.ports = ports
@@ -101,6 +102,7 @@ class Claim:
         self.emitted: list[Emission] = []
         self.undone: list[bytes] = []
         self.learnt: list[Learnt] = []
+        self.behind: list[int] = []
         self.items_changed = False
         self.passes = delivery.passes
         self.tables: dict[str, None] = {}
@@ -233,6 +235,7 @@ class Claim:
             emitted=tuple(self.emitted),
             undone=tuple(self.undone),
             learnt=tuple(self.learnt),
+            behind=tuple(self.behind) if status is Status.WAITING else (),
             **where,
         )
 

@@ -79,10 +79,10 @@ class Live:
         return bool(self.emitters.get((topic, NUMBERS.sub("", place)), set()) - {integration})
 
     def system(self, name: str) -> LiveSystem:
-        """A system's settings. Raises Gone where the newest workspace no longer has it."""
+        """A system's settings. Raises Gone where the newest workspace has it no longer, or has no address of it."""
         system = self.systems.get(name)
         if system is None:
-            raise Gone(f"system `{name}`, which its plan calls, is no longer in the workspace")
+            raise Gone(f"system `{name}`, which its plan calls, is gone, or has no address or secrets here")
         return system
 
 

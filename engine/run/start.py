@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from engine.errors import Fault, UserError
 from engine.rules.signature import Verification, secret_problem
 from engine.run.intake import Route
+from engine.run.live import LiveSystem
 from engine.run.load import Loaded
 from engine.spec import shape
-from engine.wire.http_client import SystemAddress
+from engine.wire.http_client import SystemAddress, address_faults
 from engine.wire.secrets import Secret, read_secret
 from engine.wire.sign_in import Auth, Basic, Bearer, Header
 
@@ -66,26 +67,39 @@ def addresses_and_routes(loaded: Loaded) -> tuple[dict[str, SystemAddress], dict
 
 
 def find_addresses(loaded: Loaded, needs: Needs) -> dict[str, SystemAddress]:
+    """Those of the systems that the newest plans call, which all must have one; and of the others those that have one.
+    An event stays with the plan it came under: what only an older one calls must still be called."""
     found = {}
+    called = loaded.called
+    for name in sorted(loaded.workspace.systems):
+        its = needs if name in called else Needs()
+        address = find_address(loaded, name, its)
+        if address is not None and (name in called or not (its.problems or address_faults(address))):
+            found[name] = address
+    return found
+
+
+def find_address(loaded: Loaded, name: str, needs: Needs) -> SystemAddress | None:
+    system = loaded.shape(name)
+    base = system.base_url.get(loaded.environment)
+    if base is None:
+        needs.problems.append(f"charter/systems/{name}.yaml: no base_url for environment `{loaded.environment}`")
+        return None
     assert loaded.workspace.charter is not None
     charter: shape.Charter = loaded.workspace.charter.content
     allowed = charter.environments[loaded.environment].private_networks
-    private = allowed == "allow" or (allowed is None and loaded.environment == "local")
-    for name in sorted(loaded.called):
-        system = loaded.shape(name)
-        base = system.base_url.get(loaded.environment)
-        if base is None:
-            needs.problems.append(f"charter/systems/{name}.yaml: no base_url for environment `{loaded.environment}`")
-            continue
-        url = needs.setting(base)
-        found[name] = SystemAddress(
-            base_url=url,
-            auth=sign_in(system.auth, needs),
-            timeout_s=system.timeout.seconds,
-            private_networks=private,
-            connections_max=CONNECTIONS_MAX,
-        )
-    return found
+    return SystemAddress(
+        base_url=needs.setting(base),
+        auth=sign_in(system.auth, needs),
+        timeout_s=system.timeout.seconds,
+        private_networks=allowed == "allow" or (allowed is None and loaded.environment == "local"),
+        connections_max=CONNECTIONS_MAX,
+    )
+
+
+def reached(loaded: Loaded, found: Mapping[str, SystemAddress]) -> dict[str, LiveSystem]:
+    """The settings of the systems that have an address: events that call another one wait for a person."""
+    return {name: loaded.systems[name] for name in found}
 
 
 def sign_in(auth: shape.Auth | None, needs: Needs) -> Auth:

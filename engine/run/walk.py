@@ -231,6 +231,9 @@ class Walk(Claim):
         """
         now, topic = self.ports.clock.now(), need.step.topic.name
         integration = self.delivery.integration
+        if need.step.once is None and self.delivery.id is None:
+            # One without an id, which a person let go on: else all of these would tell the same message.
+            need = replace(need, id=f"evt-{self.delivery.event}:{need.place}")
         if need.step.once is None and self.ports.live.shares(integration, topic, need.place):
             need = replace(need, id=f"{integration}:{need.id}")
         arrivals = tuple(

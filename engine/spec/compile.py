@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from engine.contract.body import decode_body, encode_json, sorted_json
+from engine.contract.body import BodyLimits, decode_body, encode_json, sorted_json
 from engine.contract.drift import compile_drift
 from engine.contract.schema import Contract, compile_contract
 from engine.errors import Gone
@@ -57,6 +57,9 @@ from engine.spec.read import INVALID, Reader
 from engine.spec.steps import values_of
 from engine.spec.value import to_value
 from engine.spec.workspace import Workspace
+
+KEPT = BodyLimits(bytes_max=1 << 30, depth_max=128, nodes_max=1 << 30)
+"""A plan holds many files, each of which was within its own limits: what was kept must always be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +349,7 @@ def compile_workspace(workspace: Workspace, environment: str, resources: Resourc
 
 def compile_content(content: bytes, environment: str, resources: Resources) -> Plan:
     """The same plan again from what the store kept. Raises Gone where this release no longer reads it."""
-    data: Any = decode_body(content)
+    data: Any = decode_body(content, KEPT)
     reader = Reader()
 
     def shaped(kind: Any, plain: Any, file: str) -> Any:

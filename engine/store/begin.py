@@ -207,7 +207,8 @@ class Ledger:
             return Answered(Leave.CHANGED, result_of(effect), effect.first_sent_at, effect.event, differs, done=done)
         if effect.state == EffectState.DONE:
             return Answered(Leave.KNOWN, result_of(effect), effect.first_sent_at, effect.event, differs)
-        if not mine and self.owners.get(effect.event, False):
+        # What surely did not happen is open to all: its event may have gone on without it, and be waiting for this one.
+        if not mine and effect.state not in SURELY_NOT and self.owners.get(effect.event, False):
             return Answered(Leave.BUSY, None, effect.first_sent_at, effect.event, differs)
         if effect.state in UNSETTLED and not intent.again:
             self.take(own, effect, intent)

@@ -82,6 +82,25 @@ def give_way(database: Database, keys: Iterable[bytes]) -> None:
         promote(database, found)
 
 
+def change_places(database: Database, pairs: Sequence[tuple[int, int, bytes]]) -> set[bytes]:
+    """Who has a key and waits for the effect of an event behind it gives the key to that one: a younger one may have
+    begun it while the older was stuck, and both would wait for ever. Of (who has it, for whom it waits, the key), the
+    keys that are another's now. Who calls it holds the keys."""
+    if not pairs:
+        return set()
+    inside, values = database.among("event", sorted({other for _, other, _ in pairs}))
+    behind: dict[int, bytes] = dict(
+        database.rows(
+            f"SELECT event, key_digest FROM delivery WHERE {inside} AND in_way = 1 AND status IN ('accepted', 'waiting')",
+            values,
+        )
+    )
+    found = {key: (event, other) for event, other, key in pairs if behind.get(other) == key}
+    database.update("delivery", "event", "ready, in_way, gate", [(event, 0, 1, "") for event, _ in found.values()])
+    database.update("delivery", "event", "ready, in_way", [(other, 1, 2) for _, other in found.values()])
+    return set(found)
+
+
 def wake(database: Database, events: Sequence[int], now: int) -> None:
     """What slept goes on: at once where it has its key, else in its turn."""
     rows = hold_deliveries(database, events, "event, key_digest, status, in_way, ready, awaits")

@@ -12,7 +12,7 @@ from engine.store import Record, Tally
 from engine.store.buckets import learn_all
 from engine.store.database import Database, Row
 from engine.store.items import write_items
-from engine.store.keys import digest_of, give_way, promote
+from engine.store.keys import change_places, digest_of, give_way, promote
 from engine.store.room import Room
 from engine.store.rows import decode_revision, hold_deliveries, rounds, write_lines
 from engine.store.tallies import add_tallies, rows_waited_for
@@ -102,7 +102,9 @@ def write(database: Database, pairs: Sequence[Pair], room: Room) -> None:
     add_tallies(database, [Tally(seen, 1, one.at, one.at, one.event) for one, _ in pairs for seen in one.sightings])
     learn_all(database, [learnt for one, _ in pairs for learnt in one.learnt], max(one.at for one, _ in pairs))
     promote(database, free)
-    give_way(database, [row.key for one, row in pairs if one.status is Status.WAITING and row.in_way == 2])
+    waiting = {row.key: one for one, row in pairs if one.status is Status.WAITING and row.in_way == 2}
+    changed = change_places(database, [(one.event, other, key) for key, one in waiting.items() for other in one.behind])
+    give_way(database, waiting.keys() - changed)
     emit(database, [emission for one, _ in pairs for emission in one.emitted], room)
     waits = [(one.event, one.awaits, one.seen_message) for one, _ in pairs if one.awaits is not None]
     look_again(database, waits, pairs[0][0].at)

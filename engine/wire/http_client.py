@@ -50,7 +50,7 @@ class HttpClient:
     """
 
     def __init__(self, systems: Mapping[str, SystemAddress], clock: Clock) -> None:
-        faults = [f"system {name}: {fault}" for name, system in systems.items() for fault in _faults(system)]
+        faults = [f"system {name}: {fault}" for name, system in systems.items() for fault in address_faults(system)]
         if faults:
             raise UserError("\n".join(faults))
         self._partners = {name: _Partner(system, clock) for name, system in systems.items()}
@@ -59,7 +59,9 @@ class HttpClient:
     async def send(self, request: Request, timeout_s: float) -> Outcome:
         """One call, at most `timeout_s` seconds from here to the last byte of the answer."""
         started = self._now()
-        partner = self._partners[request.system]
+        partner = self._partners.get(request.system)
+        if partner is None:
+            return self._failed(started, Sent.NOT_SENT, None, "the system has no address at the moment")
         timeout_s = min(timeout_s, partner.system.timeout_s)
         try:
             heard = await self._heard(partner, request, timeout_s, started)
@@ -152,7 +154,8 @@ class _Partner:
         return self.heading.over(request, body) + body
 
 
-def _faults(system: SystemAddress) -> list[str]:
+def address_faults(system: SystemAddress) -> list[str]:
+    """What is wrong with an address, without its values."""
     faults = base_url_faults(system.base_url)
     faults += auth_faults(system.auth)
     if system.timeout_s <= 0 or system.connections_max < 1:

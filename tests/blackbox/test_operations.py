@@ -150,6 +150,29 @@ def test_a_reload_takes_a_good_workspace_refuses_a_broken_one_and_leaves_accepte
         assert sorted(effect["order"] for effect in rig.effects()) == ["shop-before", "shop-meanwhile", "v2-shop-after"]
 
 
+def test_an_event_calls_a_partner_that_only_its_own_older_version_calls(tmp_path: Path) -> None:
+    with rig_at(tmp_path, files={**FILES, "specs/shop-orders.yaml": HOLDING}) as rig:
+        rig.start_engine()
+        for id_ in ("a", "b"):
+            assert send(rig, id_, large(id_)) == 202
+        asyncio.run(settle(rig))
+        before_erp, _, _ = HOLDING.lstrip().replace("version: 1", "version: 2").partition("  - id: erp\n")
+        (rig.root / "specs/shop-orders.yaml").write_text(before_erp)
+        rig.engine.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+        wait_until(lambda: any(fact["fact"] == "reloaded" for fact in log_of(rig)), "the newer version is taken")
+        release = ("release", "--by", "ada", "--reason", "fine", "--workspace", str(rig.root))
+        rig.waybill(*release, event_of(rig, "a")["event"])
+        asyncio.run(settle(rig))
+        assert event_of(rig, "a")["status"] == "done"
+
+        rig.kill_engine()
+        rig.start_engine()
+        rig.waybill(*release, event_of(rig, "b")["event"])
+        asyncio.run(settle(rig))
+        assert event_of(rig, "b")["status"] == "done"
+        assert [effect["order"] for effect in rig.effects()] == ["shop-a", "shop-b"]
+
+
 def test_changed_content_under_an_unchanged_version_is_a_located_fault(tmp_path: Path) -> None:
     with rig_at(tmp_path) as rig:
         rig.start_engine()

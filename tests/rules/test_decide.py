@@ -50,6 +50,8 @@ def known(given: dict[str, Any]) -> Known:
         refreshed=given.get("refreshed", False),
         released=given.get("released", False),
         within_at=None if within_s is None else within_s * 1_000_000,
+        in_doubt=given.get("in_doubt", False),
+        answered=given.get("answered", True),
         several=given.get("several", False),
         another=given.get("another", False),
         surely=given.get("surely", False),
@@ -137,6 +139,8 @@ def test_lost_and_malformed_answers(outcome: Outcome, effect: str, verdict: str)
         ("", None),
         ("٣", None),
         ("9" * 30, None),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 253_402_300_799 + 23 * 3600 + 59 * 60 - 1000),
     ],
 )
 def test_retry_after_in_both_forms(text: str, wait_s: int | None) -> None:

@@ -72,6 +72,7 @@ class Stage:
         if gates:
             self.ports = replace(self.ports, gates=self.gates)
         self.took_s = 0.0
+        self.pauses = False
 
     # ── the ports ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -89,6 +90,8 @@ class Stage:
         reply = self.replies.popleft()
         if isinstance(reply, type):
             raise reply
+        if self.pauses:
+            await asyncio.sleep(0)
         return reply
 
     # ── the play ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -119,6 +122,17 @@ class Stage:
         """Claims what is due; the one of this integration."""
         self.claimed = {**getattr(self, "claimed", {}), **{one.integration: one for one in self.claim()}}
         return self.claimed[integration]
+
+    def run_together(self) -> None:
+        """Delivers what is due now, all up to their first answers before any of these is written."""
+        walks = [Walk(self.ports, delivery) for delivery in self.claim()]
+
+        async def deliver() -> None:
+            self.pauses = True
+            await asyncio.gather(*(walk.run() for walk in walks))
+            self.pauses = False
+
+        asyncio.run(deliver())
 
     def run(self) -> int:
         """Delivers what is due now; how many. A crash leaves the leases with the dead."""

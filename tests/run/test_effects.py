@@ -41,6 +41,22 @@ def test_what_is_in_doubt_when_its_time_is_over_is_held() -> None:
     assert (stage.status(), stage.row().queue) == ("held", "unknown-effects")
 
 
+def test_repeats_that_never_went_out_leave_what_was_sent_before_in_doubt() -> None:
+    stage = play(LOST, *[NO_TLS] * 3, steps=CALL.replace(", on_unknown: lookup", ", on_failure: compensate"))
+    stage.run_all()
+    assert (stage.status(), stage.row().queue) == ("held", "unknown-effects")
+    stage.replies.append(FOUND)
+    stage.decide("release")
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("done", 5)
+
+
+def test_a_look_up_that_does_not_find_it_ends_the_doubt() -> None:
+    stage = play(LOST, NOT_FOUND, NO_TLS, NO_TLS)
+    stage.run_all()
+    assert (stage.status(), len(stage.sent)) == ("dead", 4)
+
+
 def test_a_look_up_that_is_not_signed_in_reads_the_credentials_again() -> None:
     stage = play(LOST, answered(401), FOUND)
     stage.run_all()
@@ -97,6 +113,35 @@ def test_a_redriven_event_has_its_attempts_at_later_steps_too() -> None:
     stage.decide("redrive")
     stage.run_all()
     assert (stage.status(), len(stage.sent)) == ("done", 4)
+
+
+def test_two_events_that_go_on_without_what_the_other_asks_for_do_not_wait_for_each_other() -> None:
+    touch = "\n  - {id: touch, call: erp.touch, input: {fields: {id: body.id}}, once: body.id, on_failure: continue, default: none}"
+    order = "\n  - {id: erp, call: erp.create_order, input: body, once: body.id, on_failure: continue, default: none}"
+    receive = (
+        'receive: {webhook: {path: /hooks/second, system: shop}, id: headers."x-shop-event", key: body.customer}\n'
+    )
+    files = shop(touch + order + "\n", second=f"{receive}steps:{order}{touch}\n")
+    stage = Stage(answered(422), answered(422), CREATED, answered(200), files=files)
+    stage.arrive("e1")
+    stage.arrive("e2", integration="second")
+    stage.run_together()
+    stage.run_all()
+    assert [stage.status(1), stage.status(2)] == ["done", "done"]
+    assert sorted(stage.paths()) == ["POST /sales-orders"] * 2 + ["POST /touch"] * 2
+
+
+def test_an_older_event_that_a_person_lets_go_on_waits_for_the_younger_one_of_its_key_and_both_end() -> None:
+    steps = "\n  - {id: review, when: 'body.number == `2`', hold: {queue: review, reason: look}}" + CALL
+    stage = Stage(LOST, NOT_FOUND, CREATED, files=shop(steps))
+    stage.arrive("e1", number=2)
+    stage.run()
+    stage.arrive("e2")
+    stage.run()
+    assert [stage.status(1), stage.status(2)] == ["held", "waiting"]
+    stage.decide("release")
+    stage.run_all()
+    assert ([stage.status(1), stage.status(2)], len(stage.sent)) == (["done", "done"], 3)
 
 
 def test_what_is_done_stays_done_though_the_request_is_another_one_now() -> None:

@@ -7,7 +7,7 @@ from spec.everything import EVERYTHING
 
 from engine.errors import UserError
 from engine.run.load import Loaded, load
-from engine.run.start import addresses_and_routes
+from engine.run.start import addresses_and_routes, reached
 
 
 @pytest.fixture
@@ -33,6 +33,30 @@ def test_what_receives_a_topic_has_no_route(loaded: Loaded, monkeypatch: pytest.
         "/hooks/orders": "orders",
         "/hooks/payments": "payments",
     }
+
+
+def test_what_no_plan_calls_any_more_is_reached_where_all_that_takes_is_there(
+    loaded: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = tmp_path / "charter/systems/former.yaml"
+    former.write_text(
+        "system: former\nkind: other\nbase_url: {local: {env: FORMER_URL}}\nauth: {bearer: {secret: FORMER_TOKEN}}\n"
+    )
+    loaded = load(tmp_path, "local")
+    for name in ("ERP_URL", "CARRIER_URL", "OTHER_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("WAYBILL_SECRET_ERP_TOKEN", "t")
+    monkeypatch.setenv("WAYBILL_SECRET_SHOP_SECRET", "s" * 40)
+    called = {"erp", "carrier", "other-carrier"}
+    assert {*addresses_and_routes(loaded)[0]} == called
+    monkeypatch.setenv("FORMER_URL", "http://127.0.0.1:1/?a=b")
+    monkeypatch.setenv("WAYBILL_SECRET_FORMER_TOKEN", "t")
+    assert {*addresses_and_routes(loaded)[0]} == called, "an address that is wrong is none"
+    monkeypatch.setenv("FORMER_URL", "http://127.0.0.1:1")
+    found, _ = addresses_and_routes(loaded)
+    assert {*found} == {*reached(loaded, found)} == {*called, "former"}
+    assert "former" in loaded.systems
+    assert {*reached(loaded, {name: found[name] for name in called})} == called
 
 
 def test_the_address_of_a_second_provider_is_missed_at_the_start(

@@ -49,6 +49,14 @@ def test_a_lost_answer_is_settled_where_it_was_lost() -> None:
     assert (stage.status(), stage.paths()) == ("done", [A, A])
 
 
+@pytest.mark.parametrize("first", [LOST, Crash])
+@pytest.mark.parametrize("repeat", [REFUSED, TAKEN, TURNED_AWAY])
+def test_that_a_repeat_had_no_effect_does_not_say_that_the_first_send_had_none(first: object, repeat: object) -> None:
+    stage = play(first, repeat, LABEL_A)
+    stage.run_all()
+    assert (stage.status(), stage.paths()) == ("done", [A, A, A])
+
+
 def test_a_lost_answer_of_the_second_one_is_settled_there() -> None:
     stage = play(REFUSED, LOST, LABEL_B)
     stage.run_all()

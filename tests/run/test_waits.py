@@ -237,6 +237,18 @@ def test_two_integrations_that_tell_of_events_with_one_id_are_not_taken_for_one(
     assert sorted(str(request.body) for request in stage.sent) == ["{'id': 'shop-1'}", "{'id': 'shop-9'}"]
 
 
+def test_events_without_an_id_that_a_person_lets_go_on_each_tell_their_own() -> None:
+    stage = Stage(DONE, DONE, files=shop(PUBLISH, hearers=HEARER))
+    for order in ("1", "2"):
+        stage.arrive("", order)
+    assert [stage.status(1), stage.status(2)] == ["quarantined"] * 2
+    stage.decide("redrive", 1)
+    stage.decide("redrive", 2)
+    stage.run_all()
+    assert [row.id for row in stage.rows() if row.integration == "hearers"] == ["evt-1:publish", "evt-2:publish"]
+    assert [request.body for request in stage.sent] == [{"id": "shop-1"}, {"id": "shop-2"}]
+
+
 def test_another_step_name_or_a_once_is_enough_and_the_id_is_the_plain_one() -> None:
     otherwise = SECOND.replace("id: publish", "id: tell")
     named = SECOND.replace("body: order}}", "body: order}, once: order.id}")

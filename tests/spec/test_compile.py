@@ -47,6 +47,16 @@ def test_the_kept_content_makes_the_same_plan_again_to_the_digit_and_the_order_o
         assert (str(made["rate"]), list(made["after"])) == ("1.50", ["b", "a"])
 
 
+def test_what_was_kept_is_read_again_however_deep_its_files_are() -> None:
+    deep = "string"
+    for _ in range(61):
+        deep = f"[{deep}]"
+    plan = compiled(
+        edited("mappings/order.yaml", "  number: number\n", f"  number: number\n  deep: {{value: {deep}}}\n")
+    )
+    assert compile_content(plan.content, "local", RESOURCES).hash == plan.hash
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [

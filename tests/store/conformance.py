@@ -334,13 +334,30 @@ class Conformance:
         answers = driver.commit(driver.store.begin, intent(first), intent(second))
         assert [answer.leave for answer in answers] == [Leave.SEND, Leave.BUSY]
 
-    def test_a_second_event_sends_what_surely_did_not_happen_once_the_first_is_dead(self, driver: Driver) -> None:
+    @pytest.mark.parametrize("status", [Status.DEAD, Status.WAITING, Status.HELD, Status.RUNNING])
+    @pytest.mark.parametrize("state", [EffectState.REFUSED, EffectState.CLEAR])
+    def test_a_second_event_sends_what_surely_did_not_happen_wherever_the_first_stands(
+        self, driver: Driver, state: EffectState, status: Status
+    ) -> None:
         first = one_claimed(driver)
         driver.commit(driver.store.begin, intent(first))
-        driver.commit(driver.store.record, record(first, Status.DEAD, settled=Settled(DIGEST, EffectState.REFUSED)))
+        settled = Settled(DIGEST, state)
+        driver.commit(driver.store.record, record(first, status, settled=settled, due_at=T0 + HOUR, lease_until=HOUR))
         second = one_claimed(driver, id_="b", key="other")
         (answered,) = driver.commit(driver.store.begin, intent(second))
         assert answered.leave is Leave.SEND
+        if status is Status.RUNNING:
+            (answered,) = driver.commit(driver.store.begin, intent(first))
+            assert (answered.leave, answered.event) == (Leave.BUSY, second.event)
+
+    def test_a_second_event_waits_for_the_first_that_was_told_to_come_later(self, driver: Driver) -> None:
+        first = one_claimed(driver)
+        driver.commit(driver.store.begin, intent(first))
+        settled = Settled(DIGEST, EffectState.TURNED_AWAY)
+        driver.commit(driver.store.record, record(first, Status.WAITING, settled=settled, due_at=T0 + HOUR))
+        second = one_claimed(driver, id_="b", key="other")
+        (answered,) = driver.commit(driver.store.begin, intent(second))
+        assert (answered.leave, answered.event) == (Leave.BUSY, first.event)
 
     def test_a_second_event_inherits_the_doubt_of_a_dead_one(self, driver: Driver) -> None:
         first = one_claimed(driver)

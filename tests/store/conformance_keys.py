@@ -72,6 +72,40 @@ class KeysConformance:
         driver.commit(driver.store.move, Move(old.event, T0, "redrive"))
         assert ids(driver) == ["old"]
 
+    def test_an_older_one_lets_the_younger_of_its_key_go_on_whose_effect_it_waits_for(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, *map(keyed, ("old", "between", "new")))
+        by_id: dict[str | None, int] = {}
+        for _ in range(3):
+            (delivery,) = claim(driver)
+            by_id[delivery.id] = delivery.event
+            driver.commit(driver.store.record, record(delivery, Status.HELD))
+        driver.commit(driver.store.move, *(Move(event, T0, "release") for event in by_id.values()))
+        driver.commit(driver.store.accept, keyed("last"))
+        for _ in range(2):
+            (old,) = claim(driver)
+            assert old.id == "old"
+            driver.commit(driver.store.record, record(old, Status.WAITING, due_at=T0, behind=(by_id["new"],)))
+            (new,) = claim(driver)
+            assert new.id == "new"
+            driver.commit(driver.store.record, record(new, Status.WAITING, due_at=T0))
+        (old,) = claim(driver)
+        driver.commit(driver.store.record, record(old, Status.WAITING, due_at=T0, behind=(by_id["new"],)))
+        (new,) = claim(driver)
+        driver.commit(driver.store.record, record(new, Status.DONE))
+        assert [self.end(driver) for _ in range(3)] == ["old", "between", "last"]
+
+    def test_of_another_key_nobody_goes_first(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, keyed("a"), keyed("b"), keyed("c", "other"), keyed("d", "other"))
+        first, other = claim(driver)
+        driver.commit(driver.store.record, record(first, Status.WAITING, due_at=T0, behind=(other.event + 1,)))
+        driver.commit(driver.store.record, record(other, Status.WAITING, due_at=T0, behind=(first.event,)))
+        assert ids(driver) == ["a", "c"]
+
+    def end(self, driver: Driver) -> str | None:
+        (delivery,) = claim(driver)
+        driver.commit(driver.store.record, record(delivery, Status.DONE))
+        return delivery.id
+
     def test_integrations_that_share_a_key_space_share_its_keys(self, driver: Driver) -> None:
         driver.commit(
             driver.store.accept,

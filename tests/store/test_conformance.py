@@ -49,7 +49,7 @@ class TestPostgres(All):
         (first,) = driver.commit(driver.store.claim, ClaimRequest(T0, 1, T0 + HOUR, node=7))
         (second,) = driver.commit(driver.store.claim, ClaimRequest(T0, 1, T0 + HOUR, node=8))
         driver.connection.execute("UPDATE node SET seen_at = 0 WHERE node = 7")
-        driver.database.ask_again_at = 0.0
+        driver.database.asked_at = 0.0
         (claimed,) = driver.commit(driver.store.claim, ClaimRequest(T0, 9, T0 + HOUR, node=8))
         assert [one.event for one in claimed.deliveries] == [first.deliveries[0].event]
         (late,) = first.deliveries

@@ -124,6 +124,13 @@ def silence(driver: PostgresDriver, number: int, seconds: float) -> None:
     driver.connection.execute("UPDATE node SET seen_at = seen_at - %s WHERE node = %s", (int(seconds * 1e6), number))
 
 
+def ask_anew(driver: PostgresDriver, connected_s: float = 60) -> None:
+    """Has the silent nodes asked for again, on a connection that is so old."""
+    now = driver.database.clock.monotonic()
+    driver.database.asked_at = now - 2
+    driver.database.judges_from = now + DEAD_S - connected_s
+
+
 def test_every_engine_has_a_number_of_its_own(driver: PostgresDriver) -> None:
     numbers = {node.register(driver.connection) for _ in range(3)}
     assert len(numbers) == 3
@@ -148,14 +155,35 @@ def test_what_a_silent_node_holds_is_given_back_and_its_late_record_is_refused(d
     first, second = node.register(driver.connection), node.register(driver.connection)
     driver.commit(driver.store.accept, arrival())
     (mine,) = driver.commit(driver.store.claim, request(first))
-    driver.database.ask_again_at = 0
+    ask_anew(driver)
     assert driver.commit(driver.store.claim, request(second, T0 + 1))[0].deliveries == ()
     silence(driver, first, DEAD_S + 1)
-    driver.database.ask_again_at = 0
+    ask_anew(driver)
     (theirs,) = driver.commit(driver.store.claim, request(second, T0 + 2))
     assert [delivery.event for delivery in theirs.deliveries] == [mine.deliveries[0].event]
     assert driver.commit(driver.store.record, record(mine.deliveries[0], Status.DEAD)) == [False]
     assert driver.commit(driver.store.record, record(theirs.deliveries[0], Status.DONE)) == [True]
+
+
+def test_after_the_database_was_away_the_others_have_their_time_to_be_heard(driver: PostgresDriver) -> None:
+    first, second = node.register(driver.connection), node.register(driver.connection)
+    driver.commit(driver.store.accept, arrival())
+    (mine,) = driver.commit(driver.store.claim, request(first))
+    silence(driver, first, DEAD_S + 50)
+    driver.database.asked_at -= DEAD_S + 50
+    for connected_s in (0, DEAD_S - 1):
+        assert driver.commit(driver.store.claim, request(second, T0 + 1))[0].deliveries == ()
+        ask_anew(driver, connected_s)
+    assert driver.commit(driver.store.record, record(mine.deliveries[0], Status.DONE)) == [True]
+
+
+def test_who_is_surely_gone_is_dead_at_once(driver: PostgresDriver) -> None:
+    first, second = node.register(driver.connection), node.register(driver.connection)
+    driver.commit(driver.store.accept, arrival())
+    driver.commit(driver.store.claim, request(first))
+    driver.connection.execute("UPDATE node SET seen_at = 0 WHERE node = %s", (first,))
+    ask_anew(driver, 0)
+    assert len(driver.commit(driver.store.claim, request(second, T0 + 1))[0].deliveries) == 1
 
 
 def test_a_node_that_claims_is_not_dead_to_itself(driver: PostgresDriver) -> None:
@@ -164,7 +192,7 @@ def test_a_node_that_claims_is_not_dead_to_itself(driver: PostgresDriver) -> Non
     driver.commit(driver.store.accept, arrival())
     (claimed,) = driver.commit(driver.store.claim, request(mine))
     silence(driver, mine, DEAD_S + 1)
-    driver.database.ask_again_at = 0
+    ask_anew(driver)
     assert driver.commit(driver.store.claim, request(mine, T0 + 1))[0].deliveries == ()
     assert driver.commit(driver.store.record, record(claimed.deliveries[0], Status.DONE)) == [True]
 
@@ -174,9 +202,9 @@ def test_a_silent_node_that_beats_again_is_alive(emptied: str, driver: PostgresD
     silence(driver, number, DEAD_S + 100)
     heartbeat = node.Heartbeat(emptied, number, lambda: None, lambda name, data: None)
     heartbeat.thread.start()
-    wait_until(lambda: not (setattr(driver.database, "ask_again_at", 0) or driver.database.silent_nodes()))
+    wait_until(lambda: not (ask_anew(driver) or driver.database.silent_nodes()))
     heartbeat.stop()
-    driver.database.ask_again_at = 0
+    ask_anew(driver)
     assert list(driver.database.silent_nodes()) == [number], "who leaves says so, and nobody waits for its silence"
 
 
@@ -190,7 +218,7 @@ def test_a_former_life_on_this_machine_is_dead_at_once_and_a_living_one_is_not(
     monkeypatch.setattr(node, "own_name", lambda: "elsewhere " + own.split(" ", 1)[1].rsplit(" ", 1)[0] + " 1")
     other = node.register(driver.connection)
     node.register(driver.connection)
-    driver.database.ask_again_at = 0
+    ask_anew(driver)
     assert list(driver.database.silent_nodes()) == [gone]
     assert len({alive, gone, other}) == 3
 

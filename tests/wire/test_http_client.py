@@ -491,6 +491,11 @@ def test_what_would_be_another_request_is_not_sent(request_: Request, reason: st
     assert it.requests == []
 
 
+def test_a_system_without_an_address_is_not_sent_to() -> None:
+    outcome = asyncio.run(HttpClient({}, SystemClock()).send(ORDER, 5))
+    assert (outcome.sent, outcome.reason) == (Sent.NOT_SENT, "the system has no address at the moment")
+
+
 def test_a_cancelled_call_stays_cancelled() -> None:
     """Whoever cancels decides what it means; an outcome would hide that nobody waits for it."""
 

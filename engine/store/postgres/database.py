@@ -7,6 +7,7 @@ stored instead (`␀`), since a sender's odd id must neither be lost nor stop th
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from math import inf
 from struct import Struct as Packed
 from typing import Any
 
@@ -135,7 +136,8 @@ class PostgresDatabase:
         self.texts: dict[tuple[str, ...], tuple[str, list[type[Array]]]] = {}
         self.clock = SystemClock()
         self.silent: Sequence[int] = ()
-        self.ask_again_at = self.clock.monotonic()
+        self.asked_at = -inf  # who is silent; and since when they may be taken for dead
+        self.judges_from = inf
 
     def rows(self, statement: str, values: Sequence[Value] = ()) -> list[Row]:
         return self.cursor.execute(numbered(statement), values).fetchall()
@@ -206,12 +208,16 @@ class PostgresDatabase:
         return int(now)
 
     def silent_nodes(self) -> Sequence[int]:
-        """Asked of the database once a second: a node has been silent for ten before it is dead."""
-        if self.clock.monotonic() >= self.ask_again_at:
-            self.silent = [
-                node for (node,) in self.rows(f"SELECT node FROM node WHERE seen_at < {NOW} - {NODE_SILENT_US}")
-            ]
-            self.ask_again_at = self.clock.monotonic() + SILENT_ASKED_EVERY_S
+        """Asked of the database once a second: a node has been silent for ten before it is dead. Whoever could not ask
+        for so long waits as long again: while the database was away nobody was heard, and the others have outcomes to
+        write that nobody else knows. Those that left, or surely ended, are dead at once."""
+        now = self.clock.monotonic()
+        if now >= self.asked_at + SILENT_ASKED_EVERY_S:
+            if now > self.asked_at + UNASKED_S:
+                self.judges_from = now + NODE_SILENT_US / 1_000_000
+            self.asked_at = now
+            before = f"{NOW} - {NODE_SILENT_US}" if now >= self.judges_from else "1"
+            self.silent = [node for (node,) in self.rows(f"SELECT node FROM node WHERE seen_at < {before}")]
         return self.silent
 
     def room_bytes(self) -> int | None:
@@ -223,6 +229,8 @@ class PostgresDatabase:
 
 NODE_SILENT_US = 10_000_000
 SILENT_ASKED_EVERY_S = 1.0
+UNASKED_S = 8.0
+"""An engine that has nothing to do asks every five seconds. Less than a node may be silent, by more than a beat."""
 NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 """The database's clock, in our unit: nodes are judged, and quotas taken, by one clock."""
 
