@@ -11,10 +11,10 @@ from engine.cli.terminal import say_parts
 from engine.contract.body import encode_json
 from engine.errors import UserError
 from engine.spec.leaves import RATE, RATE_US
-from harness.load.files import read_result
-from harness.load.limits import Stage, first_of, projected, rate_text
+from harness.load.judge.limits import Stage, first_of, projected, rate_text
 from harness.load.model import Result, Work
 from harness.load.numbers import per_minute, share
+from harness.load.tell.files import read_result
 
 SHOWN: Final = 8
 """Stages told of."""

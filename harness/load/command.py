@@ -21,24 +21,24 @@ from engine.spec.plan import EmitStep
 from engine.store.open import SCHEMES, store_address
 from engine.wire.files import read_files
 from harness.faults import parse_faults
-from harness.load import k6
-from harness.load.arrivals import schedule
-from harness.load.files import REPORT, as_json, put, read_result, write_events, write_files
-from harness.load.limits import limiting
-from harness.load.messages import sent_to, signing_names
+from harness.load.judge.limits import limiting
+from harness.load.judge.verdict import judge, promises_of
+from harness.load.judge.windows import outlived
 from harness.load.model import Capacity, Measures, Result, Run
 from harness.load.numbers import seconds
-from harness.load.partners import read_latencies, recorded_latencies
-from harness.load.profile import Profile, from_recording, profile_of, scaled
-from harness.load.report import render
-from harness.load.run import Plan, messages_of, run_profile
-from harness.load.stage import Options
-from harness.load.told import Told, told, write
-from harness.load.trials import search
-from harness.load.verdict import judge, promises_of
-from harness.load.view import View
-from harness.load.virtual import run_virtual
-from harness.load.windows import outlived
+from harness.load.run.real import Plan, messages_of, run_profile
+from harness.load.run.trials import search
+from harness.load.run.virtual import run_virtual
+from harness.load.send import k6
+from harness.load.send.arrivals import schedule
+from harness.load.send.messages import sent_to, signing_names
+from harness.load.send.profile import Profile, from_recording, profile_of, scaled
+from harness.load.stage.built import Options
+from harness.load.stage.partners import read_latencies, recorded_latencies
+from harness.load.tell.files import REPORT, as_json, put, read_result, write_events, write_files
+from harness.load.tell.report import render
+from harness.load.tell.told import Told, told, write
+from harness.load.tell.view import View
 from harness.recordings.exchange import Recording
 from harness.recordings.read import files, read_all
 from harness.replay.traffic import receiver

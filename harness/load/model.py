@@ -244,8 +244,8 @@ class KeyWork(Struct, frozen=True, kw_only=True):
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """What the busiest steady part of the run took of everything that may give first. `limits.py` reckons from this
-    alone, so that a result on paper can be projected without its workspace."""
+    """What the busiest steady part of the run took of everything that may give first. `judge/limits.py` reckons from
+    this alone, so that a result on paper can be projected without its workspace."""
 
     begin_s: float
     end_s: float

@@ -1,6 +1,6 @@
 """Numbers as people read them in a load's answer: times, shares, rates, for the terminal, the summary and JUnit alike.
 
-The page has three digits of each (`report/words.py`): it has room for them. This file
+The page has three digits of each (`tell/report/words.py`): it has room for them. This file
 refuses to round a limit: what is promised is shown as it was written.
 """
 

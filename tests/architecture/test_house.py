@@ -180,10 +180,12 @@ CHANCE_ELSEWHERE = {
     ("harness/made_secrets.py", "secrets"),  # what is made up to sign with is a secret, not chance to be repeated
     ("harness/demo/script.py", "uuid"),  # shapes ids out of seeded numbers; draws none
     *(("harness/simulation/fence.py", what) for what in ("time", "random", "uuid")),  # refuses them to others
-    *((f"harness/load/{one}.py", "random") for one in ("arrivals", "messages")),  # drawn from a seed that is handed in
-    ("harness/load/generator.py", "time"),  # sends on CLOCK_MONOTONIC, the one clock that all its processes share
-    ("harness/load/compare.py", "random"),  # intervals are drawn from the two files alone
-    ("harness/load/stores.py", "secrets"),  # a name nobody has yet
+    *(
+        (f"harness/load/send/{one}.py", "random") for one in ("arrivals", "messages")
+    ),  # drawn from a seed that is handed in
+    ("harness/load/send/generator.py", "time"),  # sends on CLOCK_MONOTONIC, the one clock that all its processes share
+    ("harness/load/judge/compare.py", "random"),  # intervals are drawn from the two files alone
+    ("harness/load/stage/stores.py", "secrets"),  # a name nobody has yet
     ("harness/recordings/key.py", "secrets"),  # the key of a workspace's pseudonyms is a secret
 }
 VIRTUAL = "harness/simulation/"

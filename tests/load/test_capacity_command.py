@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from measured import measured
+from load.measured import measured
 
 from engine.cli import main
-from harness.load.files import as_json
 from harness.load.model import Capacity, GateWork, Limiting, Result, Run, Work
+from harness.load.tell.files import as_json
 
 WORK = Work(
     begin_s=0,

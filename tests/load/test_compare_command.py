@@ -8,8 +8,8 @@ from load.made_results import invalid, latency, measures, result
 from msgspec.structs import replace
 
 from engine.cli import main
-from harness.load.files import as_json
 from harness.load.histogram import Histogram
+from harness.load.tell.files import as_json
 
 
 def timed(times: float):
