@@ -20,6 +20,7 @@ from engine.errors import UserError
 from harness.load.judge.limits import Stage, first_of, per_minute, span_s, stages
 from harness.load.measure.work import STEADY
 from harness.load.model import Capacity, Limiting, Measures, Probe, Second, Work
+from harness.load.numbers import share, whole
 from harness.load.send.profile import SECOND_US, Phase, Piece, Profile
 
 LOOK_PER_S: Final = 10.0
@@ -183,7 +184,7 @@ class Search:
         self.warm_up_s = max(WARM_UP_S, spent_s + 1)
         if self.virtual:
             self.tell(
-                f"{told(slowest)} gives at about {slowest.per_minute:,.0f}/min, too slow to be met live:"
+                f"{told(slowest)} gives at about {whole(slowest.per_minute)}/min, too slow to be met live:"
                 " it is looked for in virtual time"
             )
 
@@ -196,7 +197,7 @@ class Search:
         )
         before = 0.0
         for _ in range(RAISES_MAX):
-            self.tell(f"saturating with {rate:,.0f} messages a minute")
+            self.tell(f"saturating with {whole(rate)} messages a minute")
             trial = self.trial("saturate", rate)
             measures = self.run(trial)
             completed = self.completed(measures)
@@ -209,7 +210,7 @@ class Search:
                 return completed, measures
             before, rate = completed, 2 * rate
         raise UserError(
-            f"even {rate / 2:,.0f} messages a minute did not saturate it: {why or 'it kept up'}",
+            f"even {whole(rate / 2)} messages a minute did not saturate it: {why or 'it kept up'}",
             exit_code=INCONCLUSIVE,
         )
 
@@ -247,13 +248,13 @@ class Search:
             low, high = self.probed(each, low, high)
         if not low:
             raise UserError(
-                f"no rate down to {high:,.0f}/min was kept up with: {self.probes[-1].why}", exit_code=INCONCLUSIVE
+                f"no rate down to {whole(high)}/min was kept up with: {self.probes[-1].why}", exit_code=INCONCLUSIVE
             )
         return low, high if high < float("inf") else max(low, rate)
 
     def probed(self, rate: float, low: float, high: float) -> tuple[float, float]:
         """The bracket after one more rate. What held above what did not is tried no further: the lower one counts."""
-        self.tell(f"confirming {rate:,.0f} messages a minute")
+        self.tell(f"confirming {whole(rate)} messages a minute")
         trial = self.trial("confirm", rate)
         measures = self.run(trial)
         held, why = self.judged(measures, trial)
@@ -298,7 +299,7 @@ class Search:
             return False, "nothing was completed"
         growth = self.growth(measures, measures.work, trial)
         if growth > GROWTH_MAX:
-            return False, f"the backlog grew by {growth:.0%} of what arrived"
+            return False, f"the backlog grew by {share(growth)} of what arrived"
         if trial.purpose == "confirm" and measures.drain_s is None:
             return False, f"the backlog was not empty {trial.drain_s:g} s after the last message"
         return True, ""

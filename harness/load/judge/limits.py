@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.load.model import GateWork, Limiting, Measures, Work
+from harness.load.numbers import milliseconds, share
 
 ORDINARY_CALL_MS: Final = 50.0
 ORDINARY_PLACES: Final = 32
@@ -120,7 +121,7 @@ def calls_each(gate: GateWork, work: Work) -> float:
 
 def slow_or_small(gate: GateWork, places: int) -> tuple[StageName, str]:
     """Whose fault it would be: the partner's, whose calls take long, or the pool's, which has few places."""
-    full = f"{places} calls at once, {gate.call_ms:.3g} ms each"
+    full = f"{places} calls at once, {milliseconds(gate.call_ms)} each"
     if is_saturated(gate):
         return "partner", f"{full}, {gate.call_ms / gate.idle_call_ms:.2g} times as long as without load"
     slow, small = gate.call_ms / ORDINARY_CALL_MS, ORDINARY_PLACES / max(1, places)
@@ -137,23 +138,26 @@ def key(work: Work) -> list[Stage]:
     hot = work.key
     if hot is None or hot.completed < KEY_COMPLETED_MIN or hot.serial_ms <= 0:
         return []
-    share = (hot.came or hot.completed / work.completed) * work.completed / work.messages
+    part = (hot.came or hot.completed / work.completed) * work.completed / work.messages
     return [
         Stage(
             stage="key",
             name=hot.integration,
             used=hot.completed * hot.serial_ms / 1_000 / span_s(work),
-            per_minute=60_000 / hot.serial_ms / share,
-            why=f"one key has {share:.0%} of the messages, which run one at a time, {hot.serial_ms:.3g} ms each",
+            per_minute=60_000 / hot.serial_ms / part,
+            why=(
+                f"one key has {share(part)} of the messages, which run one at a time,"
+                f" {milliseconds(hot.serial_ms)} each"
+            ),
         )
     ]
 
 
 def cpu(work: Work) -> list[Stage]:
     used = work.engine_cpu
-    name, why = "engine", f"{work.engine_cpu / per_minute(work) * 60_000:.3g} ms of one core for each message"
+    name, why = "engine", f"{milliseconds(work.engine_cpu / per_minute(work) * 60_000)} of one core for each message"
     if work.engine_cpu >= CPU_OWN and work.machine_cpu > used:
-        used, name, why = work.machine_cpu, "machine", f"{work.machine_cpu:.0%} of all cores are busy"
+        used, name, why = work.machine_cpu, "machine", f"{share(work.machine_cpu)} of all cores are busy"
     if used <= 0:  # as in virtual time
         return []
     return [Stage(stage="cpu", name=name, used=used, per_minute=per_minute(work) / used, why=why)]
@@ -167,7 +171,7 @@ def store(work: Work) -> list[Stage]:
         return []
     where = "disk" if work.store == "sqlite" else "database"
     why = (
-        f"the writer waits {min(1.0, work.commit_busy):.0%} of the time for the {where},"
+        f"the writer waits {share(min(1.0, work.commit_busy))} of the time for the {where},"
         f" and {work.running:.3g} of {work.workers} workers have an event"
     )
     return [Stage(stage="store", name=work.store, used=used, per_minute=per_minute(work) / used, why=why)]
@@ -210,7 +214,7 @@ def starved(work: Work) -> Stage:
         name="machine",
         used=work.machine_cpu,
         per_minute=per_minute(work),
-        why=f"{work.machine_cpu:.0%} of all cores are busy, and the engine had {work.engine_cpu:.0%} of one",
+        why=f"{share(work.machine_cpu)} of all cores are busy, and the engine had {share(work.engine_cpu)} of one",
     )
 
 

@@ -16,6 +16,7 @@ from engine.charter.ladders import rate_text
 from engine.run.load import Loaded
 from engine.spec import shape
 from harness.load.model import Ends, Generator, Latency, Measures, PhaseSpan, Second, Slo, Window
+from harness.load.numbers import clock, label, milliseconds, nearly_all, per_minute, seconds, share
 
 LAG_MS_MAX: Final = 10.0
 CPU_MAX: Final = 0.9
@@ -98,13 +99,13 @@ def invalid_because(generator: Generator, offered: int) -> tuple[str, ...]:
             f"the generator lagged: {name} of its sends {milliseconds(lag_ms)} late, {LAG_MS_MAX:g} ms are allowed"
         )
     if generator.cpu > CPU_MAX:
-        found.append(f"the generator had no CPU left: {generator.cpu:.0%} of its core; add --generators")
+        found.append(f"the generator had no CPU left: {share(generator.cpu)} of its core; add --generators")
     if offered and generator.unsent > UNSENT_MAX * offered:
         found.append(f"the generator left {generator.unsent} of {offered} messages unsent")
     if generator.clock_jump_ms > CLOCK_JUMP_MS_MAX:
         found.append(f"the clock was set by {milliseconds(generator.clock_jump_ms)} while it ran")
     if generator.steal > STEAL_MAX:
-        found.append(f"others had {generator.steal:.0%} of this machine while it ran")
+        found.append(f"others had {share(generator.steal)} of this machine while it ran")
     return tuple(dict.fromkeys(found))
 
 
@@ -112,7 +113,7 @@ def highest(latency: Latency) -> tuple[float | None, str]:
     """The 99th percentile, or the highest that the samples tell, and how it is called; the greatest of very few."""
     for quantile in (QUANTILE, "0.95", "0.9", "0.5"):
         if quantile in latency.quantiles_ms:
-            return latency.quantiles_ms[quantile], quantile_text(quantile)
+            return latency.quantiles_ms[quantile], label(quantile)
     return (latency.max_ms, "the latest") if latency.count else (None, "")
 
 
@@ -128,15 +129,15 @@ def every_run(measures: Measures) -> Iterator[Slo]:
     answered = measures.accepted + measures.duplicates
     turned_away = sum(measures.refused.values()) + measures.failed
     if answered + turned_away:
-        share = answered / (answered + turned_away)
+        taken = answered / (answered + turned_away)
         by = [f"{count} answered {status}" for status, count in sorted(measures.refused.items())]
         by += [f"{measures.failed} not answered"] if measures.failed else []
         yield Slo(
             name="accepted",
-            limit=f"≥ {percent(ACCEPTED_LEAST)}",
-            measured=" ".join([percent(share), *([f"({', '.join(by)})"] if by else [])]),
-            held=share >= ACCEPTED_LEAST,
-            margin=(1 - share) / (1 - ACCEPTED_LEAST),
+            limit=f"≥ {nearly_all(ACCEPTED_LEAST)}",
+            measured=" ".join([nearly_all(taken), *([f"({', '.join(by)})"] if by else [])]),
+            held=taken >= ACCEPTED_LEAST,
+            margin=(1 - taken) / (1 - ACCEPTED_LEAST),
             samples=answered + turned_away,
         )
     yield backlog(measures)
@@ -156,7 +157,7 @@ def backlog(measures: Measures) -> Slo:
         left = measures.books.unfinished
         measured = f"not drained{f', {left} left' if left else ''}"
     elif grows:
-        measured = f"grows by {slope * 60:.0f}/min while {arriving * 60:.0f}/min arrive"
+        measured = f"grows by {per_minute(slope * 60)} while {per_minute(arriving * 60)} arrive"
     else:
         measured = f"drained in {seconds(measures.drain_s)}, {measures.backlog_max} at most"
     return Slo(
@@ -229,7 +230,7 @@ def percentile(name: str, limit_ms: float, windows: Sequence[Window]) -> Slo:
 
 
 def bounds(window: Window) -> Iterator[tuple[float, str]]:
-    return ((ms, quantile_text(name)) for name, ms in window.latency.quantiles_ms.items() if float(name) < 0.99)
+    return ((ms, label(name)) for name, ms in window.latency.quantiles_ms.items() if float(name) < 0.99)
 
 
 def latency_row(name: str, limit_ms: float, measured_ms: float, measured: str, window: Window) -> Slo:
@@ -258,15 +259,15 @@ def within(name: str, limit_s: float, ends: Ends) -> Slo:
 def success(name: str, least: float, ends: Ends) -> Slo:
     """Of the events that are not with a person, who does not answer while a load runs."""
     judged = ends.events - ends.person
-    share = ends.good / judged if judged else 1.0
+    reached = ends.good / judged if judged else 1.0
     missed = f", {ends.failed} failed" if ends.failed else ""
     missed += f", {ends.unfinished} not finished" if ends.unfinished else ""
     return Slo(
         name=f"{name} complete.success",
-        limit=f"≥ {percent(least)}",
-        measured=f"{percent(share)}{missed}",
-        held=share >= least,
-        margin=round((1 - share) / (1 - least), 4) if least < 1 else None,
+        limit=f"≥ {nearly_all(least)}",
+        measured=f"{nearly_all(reached)}{missed}",
+        held=reached >= least,
+        margin=round((1 - reached) / (1 - least), 4) if least < 1 else None,
         samples=judged,
     )
 
@@ -325,32 +326,3 @@ def place(window: Window) -> str:
     if window.over == "phase":
         return phase
     return f"{clock(window.begin_s)} to {clock(window.end_s)}{f', {phase}' if phase else ''}"
-
-
-def clock(at_s: float) -> str:
-    """A moment of the run: `1:05`."""
-    minutes, rest = divmod(int(at_s), 60)
-    return f"{minutes}:{rest:02}"
-
-
-def seconds(span_s: float) -> str:
-    """`41.2 s`, `6m 12s`, `24h`."""
-    if span_s < 60:
-        return f"{span_s:.3g} s"
-    whole = round(span_s)
-    parts = [(whole // 86_400, "d"), (whole // 3_600 % 24, "h"), (whole // 60 % 60, "m"), (whole % 60, "s")]
-    return " ".join(f"{count}{unit}" for count, unit in [part for part in parts if part[0]][:2])
-
-
-def milliseconds(span_ms: float) -> str:
-    return f"{span_ms:.3g} ms" if span_ms < 1_000 else seconds(span_ms / 1_000)
-
-
-def percent(share: float) -> str:
-    """A share that is not whole is never told as 100 %."""
-    text = f"{share * 100:.4g}"
-    return f"{'99.99' if text == '100' and share < 1 else text} %"
-
-
-def quantile_text(quantile: str) -> str:
-    return f"p{quantile.removeprefix('0.'):0<2}"

@@ -16,6 +16,7 @@ from engine.contract.body import BodyError
 from engine.model import Revision, Status
 from engine.store.database import Database
 from engine.store.rows import decode_revision
+from harness.load.numbers import milliseconds
 
 PAGE: Final = 2_000
 AGAIN: Final = frozenset(("retry", "unknown", "reauthenticate", "not found"))
@@ -167,7 +168,7 @@ def words(line: StoryLine) -> str:
     what = f"{line.step}: {line.kind}" if line.step else line.kind
     called = f" {line.operation} {line.verdict}".rstrip() if line.operation else ""
     status = f" ({line.status})" if line.status else ""
-    took = f" in {line.took_us / 1_000:.3g} ms" if line.took_us else ""
+    took = f" in {milliseconds(line.took_us / 1_000)}" if line.took_us else ""
     return f"{what}{called}{status}{took}"
 
 

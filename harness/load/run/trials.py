@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from harness.load.judge.capacity import Found, Trial, find
 from harness.load.model import Measures
+from harness.load.numbers import whole
 from harness.load.run.real import Plan, run_profile
 from harness.load.run.virtual import run_virtual
 from harness.load.tell.view import View
@@ -29,7 +30,7 @@ def tried(plan: Plan, trial: Trial) -> Plan:
     """The plan of one trial."""
     said = plan.profile
     profile = replace(trial.profile(), mix=said.mix, repeat=said.repeat, hot=said.hot)
-    return replace(plan, profile=profile, what=f"{trial.purpose} {trial.rate_per_s * 60:,.0f}/min")
+    return replace(plan, profile=profile, what=f"{trial.purpose} {whole(trial.rate_per_s * 60)}/min")
 
 
 def virtual(plan: Plan, trial: Trial) -> Measures:

@@ -86,10 +86,10 @@ INVALID = [
     pytest.param({"generator": replace(GENERATOR, lag=latency(0.5, tail_ms=11))}, "p99 of its sends", id="lag"),
     pytest.param({"generator": replace(GENERATOR, lag=latency(12, 50))}, "p50 of its sends", id="lag, few sends"),
     pytest.param({"generator": replace(GENERATOR, lag=latency(12, 5))}, "the latest of its", id="lag, five sends"),
-    pytest.param({"generator": replace(GENERATOR, cpu=0.91)}, "no CPU left: 91%", id="its CPU"),
+    pytest.param({"generator": replace(GENERATOR, cpu=0.91)}, "no CPU left: 91 %", id="its CPU"),
     pytest.param({"generator": replace(GENERATOR, unsent=7)}, "7 of 6000 messages unsent", id="unsent"),
     pytest.param({"generator": replace(GENERATOR, clock_jump_ms=51.0)}, "the clock was set by 51 ms", id="clock"),
-    pytest.param({"generator": replace(GENERATOR, steal=0.2)}, "others had 20%", id="stolen"),
+    pytest.param({"generator": replace(GENERATOR, steal=0.2)}, "others had 20 %", id="stolen"),
     pytest.param({"generator": replace(GENERATOR, reasons=("it was killed",))}, "it was killed", id="told"),
     pytest.param({"offered": 0}, "nothing was due", id="no load"),
 ]
@@ -124,7 +124,7 @@ BROKEN = [
     pytest.param({"drain_s": None}, "backlog: not drained", id="never drained"),
     pytest.param(
         {"drain_s": 20.0, "backlog_slope_per_s": 6.0},
-        "backlog: grows by 360/min while 6000/min arrive in phase tail",
+        "backlog: grows by 360/min while 6,000/min arrive in phase tail",
         id="a steady phase in which it only grows",
     ),
     pytest.param({"refused": {"503": 7}}, "accepted: 99.88 % (7 answered 503), the limit is", id="turned away"),
@@ -266,7 +266,7 @@ def test_the_sla_of_a_spec_is_what_is_promised() -> None:
         success=0.999,
         peak_per_s=pytest.approx(33.333, rel=0.001),
         peak_for_s=60.0,
-        peak_told="2000/min for 1m",
+        peak_told="2000/min for 60 s",
         drain_s=60.0,
     )
     assert promise_of("orders", shape.Sla()) == Promise(integration="orders")

@@ -63,7 +63,7 @@ def test_a_late_generator_is_told():
 
 def test_draining_is_told():
     picture = Picture(elapsed_s=65.0, length_s=60.0, drain_s=30.0)
-    assert "draining, 5.0 s of at most 30.0 s" in " ".join(page(100, picture))
+    assert "draining, 5 s of at most 30 s" in " ".join(page(100, picture))
 
 
 def test_a_phase_moves_no_cursor():

@@ -149,7 +149,7 @@ def test_the_load_is_doubted_for_the_verdict_s_own_reasons() -> None:
     held = load_results.held()
     generator = replace(held.measures.generator, cpu=0.95)
     text = render(replace(held, verdict="invalid", measures=replace(held.measures, generator=generator)))
-    assert "the generator had no CPU left: 95% of its core" in text
+    assert "the generator had no CPU left: 95 % of its core" in text
     assert "✓ The load was what it says" not in text
 
 

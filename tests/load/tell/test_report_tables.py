@@ -5,8 +5,8 @@ from load import load_results
 from msgspec.structs import replace
 
 from harness.load.model import PartnerMeasures, Second, Slo, StageTime
+from harness.load.numbers import ABSENT
 from harness.load.tell.report import baseline, tables
-from harness.load.tell.report.words import ABSENT
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_partner_shows_what_it_answered_and_how_often_it_was_asked() -> None:
     (row,) = tables.partner_rows([partner])
     assert [(part.family, part.count) for part in row.mix] == [("success", 100), ("later", 40), ("failed", 10)]
     assert row.mix[1].begin == pytest.approx(0.6667)
-    assert row.again == "1.50"
+    assert row.again == "1.5"
     (unbooked,) = tables.partner_rows([replace(partner, booked=0, statuses={})])
     assert (unbooked.again, unbooked.mix) == (ABSENT, ())
 

@@ -4,7 +4,6 @@ Everything is inside: numbers, style, script and the chart library (`vendor/`). 
 and styles whose hashes it names and nothing more, so a name that came from somewhere can neither run nor fetch. This
 package refuses to measure, to judge, to open a file of the user's and to ask the network.
 
-words.py     how numbers are written
 tables.py    what is said
 baseline.py  what is said beside another run
 series.py    what is drawn
@@ -21,9 +20,10 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 from msgspec.json import encode
 
+from harness.load import numbers
 from harness.load.model import Result
 from harness.load.tell.report import baseline as beside
-from harness.load.tell.report import tables, words
+from harness.load.tell.report import tables
 from harness.load.tell.report.series import drawn
 
 VERDICTS: Final = {"held": "Held", "broken": "Broken", "invalid": "Invalid"}
@@ -46,7 +46,7 @@ def render(result: Result, baseline: Result | None = None) -> str:
         charts={chart.id: chart for chart in data.charts},
         tables=tables,
         beside=beside,
-        words=words,
+        words=numbers,
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from harness.load.model import Result
+from harness.load.numbers import ABSENT, milliseconds, number, per_minute, seconds, signed, whole
 from harness.load.tell.report.tables import Tone, best_per_minute
-from harness.load.tell.report.words import ABSENT, count, milliseconds, number, per_minute, seconds, signed
 
 
 class Delta(Struct, frozen=True):
@@ -65,10 +65,6 @@ def deltas(result: Result, baseline: Result) -> list[Delta]:
         for name, before, now, word, better in found
         if before is not None or now is not None
     ]
-
-
-def whole(value: float) -> str:
-    return count(round(value))
 
 
 def changed(before: float | None, now: float | None, word: Callable[[float], str]) -> str:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from harness.load.histogram import Histogram
 from harness.load.model import Capacity, Latency, Measures, PhaseSpan, Result, Second, Window
-from harness.load.tell.report.words import number
+from harness.load.numbers import number
 
 POINTS_MAX: Final = 900
 STATUSES_MAX: Final = 5

@@ -11,16 +11,16 @@ from msgspec import Struct
 
 from harness.load.judge.verdict import CLOCK_JUMP_MS_MAX, CPU_MAX, LAG_MS_MAX, STEAL_MAX, UNSENT_MAX, invalid_because
 from harness.load.model import Ends, Latency, Measures, PartnerMeasures, Result, Second, Slo, Violation
-from harness.load.tell.report.words import (
+from harness.load.numbers import (
     ABSENT,
     clock,
-    count,
     milliseconds,
     number,
     per_minute,
     quantile,
     seconds,
     share,
+    whole,
 )
 
 WINDOW_S: Final = 10
@@ -64,29 +64,29 @@ def tiles(result: Result) -> list[Tile]:
     drained = result.drain_s is not None
     found = [
         Tile(
-            "offered at most", per_minute(best_per_minute(told, lambda s: s.due)), f"{count(measures.offered)} in all"
+            "offered at most", per_minute(best_per_minute(told, lambda s: s.due)), f"{whole(measures.offered)} in all"
         ),
         Tile(
             "completed at most",
             per_minute(best_per_minute(told, lambda s: s.completed)),
-            f"{count(result.completed)} in all, of {count(measures.events)} events",
+            f"{whole(result.completed)} in all, of {whole(measures.events)} events",
         ),
         Tile(
             "event to done, p99",
             quantile(measures.complete, "0.99"),
             f"median {quantile(measures.complete, '0.5')}, longest {milliseconds(measures.complete.max_ms)}",
         ),
-        Tile("accepted, p99", quantile(measures.accept, "0.99"), f"{count(result.accepted)} are on disk"),
+        Tile("accepted, p99", quantile(measures.accept, "0.99"), f"{whole(result.accepted)} are on disk"),
         Tile(
             "lost · doubled · out of order",
-            " · ".join(count(n) for n in (result.lost, result.doubled, result.out_of_order)),
-            f"{count(measures.books.checked)} effects checked against partners' books",
+            " · ".join(whole(n) for n in (result.lost, result.doubled, result.out_of_order)),
+            f"{whole(measures.books.checked)} effects checked against partners' books",
             "bad" if wrong else "good",
         ),
         Tile(
             "backlog drained in",
             seconds(result.drain_s) if drained else "never",
-            f"{count(measures.backlog_max)} at most, the oldest {seconds(measures.oldest_max_s)}",
+            f"{whole(measures.backlog_max)} at most, the oldest {seconds(measures.oldest_max_s)}",
             "plain" if drained else "bad",
         ),
     ]
@@ -283,14 +283,14 @@ def trust_rows(result: Result) -> list[tuple[str, str]]:
     return [
         ("Sent late by, p99", f"{late} (up to {LAG_MS_MAX:g} ms); the latest {longest}"),
         ("Busiest generator's CPU", f"{share(generator.cpu)} of a core (up to {CPU_MAX * 100:g} %)"),
-        ("Never sent", f"{count(generator.unsent)} of {count(result.measures.offered)} (up to {UNSENT_MAX * 100:g} %)"),
+        ("Never sent", f"{whole(generator.unsent)} of {whole(result.measures.offered)} (up to {UNSENT_MAX * 100:g} %)"),
         ("Wall clock moved by", f"{milliseconds(generator.clock_jump_ms)} (up to {CLOCK_JUMP_MS_MAX:g} ms)"),
         ("Machine that others had", f"{share(generator.steal)} (up to {STEAL_MAX * 100:g} %)"),
-        ("Generator processes", count(generator.processes)),
+        ("Generator processes", whole(generator.processes)),
         ("Warm-up, judged by nobody", ", ".join(warm) or "none"),
         (
             "Events judged",
-            f"{count(result.measures.complete.count)} completed, {count(result.measures.accept.count)} sent",
+            f"{whole(result.measures.complete.count)} completed, {whole(result.measures.accept.count)} sent",
         ),
         ("CPU that the engine took", f"{number(result.measures.engine_cpu_us_per_event)} µs an event"),
         ("Calls an event", number(result.measures.calls_per_event)),
