@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from engine.errors import UserError
 from harness.load.judge.limits import Stage, first_of, per_minute, span_s, stages
-from harness.load.measure.work import STEADY
+from harness.load.measure.steady import STEADY, slope
 from harness.load.model import Capacity, Limiting, Measures, Probe, Second, Work
 from harness.load.numbers import share, whole
 from harness.load.send.profile import SECOND_US, Phase, Piece, Profile
@@ -308,12 +308,12 @@ class Search:
         """By which part of what arrived the backlog grew: seen by what it was and by what was completed, and the mean
         of the two, since each of them is off by a few events."""
         most = max(self.shares.values(), default=work.completed / work.messages)
-        grown = slope(measures.seconds, work) / trial.rate_per_s / most
+        grown = growth_per_s(measures.seconds, work) / trial.rate_per_s / most
         return (grown + 1 - self.completed(measures) / 60 / trial.rate_per_s) / 2
 
     def grew(self, measures: Measures, work: Work, trial: Trial) -> bool:
         """Whether a backlog grew, whatever was sent of what was due."""
-        return slope(measures.seconds, work) > GROWTH_MAX * trial.rate_per_s
+        return growth_per_s(measures.seconds, work) > GROWTH_MAX * trial.rate_per_s
 
     def note(self, trial: Trial, measures: Measures, completed: float, *, held: bool, why: str) -> None:
         work = measures.work
@@ -322,7 +322,7 @@ class Search:
                 per_minute=round(60 * trial.rate_per_s, 1),
                 held=held,
                 completed_per_minute=round(completed, 1),
-                backlog_slope_per_s=round(slope(measures.seconds, work), 3) if work else 0.0,
+                backlog_slope_per_s=round(growth_per_s(measures.seconds, work), 3) if work else 0.0,
                 complete_p99_ms=measures.complete.quantiles_ms.get("0.99"),
                 virtual=trial.virtual,
                 why=why,
@@ -330,17 +330,9 @@ class Search:
         )
 
 
-def slope(seconds: Sequence[Second], work: Work) -> float:
-    """By how many events a second the backlog grew in the part that was looked at: the straight line through all of its
-    seconds, since a single one may fall between two commits."""
-    points = [(second.at_s, second.backlog) for second in seconds if work.begin_s <= second.at_s < work.end_s]
-    if len(points) < 2:
-        return 0.0
-    mean_at = sum(at for at, _ in points) / len(points)
-    mean = sum(backlog for _, backlog in points) / len(points)
-    return sum((at - mean_at) * (backlog - mean) for at, backlog in points) / sum(
-        (at - mean_at) ** 2 for at, _ in points
-    )
+def growth_per_s(seconds: Sequence[Second], work: Work) -> float:
+    """By how many events a second the backlog grew in the part that was looked at."""
+    return slope([(second.at_s, second.backlog) for second in seconds if work.begin_s <= second.at_s < work.end_s])
 
 
 def limits_of(work: Work) -> tuple[Limiting, Limiting | None]:

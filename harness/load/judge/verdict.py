@@ -15,19 +15,13 @@ from msgspec import Struct
 from engine.charter.ladders import rate_text
 from engine.run.load import Loaded
 from engine.spec import shape
-from harness.load.model import Ends, Generator, Latency, Measures, PhaseSpan, Second, Slo, Window
-from harness.load.numbers import clock, label, milliseconds, nearly_all, per_minute, seconds, share
+from harness.load.measure.steady import steady_phase
+from harness.load.measure.trust import invalid_because
+from harness.load.model import Ends, Measures, PhaseSpan, Second, Slo, Window
+from harness.load.numbers import clock, label, milliseconds, nearly_all, per_minute, seconds
 
-LAG_MS_MAX: Final = 10.0
-CPU_MAX: Final = 0.9
-"""Of one core, for a process of the generator."""
-UNSENT_MAX: Final = 0.001
-CLOCK_JUMP_MS_MAX: Final = 50.0
-STEAL_MAX: Final = 0.1
 ACCEPTED_LEAST: Final = 0.999
 """Of what was sent: more turned away, or left without an answer, is a promise broken, not a latency."""
-STEADY_S: Final = 30.0
-"""A shorter phase says nothing of a slope: a burst may well be stored."""
 SLOPE_MAX: Final = 0.05
 """A backlog that grows by so much of what arrives is one that never drains, were the phase to go on."""
 QUANTILE: Final = "0.99"
@@ -87,36 +81,6 @@ def judge(measures: Measures, promises: Sequence[Promise]) -> tuple[Verdict, tup
     return ("broken" if broken else "held"), reasons, rows
 
 
-# ── can it be trusted ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def invalid_because(generator: Generator, offered: int) -> tuple[str, ...]:
-    """Why the load was not what it says; nothing where it was."""
-    found = list(generator.reasons)
-    lag_ms, name = highest(generator.lag)
-    if lag_ms is not None and lag_ms > LAG_MS_MAX:
-        found.append(
-            f"the generator lagged: {name} of its sends {milliseconds(lag_ms)} late, {LAG_MS_MAX:g} ms are allowed"
-        )
-    if generator.cpu > CPU_MAX:
-        found.append(f"the generator had no CPU left: {share(generator.cpu)} of its core; add --generators")
-    if offered and generator.unsent > UNSENT_MAX * offered:
-        found.append(f"the generator left {generator.unsent} of {offered} messages unsent")
-    if generator.clock_jump_ms > CLOCK_JUMP_MS_MAX:
-        found.append(f"the clock was set by {milliseconds(generator.clock_jump_ms)} while it ran")
-    if generator.steal > STEAL_MAX:
-        found.append(f"others had {share(generator.steal)} of this machine while it ran")
-    return tuple(dict.fromkeys(found))
-
-
-def highest(latency: Latency) -> tuple[float | None, str]:
-    """The 99th percentile, or the highest that the samples tell, and how it is called; the greatest of very few."""
-    for quantile in (QUANTILE, "0.95", "0.9", "0.5"):
-        if quantile in latency.quantiles_ms:
-            return latency.quantiles_ms[quantile], label(quantile)
-    return (latency.max_ms, "the latest") if latency.count else (None, "")
-
-
 # ── of every run ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -168,12 +132,6 @@ def backlog(measures: Measures) -> Slo:
         where=f"phase {phase.name}" if phase and grows else "",
         samples=measures.events,
     )
-
-
-def steady_phase(phases: Sequence[PhaseSpan]) -> PhaseSpan | None:
-    """The last phase that counts, that sends, and that lasts long enough for a slope to mean something."""
-    fitting = [one for one in phases if one.counted and not one.outage and one.end_s - one.begin_s >= STEADY_S]
-    return fitting[-1] if fitting else None
 
 
 def arriving_per_s(rows: Sequence[Second], phase: PhaseSpan) -> float:

@@ -14,11 +14,12 @@ from engine.run.load import Loaded
 from engine.store.database import Database
 from harness.counting import told as quota_told
 from harness.load.histogram import Histogram
-from harness.load.judge.verdict import invalid_because, steady_phase
 from harness.load.measure import watch
 from harness.load.measure.passed import Pass
 from harness.load.measure.ran import SECOND_US, Partners, Ran
 from harness.load.measure.sends import Counts, Sends, Series
+from harness.load.measure.steady import SETTLED, slope, steady_phase
+from harness.load.measure.trust import invalid_because
 from harness.load.model import Generator, Latency, Measures, PartnerMeasures, PhaseSpan, Second, StageTime, Window
 
 
@@ -63,7 +64,7 @@ def measure(loaded: Loaded, ran: Ran, database: Database) -> Measures:
         books=passed.books(database),
         generator=replace(generator, held=not reasons, reasons=reasons),
         drain_s=passed.drain_s,
-        backlog_slope_per_s=round(slope(ran), 4),
+        backlog_slope_per_s=round(growth_per_s(ran), 4),
         backlog_max=max((page.backlog for page in seen), default=0),
         oldest_max_s=max((page.oldest_s for page in seen), default=0.0),
         calls_per_event=round(passed.calls / passed.direct, 4) if passed.direct else 0.0,
@@ -201,19 +202,13 @@ def spent_s(seen: Sequence[watch.Cpu | None]) -> float:
     return known[-1] - known[0] if known else 0.0
 
 
-def slope(ran: Ran) -> float:
-    """By how much the backlog grows in a second, over the last steady phase without its first third: there it only
-    begins. The least squares of what was seen."""
+def growth_per_s(ran: Ran) -> float:
+    """By how much the backlog grows in a second, over the last steady phase without what only begins in it."""
     sending = [one for one in ran.phases if one.counted and not one.outage]
     phase = steady_phase(ran.phases) or (sending[-1] if sending else None)
     if phase is None:
         return 0.0
-    begin_s = phase.begin_s + (phase.end_s - phase.begin_s) / 3
+    begin_s = phase.begin_s + (phase.end_s - phase.begin_s) * SETTLED
     at = [((row.at_us - ran.began_us) / SECOND_US, row.page.backlog) for row in ran.rows if row.page]
     inside = [(at_s, backlog) for at_s, backlog in at if begin_s <= at_s <= phase.end_s]
-    if len(inside) < 3:
-        return 0.0
-    mean_s = sum(at_s for at_s, _ in inside) / len(inside)
-    mean = sum(backlog for _, backlog in inside) / len(inside)
-    spread = sum((at_s - mean_s) ** 2 for at_s, _ in inside)
-    return sum((at_s - mean_s) * (backlog - mean) for at_s, backlog in inside) / spread if spread else 0.0
+    return slope(inside) if len(inside) > 2 else 0.0

@@ -15,16 +15,10 @@ from msgspec.structs import replace
 from engine.rules.quota import Quota
 from engine.run.load import Loaded
 from engine.store.database import Database
-from harness.load.model import GateWork, KeyWork, PhaseSpan, Second, Work
+from harness.load.model import GateWork, KeyWork, Second, Work
 
 GONE: Final = ("done", "ignored", "superseded", "compensated")
 """What was carried out, or needed no carrying out."""
-STEADY: Final = "steady"
-"""The phase that is looked at, where a profile has one of this name."""
-WINDOW_S: Final = 10
-"""The busiest seconds of a run, where no phase is named."""
-SETTLED: Final = 1 / 3
-"""This part of a phase is left out at its beginning: the backlog only begins there, and quotas have their bursts."""
 
 
 class Declared(Struct, frozen=True):
@@ -93,24 +87,6 @@ def of_whole(work: Work, calls: "Calls", messages: int) -> Work:
         return work
     gates = [replace(gate, per_message=calls[gate.gate][0] / messages) for gate in work.gates if gate.gate in calls]
     return replace(work, gates=tuple(gates))
-
-
-def steady(phases: Sequence[PhaseSpan], name: str | None, seconds: Sequence[Second]) -> tuple[float, float]:
-    """The seconds to look at: of the phase of this name, or called STEADY, what follows its first third; where there is
-    none, the ten with the most completed."""
-    for phase in phases:
-        if phase.name == (name or STEADY):
-            begin = phase.begin_s + (phase.end_s - phase.begin_s) * SETTLED
-            return float(round(begin)), float(round(phase.end_s))
-    counts = {second.at_s: second.completed for second in seconds}
-    if not counts:
-        return 0.0, 0.0
-    first, last = min(counts), max(counts) + 1
-    most = max(
-        range(first, max(first + 1, last - WINDOW_S + 1)),
-        key=lambda at: sum(counts.get(at + more, 0) for more in range(WINDOW_S)),
-    )
-    return float(most), float(min(most + WINDOW_S, last))
 
 
 # ── calls ────────────────────────────────────────────────────────────────────────────────────────────────────────────

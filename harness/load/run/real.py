@@ -25,12 +25,13 @@ from engine.errors import UserError
 from engine.run.load import Loaded
 from engine.store.database import Database
 from engine.store.open import reading
-from harness.load.judge.verdict import invalid_because
 from harness.load.measure.joined import measure
 from harness.load.measure.ran import Ran, ask_partners
+from harness.load.measure.steady import steady
 from harness.load.measure.timeline import to_move
+from harness.load.measure.trust import invalid_because
 from harness.load.measure.watch import Row, Watch, share
-from harness.load.measure.work import GONE, calls_of, declared, of_whole, steady, work_of
+from harness.load.measure.work import GONE, calls_of, declared, of_whole, work_of
 from harness.load.model import Arrival, Measures, Message, Sent
 from harness.load.numbers import whole
 from harness.load.send.arrivals import arrivals, spans
@@ -168,7 +169,7 @@ def completed(plan: Plan, ran: Ran, measures: Measures, facts: Facts, database: 
     work = work_of(
         database,
         measures.seconds,
-        steady(ran.phases, None, measures.seconds),
+        steady(ran.phases, measures.seconds),
         ran.began_us,
         declared(plan.loaded, plan.options.workers),
         messages_per_event=measures.completed / over if over else 1.0,

@@ -28,8 +28,9 @@ from engine.wire.answers import Answer, Inbound, Reply
 from harness.load.measure.books import Book, BookRow
 from harness.load.measure.joined import measure
 from harness.load.measure.ran import Partners, Ran
+from harness.load.measure.steady import steady
 from harness.load.measure.watch import ACTIVE, AGAIN, Page, Row
-from harness.load.measure.work import GONE, calls_of, declared, of_whole, steady, work_of
+from harness.load.measure.work import GONE, calls_of, declared, of_whole, work_of
 from harness.load.model import Arrival, Measures, Message, PhaseSpan, Sent
 from harness.load.send.arrivals import schedule
 from harness.load.send.messages import Messages, signing_names
@@ -165,7 +166,7 @@ def measured(loaded: Loaded, played: Played, workers: int = WORKERS) -> Measures
     """What was measured, with what was taken of everything."""
     ran, database = played.ran, played.database
     found = measure(loaded, ran, database)
-    window = steady(ran.phases, None, found.seconds)
+    window = steady(ran.phases, found.seconds)
     over = sum(found.ended.get(status, 0) for status in GONE)
     each = found.completed / over if over else 1.0
     given = declared(loaded, workers)

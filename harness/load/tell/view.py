@@ -17,14 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.cli.formats import shown
+from harness.load.measure.trust import CPU_MAX, LAG_MS_MAX
 from harness.load.numbers import milliseconds, seconds, share, whole
 
 WIDE: Final = 140
 BARS: Final = "▁▂▃▄▅▆▇█"
 HISTORY_MAX: Final = 60
 PLAIN_EVERY_S: Final = 5.0
-LAG_MS_MAX: Final = 10.0
-CPU_MAX: Final = 0.9
 
 
 class Picture(Struct):

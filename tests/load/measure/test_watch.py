@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from harness.load.measure.joined import slope, watched_seconds
+from harness.load.measure.joined import growth_per_s, watched_seconds
 from harness.load.measure.ran import Ran
 from harness.load.measure.watch import (
     Cpu,
@@ -168,5 +168,5 @@ def test_the_slope_is_that_of_the_last_steady_phase_once_it_has_begun() -> None:
     backlog = {at: 500 if at < 30 else 500 + 3 * (at - 30) for at in range(200)}
     rows = [row(at, Page(backlog=count)) for at, count in backlog.items()]
     ran = Ran(began_us=0, ended_us=0, phases=phases, messages=(), sent=(), rows=rows)
-    assert slope(ran) == pytest.approx(3.0)
-    assert slope(Ran(began_us=0, ended_us=0, phases=(), messages=(), sent=(), rows=rows)) == 0.0
+    assert growth_per_s(ran) == pytest.approx(3.0)
+    assert growth_per_s(Ran(began_us=0, ended_us=0, phases=(), messages=(), sent=(), rows=rows)) == 0.0

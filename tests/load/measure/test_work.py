@@ -1,29 +1,13 @@
-"""What a run took of everything: which seconds are looked at, what is declared, and what a store tells."""
+"""What a run took of everything: what is declared, and what a store tells."""
 
 import pytest
 from load.sale import ERP, evenly, messages, shop
 from msgspec.structs import replace
 
 from engine.rules.quota import Quota
-from harness.load.measure.work import Declared, calls_of, declared, gates_of, hottest, rate_of, steady, work_of
-from harness.load.model import PhaseSpan, Second
+from harness.load.measure.work import Declared, calls_of, declared, gates_of, hottest, rate_of, work_of
+from harness.load.model import PhaseSpan
 from harness.load.run.virtual import play
-
-PHASES = (PhaseSpan("warm-up", 0, 3, counted=False), PhaseSpan("steady", 3, 15))
-
-
-def test_of_a_steady_phase_its_first_third_is_left_out() -> None:
-    assert steady(PHASES, None, ()) == (7, 15)
-
-
-def test_without_one_it_is_the_ten_seconds_in_which_most_was_completed() -> None:
-    counts = [1] * 20 + [9] * 10 + [2] * 20
-    seconds = [Second(at_s=at, completed=count) for at, count in enumerate(counts)]
-    phases = (PhaseSpan("burst", 0, 50),)
-    assert steady(phases, None, seconds) == (20, 30)
-    assert steady(phases, "burst", seconds) == (17, 50)
-    assert steady(phases, None, seconds[:4]) == (0, 4)
-    assert steady(phases, None, ()) == (0, 0)
 
 
 @pytest.mark.parametrize(

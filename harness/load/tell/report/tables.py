@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from harness.load.judge.verdict import CLOCK_JUMP_MS_MAX, CPU_MAX, LAG_MS_MAX, STEAL_MAX, UNSENT_MAX, invalid_because
+from harness.load.measure.trust import CLOCK_JUMP_MS_MAX, CPU_MAX, LAG_MS_MAX, STEAL_MAX, UNSENT_MAX, invalid_because
 from harness.load.model import Ends, Latency, Measures, PartnerMeasures, Result, Second, Slo, Violation
 from harness.load.numbers import (
     ABSENT,
