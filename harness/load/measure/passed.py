@@ -83,15 +83,15 @@ class Pass:
         self.by_id: dict[tuple[int, str], int] = {}
         for number, message in enumerate(self.ran.messages):
             event = self.sends.event[number]
-            if event > self.ran.since:
-                put(self.by_event, event - self.ran.since, number + 1)
+            if event:
+                put(self.by_event, event, number + 1)
             elif self.sends.due_us[number] != UNTOLD:
                 place = self.sends.integration[number]
                 self.by_id.update(((place, id_), number) for id_ in message.ids)
         self.places = {name: place for place, name in enumerate(self.sends.names)}
 
     def read(self, database: Database) -> None:
-        for told in timeline.read(database, self.ran.since):
+        for told in timeline.read(database):
             self.take(told)
         for number, found in enumerate(self.found):
             if found and self.over[number] == found:
@@ -124,7 +124,7 @@ class Pass:
 
     def message_of(self, told: Told) -> int | None:
         """The message that brought an event; None for what a topic brought."""
-        number = take(self.by_event, told.event - self.ran.since)
+        number = take(self.by_event, told.event)
         if number:
             return number - 1
         place = self.places.get(told.integration)
@@ -165,7 +165,7 @@ class Pass:
         tally.late += within_us is not None and age_us > within_us
 
     def keep_order(self, told: Told) -> None:
-        put(self.keys, told.event - self.ran.since, lock_number(told.key_digest) + (1 << 63) or 1)
+        put(self.keys, told.event, lock_number(told.key_digest) + (1 << 63) or 1)
         if told.aside:
             self.aside.add(told.event)
         if told.revision is not None and told.finished_at is not None:
@@ -193,15 +193,15 @@ class Pass:
 
     def books(self, database: Database) -> Books:
         def lanes(event: int) -> books.Lane | None:
-            key = take(self.keys, event - self.ran.since)
+            key = take(self.keys, event)
             return books.Lane(key, event in self.aside) if key else None
 
         def story(event: int) -> tuple[tuple[float, str], ...]:
-            told = timeline.of_events(database, [event]).get(event)
+            told = timeline.of_event(database, event)
             return timeline.story(told, self.ran.began_us) if told else ()
 
         return books.check(
-            effects=timeline.ledger(database, self.ran.since),
+            effects=timeline.ledger(database),
             books=self.ran.partners.books,
             promises=promises_of(self.loaded),
             lanes=lanes,

@@ -28,8 +28,8 @@ class Partners(Struct, frozen=True):
 
 class Ran(Struct, frozen=True, kw_only=True):
     """What a run leaves behind. `began_us` is the wall clock at the moment from which arrivals count, `ended_us` when
-    nobody waited any longer. `since` is the number of the newest event before the run. `messages` are read twice, in
-    the order of their numbers; `sent` once, in any order. `reasons`: what went wrong with the generator itself."""
+    nobody waited any longer. `messages` are read twice, in the order of their numbers; `sent` once, in any order.
+    `reasons`: what went wrong with the generator itself."""
 
     began_us: int
     ended_us: int
@@ -38,13 +38,12 @@ class Ran(Struct, frozen=True, kw_only=True):
     sent: Iterable[Sent]
     rows: Sequence[Row]
     partners: Partners = Partners()
-    since: int = 0
     processes: int = 1
     reasons: tuple[str, ...] = ()
 
 
 async def ask_partners(
-    session: aiohttp.ClientSession, admin_url: str, systems: Iterable[str], since_us: int = 0
+    session: aiohttp.ClientSession, admin_url: str, systems: Iterable[str], since_us: int
 ) -> Partners:
     """Raises UserError where they do not answer."""
 

@@ -7,7 +7,7 @@ cause: what waited for two things is told of the first that fits, in that order.
 bodies.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -60,33 +60,42 @@ class Told(Struct, frozen=True, kw_only=True):
         return self.waits or self.status is Status.SUPERSEDED or any(line.kind in ASIDE for line in self.lines)
 
 
-def read(database: Database, since: int, page: int = PAGE) -> Iterator[Told]:
-    """Every event numbered above `since`, in their order, with its story."""
-    after = since
-    while True:
-        rows = database.rows(
-            "SELECT d.event, d.integration, d.status, e.received_at, d.finished_at, e.id, d.key_digest, d.awaits,"
-            " d.revision FROM delivery d JOIN event e ON e.event = d.event WHERE d.event > ? ORDER BY d.event LIMIT ?",
-            (after, page),
+def read(database: Database, page: int = PAGE) -> Iterator[Told]:
+    """Every event in their order, with its story."""
+    after = 0
+    while found := page_after(database, after, page):
+        yield from found
+        after = found[-1].event
+
+
+def of_event(database: Database, number: int) -> Told | None:
+    """One event again, with its story: for the few that something is to be told of."""
+    return next((told for told in page_after(database, number - 1, 1) if told.event == number), None)
+
+
+def page_after(database: Database, after: int, page: int) -> list[Told]:
+    """So many of the events numbered above `after`."""
+    rows = database.rows(
+        "SELECT d.event, d.integration, d.status, e.received_at, d.finished_at, e.id, d.key_digest, d.awaits,"
+        " d.revision FROM delivery d JOIN event e ON e.event = d.event WHERE d.event > ? ORDER BY d.event LIMIT ?",
+        (after, page),
+    )
+    lines = stories(database, after, int(rows[-1][0])) if rows else {}
+    return [
+        Told(
+            event=event,
+            integration=integration,
+            status=Status(status),
+            received_at=received_at,
+            finished_at=finished_at,
+            id=id_ or "",
+            key_digest=bytes(digest),
+            waits=awaits is not None,
+            revision=revision_of(revision) if status == Status.DONE else None,
+            lines=tuple(lines.get(event, ())),
         )
-        if not rows:
-            return
-        last = int(rows[-1][0])
-        lines = stories(database, after, last)
-        after = last
-        for event, integration, status, received_at, finished_at, id_, digest, awaits, revision in rows:
-            yield Told(
-                event=event,
-                integration=integration,
-                status=Status(status),
-                received_at=received_at,
-                finished_at=finished_at,
-                id=id_ or "",
-                key_digest=bytes(digest),
-                waits=awaits is not None,
-                revision=revision_of(revision) if status == Status.DONE else None,
-                lines=tuple(lines.get(event, ())),
-            )
+        for event, integration, status, received_at, finished_at, id_, digest, awaits, revision in rows
+    ]
 
 
 def stories(database: Database, after: int, last: int) -> dict[int, list[StoryLine]]:
@@ -175,12 +184,10 @@ def words(line: StoryLine) -> str:
 # ── the whole of it ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def to_move(database: Database, since: int) -> int:
-    """Events above `since` that the engine still has to move; those that wait for an event of a topic are left out."""
+def to_move(database: Database) -> int:
+    """Events that the engine still has to move; those that wait for an event of a topic are left out."""
     ((count,),) = database.rows(
-        "SELECT count(*) FROM delivery WHERE event > ? AND status IN ('accepted', 'running', 'waiting')"
-        " AND awaits IS NULL",
-        (since,),
+        "SELECT count(*) FROM delivery WHERE status IN ('accepted', 'running', 'waiting') AND awaits IS NULL"
     )
     return int(count)
 
@@ -197,33 +204,14 @@ class LedgerRow(Struct, frozen=True):
     request: bytes
 
 
-def ledger(database: Database, since: int) -> Iterator[LedgerRow]:
-    """The effects of the events above `since`, in the order in which they were begun."""
+def ledger(database: Database) -> Iterator[LedgerRow]:
+    """The effects of all events, in the order in which they were begun."""
     after = 0
-    while True:
-        rows = database.rows(
-            "SELECT number, system, operation, once, event, step, state, request_digest FROM effect WHERE number > ?"
-            " ORDER BY number LIMIT ?",
-            (after, PAGE),
-        )
-        if not rows:
-            return
+    while rows := database.rows(
+        "SELECT number, system, operation, once, event, step, state, request_digest FROM effect WHERE number > ?"
+        " ORDER BY number LIMIT ?",
+        (after, PAGE),
+    ):
         after = int(rows[-1][0])
         for _, system, operation, once, event, step, state, request in rows:
-            if event > since:
-                yield LedgerRow(system, operation, once, event, step, state, bytes(request))
-
-
-def of_events(database: Database, numbers: Iterable[int]) -> dict[int, Told]:
-    """These events again, each with its story: for the few that something is to be told of."""
-    found: dict[int, Told] = {}
-    for number in numbers:
-        for told in read_one(database, number):
-            found[number] = told
-    return found
-
-
-def read_one(database: Database, number: int) -> Sequence[Told]:
-    for told in read(database, number - 1, 1):
-        return [told] if told.event == number else []
-    return []
+            yield LedgerRow(system, operation, once, event, step, state, bytes(request))

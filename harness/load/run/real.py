@@ -347,7 +347,7 @@ class Conductor:
             return 0
         assert self.stage.store is not None
         with reading(self.stage.store) as database:
-            return to_move(database, 0)
+            return to_move(database)
 
     def picture(self, row: Row, elapsed_s: float) -> Picture:
         said = [each for each in self.generators.progress if each]
