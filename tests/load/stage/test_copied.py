@@ -5,24 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.workspace import reference_files
 from engine.errors import UserError
 from engine.run.load import load
 from engine.spec.yaml import compose
 from engine.wire.files import read_files
 from harness.load.stage.copied import addressed, refuse_private, variables, write_copy
 from harness.made_secrets import make_secrets
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reference workspace, with an ERP whose address is written down."""
-    folder = tmp_path_factory.mktemp("workspace")
-    for name, raw in reference_files().items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(raw.replace(b"{env: ERP_URL}", b"https://erp-test.northwind.example"))
-    return folder
 
 
 @pytest.fixture(scope="module")

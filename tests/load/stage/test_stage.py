@@ -7,20 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.workspace import reference_files
 from engine.errors import UserError
 from engine.run.load import load
 from harness.load.stage.built import Options, up
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("workspace")
-    for name, raw in reference_files().items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(raw)
-    return folder
 
 
 def alive(pid: int) -> bool:
