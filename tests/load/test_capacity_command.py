@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from load.measured import measured
+from load.results import worked
 
 from engine.cli import main
 from harness.load.model import Capacity, GateWork, Limiting, Result, Run, Work
@@ -23,7 +23,7 @@ WORK = Work(
 
 
 def result(work: Work | None = WORK, *, held: bool = True, capacity: Capacity | None = None) -> Result:
-    measures = measured(work=work, generator_held=held)
+    measures = worked(work=work, generator_held=held)
     run = Run(
         command="waybill load",
         profile="flash-sale",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from load.made_results import invalid, latency, measures, result
+from load.results import invalid, latency, measures, result
 from msgspec.structs import replace
 
 from engine.cli import main

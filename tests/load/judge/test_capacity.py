@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from load.measured import measured
+from load.results import worked
 
 from engine.errors import UserError
 from harness.load.judge.capacity import Found, Trial, find
@@ -55,7 +55,7 @@ class Fake:
         }
         work = Work(begin_s=round(begin), end_s=end, **(given | self.made(rate, span, done)))
         drained = backlog / self.per_s <= trial.drain_s
-        return measured(
+        return worked(
             work=work if done else None,
             seconds=tuple(seconds),
             completed=done,

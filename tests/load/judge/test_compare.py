@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import pytest
-from load.made_results import invalid, measures, result, with_capacity
+from load.results import invalid, measures, result, with_capacity
 from msgspec.structs import replace
 
 from harness.load.compare_command import told

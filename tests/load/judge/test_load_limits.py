@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from load.measured import measured
+from load.results import worked
 
 from engine.spec.yaml import compose, plain
 from harness.load.judge.limits import first_of, limiting, projected, stages
@@ -71,17 +71,17 @@ def test_all_stages_are_told_the_first_to_be_full_first() -> None:
 
 def test_a_generator_that_did_not_hold_is_named_before_all() -> None:
     full = work({"gates": [{"gate": "erp", "calls": 1000, "rate_per_s": 100}]})
-    first, after = limiting(measured(work=full, generator_held=False))
+    first, after = limiting(worked(work=full, generator_held=False))
     assert first is not None
     assert after is not None
     assert (first.stage, after.stage) == ("generator", "quota")
-    first, _ = limiting(measured(work=full))
+    first, _ = limiting(worked(work=full))
     assert first is not None
     assert first.stage == "quota"
 
 
 def test_of_a_run_in_which_nothing_was_completed_nothing_is_told() -> None:
-    assert limiting(measured(work=None)) == (None, None)
+    assert limiting(worked(work=None)) == (None, None)
 
 
 # ── on paper ─────────────────────────────────────────────────────────────────────────────────────────────────────────

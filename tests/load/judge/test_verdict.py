@@ -1,6 +1,7 @@
 """A run's measures and what was promised → held, broken or invalid, and each promise with what was measured of it."""
 
 import pytest
+from load.results import bare
 from msgspec.structs import replace
 
 from engine.spec import shape
@@ -29,36 +30,20 @@ def latency(ms: float, count: int = 2_000, tail_ms: float | None = None) -> Late
     return found.latency()
 
 
-NOTHING = Latency(0, 0, 0, {})
-SOUND = Measures(
+SOUND = bare(
     phases=(PhaseSpan("warm", 0, 10, counted=False), PhaseSpan("burst", 10, 20), PhaseSpan("tail", 20, 60)),
     seconds=tuple(Second(at_s=at, due=100) for at in range(60)),
     offered=6_000,
     sent=6_000,
     accepted=6_000,
     events=6_000,
-    duplicates=0,
-    refused={},
-    failed=0,
     completed=6_000,
     ended={"done": 6_000},
-    accept=NOTHING,
-    accept_service=NOTHING,
-    complete=NOTHING,
-    complete_service=NOTHING,
-    by_phase={},
-    by_integration={},
-    stages=(),
-    partners=(),
     books=Books(checked=6_000, lost=0, doubled=0, out_of_order=0),
     generator=Generator(processes=1, lag=latency(0.5), cpu=0.4, unsent=0, clock_jump_ms=0.1),
     drain_s=1.5,
-    backlog_slope_per_s=0.0,
     backlog_max=40,
     oldest_max_s=1.0,
-    calls_per_event=1.0,
-    engine_cpu_us_per_event=500,
-    windows=(),
     ends={"orders": Ends(events=5_000, good=4_999, failed=1, person=0, unfinished=0, late=0, longest_s=2.5)},
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import which
 
 import pytest
-from load import load_results
+from load.tell import samples
 from playwright.sync_api import Browser, Page, sync_playwright
 from test_report_page import hostile
 
@@ -89,14 +89,14 @@ def opened(browser: Browser, html: str, folder: Path, scheme: str = "light", wid
 
 
 def roles(result: Result) -> dict[str, set[str]]:
-    return {chart.id: {line.role for line in chart.lines} for chart in drawn(result, load_results.held()).charts}
+    return {chart.id: {line.role for line in chart.lines} for chart in drawn(result, samples.held()).charts}
 
 
 @pytest.mark.parametrize(
     ("name", "scheme", "width"),
     [
-        *((name, "light", 1_400) for name in load_results.SAMPLES),
-        *((name, "dark", 360) for name in load_results.SAMPLES),
+        *((name, "light", 1_400) for name in samples.SAMPLES),
+        *((name, "dark", 360) for name in samples.SAMPLES),
         ("broken", "dark", 1_400),
         ("broken", "light", 360),
     ],
@@ -104,8 +104,8 @@ def roles(result: Result) -> dict[str, set[str]]:
 def test_every_chart_is_drawn_and_nothing_is_asked_for(
     name: str, scheme: str, width: int, chromium: Browser, tmp_path: Path
 ) -> None:
-    result = load_results.SAMPLES[name]()
-    shown = opened(chromium, render(result, load_results.held()), tmp_path, scheme, width)
+    result = samples.SAMPLES[name]()
+    shown = opened(chromium, render(result, samples.held()), tmp_path, scheme, width)
     shown.page.screenshot(path=kept(tmp_path) / f"{name}-{scheme}-{width}.png", full_page=True)
     assert shown.said == []
     assert [url for url in shown.asked if not url.startswith("file:")] == []
@@ -128,7 +128,7 @@ def kept(folder: Path) -> Path:
 
 
 def test_a_change_of_the_colour_scheme_draws_the_charts_again(chromium: Browser, tmp_path: Path) -> None:
-    shown = opened(chromium, render(load_results.held()), tmp_path)
+    shown = opened(chromium, render(samples.held()), tmp_path)
     light = shown.colour("completed")
     assert light in shown.painted()["flow"]
     shown.page.emulate_media(color_scheme="dark")
@@ -141,7 +141,7 @@ def test_a_change_of_the_colour_scheme_draws_the_charts_again(chromium: Browser,
 
 
 def test_another_width_draws_the_charts_again(chromium: Browser, tmp_path: Path) -> None:
-    shown = opened(chromium, render(load_results.held()), tmp_path)
+    shown = opened(chromium, render(samples.held()), tmp_path)
     shown.page.set_viewport_size({"width": 500, "height": 900})
     shown.page.wait_for_timeout(SETTLE_MS)
     widths = shown.page.eval_on_selector_all("canvas", "all => all.map(one => one.getBoundingClientRect().width)")
@@ -152,7 +152,7 @@ def test_another_width_draws_the_charts_again(chromium: Browser, tmp_path: Path)
 
 
 def test_paper_is_light_and_opens_every_story(chromium: Browser, tmp_path: Path) -> None:
-    shown = opened(chromium, render(load_results.broken()), tmp_path, "dark")
+    shown = opened(chromium, render(samples.broken()), tmp_path, "dark")
     shown.page.evaluate(
         "addEventListener('beforeprint', () => { window.paper = getComputedStyle(document.documentElement).backgroundColor })"
     )
@@ -164,7 +164,7 @@ def test_paper_is_light_and_opens_every_story(chromium: Browser, tmp_path: Path)
 
 
 def test_the_values_under_the_pointer_are_told_for_every_chart_over_time(chromium: Browser, tmp_path: Path) -> None:
-    shown = opened(chromium, render(load_results.held()), tmp_path)
+    shown = opened(chromium, render(samples.held()), tmp_path)
     shown.page.locator("[data-chart=flow] .u-over").hover()
     for chart in ("flow", "oldest", "calls", "strain"):
         values = shown.page.locator(f"[data-chart={chart}] .u-value").all_inner_texts()
@@ -186,7 +186,7 @@ def test_hostile_names_neither_run_nor_break_a_chart(chromium: Browser, tmp_path
 def test_what_would_get_in_all_the_same_may_neither_run_nor_fetch(chromium: Browser, tmp_path: Path) -> None:
     """The page's policy, tried by what the escaping never lets through."""
     within = "<script>window.ran = 1</script><img src='data:image/png;base64,AAAA' onerror='window.ran = 2'></main>"
-    shown = opened(chromium, render(load_results.held()).replace("</main>", within), tmp_path)
+    shown = opened(chromium, render(samples.held()).replace("</main>", within), tmp_path)
     assert shown.page.evaluate("window.ran") is None
     assert shown.page.evaluate("fetch(location.href).then(() => 'let', () => 'kept')") == "kept"
     assert any("Content Security Policy" in message for message in shown.said)

@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import msgspec
 import pytest
-from load import load_results
+from load.tell import samples
 from msgspec.structs import replace
 
-from harness.load.model import Result
+from harness.load.model import QUANTILES, Result
 from harness.load.tell.report import own, render
 
 HOSTILE = "</script></style></title>--><img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
@@ -19,7 +19,7 @@ FIXED = {
     *("quota", "partner", "pool", "key", "cpu", "store", "generator"),
     *("send", "accept", "queue", "engine", "retry", "gate", "person", "run", "phase", "window"),
     *("accept_service", "complete", "complete_service"),
-    *load_results.NEEDED,
+    *map(str, QUANTILES),
 }
 
 
@@ -56,22 +56,22 @@ def spoilt(value: object, key: str = "") -> object:
 
 
 def hostile() -> Result:
-    plain = msgspec.to_builtins(load_results.broken())
+    plain = msgspec.to_builtins(samples.broken())
     return msgspec.convert(spoilt(plain), Result)
 
 
-@pytest.mark.parametrize("name", load_results.SAMPLES)
+@pytest.mark.parametrize("name", samples.SAMPLES)
 def test_every_link_of_the_page_leads_somewhere_on_it(name: str) -> None:
-    page = Elements(render(load_results.SAMPLES[name]()))
+    page = Elements(render(samples.SAMPLES[name]()))
     ids = {found["id"] for _, found in page.seen if "id" in found}
     links = [found["href"] for tag, found in page.seen if tag == "a"]
     assert len(links) >= 6
     assert all(link is not None and link[0] == "#" and link[1:] in ids for link in links)
 
 
-@pytest.mark.parametrize("name", load_results.SAMPLES)
+@pytest.mark.parametrize("name", samples.SAMPLES)
 def test_the_page_names_nothing_that_would_be_fetched(name: str) -> None:
-    page = Elements(render(load_results.SAMPLES[name](), load_results.held()))
+    page = Elements(render(samples.SAMPLES[name](), samples.held()))
     assert len(page.seen) > 100
     fetching = {"src", "srcset", "data", "poster", "action", "xlink:href", "style"}
     assert not [(tag, found) for tag, found in page.seen if tag in {"link", "iframe", "img", "object", "base"}]
@@ -80,7 +80,7 @@ def test_the_page_names_nothing_that_would_be_fetched(name: str) -> None:
 
 
 def test_the_policy_allows_the_scripts_and_the_style_of_the_page_and_no_other() -> None:
-    page = Elements(render(load_results.held()))
+    page = Elements(render(samples.held()))
     (policy,) = (found["content"] for _, found in page.seen if found.get("http-equiv") == "Content-Security-Policy")
     told = dict(part.split(" ", 1) for part in policy.split("; "))
     named = {
@@ -95,7 +95,7 @@ def test_the_policy_allows_the_scripts_and_the_style_of_the_page_and_no_other() 
 
 
 def test_hostile_names_are_text_wherever_they_stand() -> None:
-    safe, spoilt_ = load_results.broken(), hostile()
+    safe, spoilt_ = samples.broken(), hostile()
     assert spoilt_.measures.partners[0].system.endswith(HOSTILE)
     assert any(HOSTILE in name for name in spoilt_.measures.by_phase)
     page, plain = Elements(render(spoilt_, spoilt_)), Elements(render(safe, safe))
@@ -112,7 +112,7 @@ def test_hostile_names_are_text_wherever_they_stand() -> None:
 
 
 def test_what_was_measured_has_a_place() -> None:
-    text = render(load_results.broken())
+    text = render(samples.broken())
     for said in (
         "1 of 7,205 acknowledged events is in no state",
         "revision 2 was booked after revision 3",
@@ -132,21 +132,21 @@ def test_what_was_measured_has_a_place() -> None:
 
 
 def test_an_invalid_run_calls_nothing_held() -> None:
-    text = render(load_results.invalid())
+    text = render(samples.invalid())
     assert "✓ held" not in text
     assert "? held" in text
     assert "messages left 127 ms late" in text
 
 
 def test_what_was_not_judged_is_not_called_held() -> None:
-    held = load_results.held()
+    held = samples.held()
     assert render(held).count("· not judged") == 1
     unjudged = replace(held, slo=tuple(replace(slo, judged=False) for slo in held.slo))
     assert "✓ held" not in render(unjudged)
 
 
 def test_the_load_is_doubted_for_the_verdict_s_own_reasons() -> None:
-    held = load_results.held()
+    held = samples.held()
     generator = replace(held.measures.generator, cpu=0.95)
     text = render(replace(held, verdict="invalid", measures=replace(held.measures, generator=generator)))
     assert "the generator had no CPU left: 95 % of its core" in text
@@ -154,16 +154,16 @@ def test_the_load_is_doubted_for_the_verdict_s_own_reasons() -> None:
 
 
 def test_virtual_time_is_labelled_as_what_it_cannot_see() -> None:
-    assert "blind to CPU" in render(load_results.virtual())
-    assert "blind to CPU" not in render(load_results.held())
+    assert "blind to CPU" in render(samples.virtual())
+    assert "blind to CPU" not in render(samples.held())
 
 
 def test_the_page_is_the_same_for_the_same_result() -> None:
-    assert render(load_results.capacity(), load_results.held()) == render(load_results.capacity(), load_results.held())
+    assert render(samples.capacity(), samples.held()) == render(samples.capacity(), samples.held())
 
 
 def test_a_result_read_back_from_its_json_makes_the_same_page() -> None:
-    result = load_results.capacity()
+    result = samples.capacity()
     again = msgspec.json.decode(msgspec.json.encode(result), type=Result)
     pages = [render(one).partition('type="application/json">') for one in (again, result)]
     data, rest = zip(*(after.split("</script>", 1) for _, _, after in pages), strict=True)
@@ -173,7 +173,7 @@ def test_a_result_read_back_from_its_json_makes_the_same_page() -> None:
 
 
 def test_a_day_makes_a_page_of_a_few_hundred_kilobytes() -> None:
-    assert len(render(load_results.virtual())) < 400_000
+    assert len(render(samples.virtual())) < 400_000
 
 
 def test_the_library_is_the_one_that_was_published_and_its_licence_travels_with_it() -> None:
@@ -183,4 +183,4 @@ def test_the_library_is_the_one_that_was_published_and_its_licence_travels_with_
         "vendor/uplot.css": "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04",
     }
     assert {name: sha256(own(name).encode()).hexdigest() for name in published} == published
-    assert "Copyright (c) 2022 Leon Sorokin" in render(load_results.held())
+    assert "Copyright (c) 2022 Leon Sorokin" in render(samples.held())

@@ -1,7 +1,7 @@
 """What is drawn: bounded however long the run, the worst of joined seconds kept, no curve beyond its samples."""
 
 import pytest
-from load import load_results
+from load.tell import samples
 from msgspec.structs import replace
 
 from harness.load.model import Latency, Second
@@ -18,12 +18,12 @@ def line(one: Chart, label: str) -> Line:
 
 
 def with_seconds(seconds: tuple[Second, ...]) -> tuple[Chart, ...]:
-    result = load_results.held()
+    result = samples.held()
     return drawn(replace(result, measures=replace(result.measures, seconds=seconds)), None).charts
 
 
 def test_every_line_has_a_value_for_each_x_of_its_chart() -> None:
-    drawings = [drawn(make(), load_results.broken()) for make in load_results.SAMPLES.values()]
+    drawings = [drawn(make(), samples.broken()) for make in samples.SAMPLES.values()]
     lines = [(one, found) for drawing in drawings for one in drawing.charts for found in one.lines]
     assert len(lines) > 60
     assert all(len(found.values) == len(one.x) for one, found in lines)
@@ -48,7 +48,7 @@ def test_the_last_point_of_joined_seconds_is_the_mean_of_those_it_has() -> None:
 
 
 def test_the_worst_ten_seconds_are_shaded_where_latency_is_drawn() -> None:
-    latency = chart(drawn(load_results.held(), None).charts, "latency")
+    latency = chart(drawn(samples.held(), None).charts, "latency")
     assert latency.zone == (40, 50)
     assert "The band is the worst ten seconds of shopify-orders-to-erp." in latency.says
 
@@ -71,7 +71,7 @@ def test_of_what_partners_answered_the_most_frequent_refusals_are_drawn() -> Non
 
 
 def test_a_curve_ends_where_ten_samples_lie_beyond() -> None:
-    points = series.percentiles(load_results.latency([float(n) for n in range(1, 2_001)]))
+    points = series.percentiles(samples.latency([float(n) for n in range(1, 2_001)]))
     assert max(points) == pytest.approx(0.995, abs=0.001)
     assert points[0.99] == pytest.approx(1_980, rel=0.002)
 
@@ -85,15 +85,15 @@ def test_a_histogram_that_cannot_be_read_leaves_the_quantiles(text: str) -> None
 
 
 def test_a_baseline_is_drawn_beside_the_percentiles() -> None:
-    alone, beside = (chart(drawn(load_results.held(), b).charts, "nines") for b in (None, load_results.broken()))
+    alone, beside = (chart(drawn(samples.held(), b).charts, "nines") for b in (None, samples.broken()))
     labels = {found.label for found in beside.lines} - {found.label for found in alone.lines}
     assert labels == {"complete, baseline", "accept, baseline"}
 
 
 def test_probes_are_told_apart_by_outcome_and_kind_of_time() -> None:
-    real = chart(drawn(load_results.capacity(), None).charts, "curve")
+    real = chart(drawn(samples.capacity(), None).charts, "curve")
     assert [found.label for found in real.lines] == ["all of it", "held", "not held", "p99 of complete"]
     assert line(real, "not held").values == [None, None, None, 5_690, 5_690]
     assert real.zone == (5_400, 5_985)
-    virtual = chart(drawn(load_results.virtual(), None).charts, "curve")
+    virtual = chart(drawn(samples.virtual(), None).charts, "curve")
     assert {found.label for found in virtual.lines} >= {"held, in virtual time", "not held, in virtual time"}

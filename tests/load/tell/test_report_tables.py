@@ -1,7 +1,7 @@
 """What is said: the best ten seconds, broken promises first, means that add up, changes in their direction."""
 
 import pytest
-from load import load_results
+from load.tell import samples
 from msgspec.structs import replace
 
 from harness.load.model import PartnerMeasures, Second, Slo, StageTime
@@ -49,7 +49,7 @@ def test_broken_promises_come_first_then_those_with_the_least_room() -> None:
 
 def test_the_waterfall_adds_up_and_leaves_out_time_with_a_person() -> None:
     def stage(name: str, ms: float, count: int) -> StageTime:
-        return StageTime(stage=name, latency=load_results.latency([ms] * count))
+        return StageTime(stage=name, latency=samples.latency([ms] * count))
 
     stages = (
         stage("gate", 0, 100),
@@ -58,7 +58,7 @@ def test_the_waterfall_adds_up_and_leaves_out_time_with_a_person() -> None:
         stage("retry", 100, 10),
         stage("queue", 60, 100),
     )
-    rows = tables.waterfall(replace(load_results.held().measures, stages=stages))
+    rows = tables.waterfall(replace(samples.held().measures, stages=stages))
     assert [(row.stage, row.begin, row.width) for row in rows] == [
         ("queue", 0.0, 0.6),
         ("partner", 0.6, 0.3),
@@ -68,7 +68,7 @@ def test_the_waterfall_adds_up_and_leaves_out_time_with_a_person() -> None:
 
 
 def test_of_each_integration_its_worst_ten_seconds_follow() -> None:
-    measures = load_results.held().measures
+    measures = samples.held().measures
     rows = tables.by_integration(replace(measures, by_integration={"a": {}} | measures.by_integration))
     assert [(row.name, row.kind) for row in rows] == [
         ("shopify-orders-to-erp", "accept, from due"),
@@ -78,8 +78,8 @@ def test_of_each_integration_its_worst_ten_seconds_follow() -> None:
 
 
 def test_phases_are_told_in_their_order_and_a_warm_up_as_not_judged() -> None:
-    measures = load_results.held().measures
-    told = {"warm-up": {"accept": load_results.latency([1.0] * 30)}, "empty": {"accept": load_results.latency([])}}
+    measures = samples.held().measures
+    told = {"warm-up": {"accept": samples.latency([1.0] * 30)}, "empty": {"accept": samples.latency([])}}
     rows = tables.by_phase(replace(measures, by_phase=told | measures.by_phase))
     names = list(dict.fromkeys((row.name, row.counted) for row in rows))
     assert names == [
@@ -110,20 +110,20 @@ def test_a_story_is_laid_along_its_own_time() -> None:
 
 
 def test_changes_are_better_or_worse_by_what_is_wanted() -> None:
-    told = {delta.name: delta for delta in baseline.deltas(load_results.capacity(), load_results.broken())}
+    told = {delta.name: delta for delta in baseline.deltas(samples.capacity(), samples.broken())}
     assert told["complete, p99"].tone == "good"
     assert told["completed at most"].tone == "good"
     assert told["lost"].tone == "good"
     assert (told["engine CPU an event"].change, told["engine CPU an event"].tone) == ("the same", "plain")
     assert (told["capacity"].before, told["capacity"].change) == (ABSENT, ABSENT)
-    back = {delta.name: delta.tone for delta in baseline.deltas(load_results.broken(), load_results.capacity())}
+    back = {delta.name: delta.tone for delta in baseline.deltas(samples.broken(), samples.capacity())}
     assert {back[name] for name in ("complete, p99", "completed at most", "lost")} == {"bad"}
 
 
 def test_runs_that_are_not_alike_are_told_so() -> None:
-    held = load_results.held()
+    held = samples.held()
     assert baseline.unlike(held, held) == ()
-    assert baseline.unlike(held, load_results.invalid()) == (
+    assert baseline.unlike(held, samples.invalid()) == (
         "profile",
         "number of messages offered",
         "verdict of the baseline: invalid",

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
-from load.made_results import broken, invalid, result, with_capacity
+from load.results import broken, invalid, result, with_capacity
 from msgspec.structs import replace
 
 from engine.errors import UserError

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from load.made_results import broken, invalid, result, with_capacity
+from load.results import broken, invalid, result, with_capacity
 from msgspec.structs import replace
 from rich.console import Console
 

@@ -1,11 +1,13 @@
-"""Results as a run would leave them, made by a small queue: what is offered comes by the second, what is served has a limit."""
+"""What the page is drawn of: results as a small queue leaves them, in which what is offered comes by the second and what
+is served has a limit."""
 
 from functools import cache
 from random import Random
 
-from hdrh.histogram import HdrHistogram
+from load import results
 from msgspec.structs import replace
 
+from harness.load.histogram import Histogram
 from harness.load.model import (
     Books,
     Capacity,
@@ -18,7 +20,6 @@ from harness.load.model import (
     PhaseSpan,
     Probe,
     Result,
-    Run,
     Second,
     Slo,
     StageTime,
@@ -37,23 +38,13 @@ STORM = (
     (PhaseSpan("webhooks down", 20, 40, outage=True), 0.0),
     (PhaseSpan("catch-up", 40, 60), 170.0),
 )
-NEEDED = {"0.5": 20, "0.75": 20, "0.9": 200, "0.95": 200, "0.99": 1_000, "0.999": 10_000}
 
 
 def latency(samples_ms: list[float]) -> Latency:
-    histogram = HdrHistogram(1, 86_400_000_000, 3)
+    found = Histogram()
     for sample in samples_ms:
-        histogram.record_value(max(1, int(sample * 1_000)))
-    n = len(samples_ms)
-    return Latency(
-        count=n,
-        mean_ms=sum(samples_ms) / n if n else 0.0,
-        max_ms=max(samples_ms, default=0.0),
-        quantiles_ms={
-            q: histogram.get_value_at_percentile(float(q) * 100) / 1_000 for q, least in NEEDED.items() if n >= least
-        },
-        histogram=histogram.encode().decode() if n else "",
-    )
+        found.record_us(round(sample * 1_000))
+    return found.latency()
 
 
 def measures(phases=FLASH_SALE, served=95.0, seed=7, drain_s=60) -> Measures:
@@ -115,7 +106,7 @@ def measures(phases=FLASH_SALE, served=95.0, seed=7, drain_s=60) -> Measures:
     offered, calls_in_all = sum(s.due for s in seconds), sum(s.calls for s in seconds)
     completed, throttled = sum(s.completed for s in seconds), sum(s.retries for s in seconds)
     gate = [one * 0.4 for one in queued]
-    return Measures(
+    return results.bare(
         phases=tuple(phase for phase, _ in phases),
         seconds=tuple(seconds),
         offered=offered,
@@ -123,8 +114,6 @@ def measures(phases=FLASH_SALE, served=95.0, seed=7, drain_s=60) -> Measures:
         accepted=offered,
         events=offered,
         duplicates=41,
-        refused={},
-        failed=0,
         completed=completed,
         ended={"done": completed - 120, "ignored": 120},
         accept=latency(accept),
@@ -132,7 +121,7 @@ def measures(phases=FLASH_SALE, served=95.0, seed=7, drain_s=60) -> Measures:
         complete=latency(complete),
         complete_service=latency(complete_service),
         by_phase={name: {kind: latency(told) for kind, told in kinds.items()} for name, kinds in by_phase.items()},
-        by_integration={"shopify-orders-to-erp": {"accept": latency(accept), "complete": latency(complete)}},
+        by_integration={results.ORDERS: {"accept": latency(accept), "complete": latency(complete)}},
         stages=(
             StageTime(stage="send", latency=latency(lag)),
             StageTime(stage="accept", latency=latency(accept_service)),
@@ -164,7 +153,7 @@ def measures(phases=FLASH_SALE, served=95.0, seed=7, drain_s=60) -> Measures:
         ),
         windows=(
             Window(
-                integration="shopify-orders-to-erp",
+                integration=results.ORDERS,
                 of="complete",
                 over="window",
                 name=phases[-2][0].name,
@@ -174,7 +163,7 @@ def measures(phases=FLASH_SALE, served=95.0, seed=7, drain_s=60) -> Measures:
             ),
         ),
         ends={
-            "shopify-orders-to-erp": Ends(
+            results.ORDERS: Ends(
                 events=completed,
                 good=completed,
                 failed=0,
@@ -195,19 +184,7 @@ def measures(phases=FLASH_SALE, served=95.0, seed=7, drain_s=60) -> Measures:
     )
 
 
-RUN = Run(
-    command="waybill load specs/shopify-orders-to-erp.yaml --profile flash-sale --seed 7 --out build/load",
-    profile="flash-sale",
-    specs=("shopify-orders-to-erp", "orders-to-parcels"),
-    seed=7,
-    workspace_hash="sha256:3f9ad0c1be77",
-    version="0.1.0",
-    python="3.11.7",
-    machine="2 cores, 23 GiB",
-    store="sqlite",
-    began_at="2026-11-26T06:00:00Z",
-    took_s=118.4,
-)
+RUN = replace(results.RUN, specs=(results.ORDERS, "orders-to-parcels"))
 QUOTA = Limiting("quota", "erp", 5_700, "95/s at one call an event")
 
 
@@ -242,26 +219,13 @@ def result(verdict="held", of: Measures | None = None, **changed) -> Result:
             where="tail",
             samples=212,
         ),
-        Slo(
-            name="no loss",
-            limit="0",
-            measured=str(told.books.lost),
-            held=not told.books.lost,
-            samples=told.books.checked,
-        ),
-        Slo(
-            name="no second effect",
-            limit="0",
-            measured=str(told.books.doubled),
-            held=not told.books.doubled,
-            samples=told.books.checked,
-        ),
-        Slo(
-            name="order",
-            limit="0",
-            measured=str(told.books.out_of_order),
-            held=not told.books.out_of_order,
-            samples=told.books.checked,
+        *(
+            Slo(name=name, limit="0", measured=str(count), held=not count, samples=told.books.checked)
+            for name, count in (
+                ("no loss", told.books.lost),
+                ("no second effect", told.books.doubled),
+                ("order", told.books.out_of_order),
+            )
         ),
         Slo(
             name="backlog",
@@ -271,9 +235,8 @@ def result(verdict="held", of: Measures | None = None, **changed) -> Result:
             where="after tail",
         ),
     )
-    made = Result(
+    made = results.result(
         verdict=verdict,
-        why=(),
         slo=slo,
         accepted=told.accepted,
         completed=told.completed,
@@ -415,38 +378,8 @@ def virtual() -> Result:
 @cache
 def empty() -> Result:
     """A run in which nothing happened: interrupted before its first second, or of integrations that call nobody."""
-    none = latency([])
-    told = Measures(
-        phases=(),
-        seconds=(),
-        offered=0,
-        sent=0,
-        accepted=0,
-        events=0,
-        duplicates=0,
-        refused={},
-        failed=0,
-        completed=0,
-        ended={},
-        accept=none,
-        accept_service=none,
-        complete=none,
-        complete_service=none,
-        by_phase={},
-        by_integration={},
-        stages=(),
-        partners=(),
-        books=Books(checked=0, lost=0, doubled=0, out_of_order=0),
-        generator=Generator(
-            processes=0, lag=none, cpu=0, unsent=0, clock_jump_ms=0, held=False, reasons=("nothing was sent",)
-        ),
-        drain_s=None,
-        backlog_slope_per_s=0,
-        backlog_max=0,
-        oldest_max_s=0,
-        calls_per_event=0,
-        engine_cpu_us_per_event=0,
-    )
+    generator = replace(results.bare().generator, processes=0, held=False, reasons=("nothing was sent",))
+    told = results.bare(generator=generator)
     return result("invalid", told, why=("nothing was sent",), slo=(), limiting=None)
 
 

@@ -1,4 +1,5 @@
-"""Results of runs that never were, for what reads one: a sale that held, and changes to it."""
+"""Measures and results of runs that never were, for what reads one: nothing happened, or a sale that held, but for what
+a test says of it."""
 
 from typing import Any
 
@@ -20,9 +21,72 @@ from harness.load.model import (
     Slo,
     StageTime,
     Violation,
+    Work,
 )
 
 ORDERS = "shopify-orders-to-erp"
+NOTHING = Latency(0, 0.0, 0.0, {})
+RUN = Run(
+    command=f"waybill load {ORDERS} --profile flash-sale --seed 7",
+    profile="flash-sale",
+    specs=(ORDERS,),
+    seed=7,
+    workspace_hash="a1b2c3",
+    version="0.1.0",
+    python="3.12.1",
+    machine="2 cores, 8 GiB",
+    store="sqlite",
+    began_at="2026-11-26T06:00:00Z",
+    took_s=51.0,
+)
+
+
+def bare(**changes: Any) -> Measures:
+    """Of a run in which nothing happened."""
+    made: dict[str, Any] = dict.fromkeys(Measures.__struct_fields__, 0)
+    made |= dict.fromkeys(("phases", "seconds", "stages", "partners", "windows"), ())
+    made |= {name: {} for name in ("refused", "ended", "by_phase", "by_integration", "ends")}
+    made |= dict.fromkeys(("accept", "accept_service", "complete", "complete_service"), NOTHING)
+    made |= {
+        "books": Books(checked=0, lost=0, doubled=0, out_of_order=0),
+        "generator": Generator(processes=1, lag=NOTHING, cpu=0.0, unsent=0, clock_jump_ms=0.0),
+        "drain_s": None,
+        "work": None,
+    }
+    return Measures(**{**made, **changes})
+
+
+def worked(
+    *,
+    work: Work | None = None,
+    offered: int = 1000,
+    completed: int = 1000,
+    p99_ms: float | None = None,
+    generator_held: bool = True,
+    refused: int = 0,
+    **changes: Any,
+) -> Measures:
+    """Of a run from which a capacity is reckoned: by default one that kept up."""
+    quantiles = {} if p99_ms is None else {"0.99": p99_ms}
+    reasons = () if generator_held else ("it sent late",)
+    made: dict[str, Any] = {
+        "phases": (PhaseSpan("hold", 0.0, 10.0),),
+        "offered": offered,
+        "sent": offered,
+        "accepted": offered - refused,
+        "events": offered - refused,
+        "refused": {"503": refused} if refused else {},
+        "completed": completed,
+        "ended": {"done": completed},
+        "complete": Latency(completed, 20.0, 20.0, quantiles),
+        "books": Books(checked=completed, lost=0, doubled=0, out_of_order=0),
+        "generator": replace(bare().generator, cpu=0.1, held=generator_held, reasons=reasons),
+        "drain_s": 1.0,
+        "calls_per_event": 1.0,
+        "engine_cpu_us_per_event": 500.0,
+        "work": work,
+    }
+    return bare(**{**made, **changes})
 
 
 def latency(count: int = 12_000, times: float = 1.0) -> Latency:
@@ -33,6 +97,7 @@ def latency(count: int = 12_000, times: float = 1.0) -> Latency:
 
 
 def measures(**changes: Any) -> Measures:
+    """Of a sale that held."""
     phases = (
         PhaseSpan("warm up", 0.0, 5.0, counted=False),
         PhaseSpan("burst", 5.0, 25.0),
@@ -72,8 +137,6 @@ def measures(**changes: Any) -> Measures:
         "accepted": 12_000,
         "events": 11_900,
         "duplicates": 100,
-        "refused": {},
-        "failed": 0,
         "completed": 11_900,
         "ended": {"done": 11_890, "held": 10},
         "accept": several["accept"],
@@ -103,7 +166,7 @@ def measures(**changes: Any) -> Measures:
         "calls_per_event": 1.02,
         "engine_cpu_us_per_event": 2_100.0,
     }
-    return Measures(**{**made, **changes})
+    return bare(**{**made, **changes})
 
 
 def result(**changes: Any) -> Result:
@@ -125,19 +188,7 @@ def result(**changes: Any) -> Result:
         "out_of_order": 0,
         "drain_s": 3.4,
         "limiting": Limiting("quota", "erp", 6_000.0, "100/s ÷ 1 call per event"),
-        "run": Run(
-            command="waybill load shopify-orders-to-erp --profile flash-sale --seed 7",
-            profile="flash-sale",
-            specs=(ORDERS,),
-            seed=7,
-            workspace_hash="a1b2c3",
-            version="0.1.0",
-            python="3.12.1",
-            machine="2 cores, 8 GiB",
-            store="sqlite",
-            began_at="2026-11-26T06:00:00Z",
-            took_s=51.0,
-        ),
+        "run": RUN,
         "measures": measures(),
     }  # fmt: skip
     return Result(**{**made, **changes})
