@@ -97,13 +97,13 @@ def told(
         same = before is None or before.per_minute == stage.per_minute
         changed = "" if before is None or same else f"measured {per_minute(before.per_minute)}"
         word = "gives first" if place == 0 else "then"
-        yield (f"  {word:<11}", f"{called(stage):<28}", f"{per_minute(stage.per_minute):>12}", stage.why, changed)
+        yield (f"  {word:<11}", f"{stage.called:<28}", f"{per_minute(stage.per_minute):>12}", stage.why, changed)
     first = first_of(work)[0]
     if result.capacity is not None:
         where = " in virtual time" if result.capacity.virtual else ""
-        yield ("  measured", f"{called(first)} gave at {per_minute(result.capacity.per_minute)}{where}")
+        yield ("  measured", f"{first.called} gave at {per_minute(result.capacity.per_minute)}{where}")
     else:
-        yield ("  measured", f"{called(first)} was {share(first.used)} used; no capacity was looked for (--capacity)")
+        yield ("  measured", f"{first.called} was {share(first.used)} used; no capacity was looked for (--capacity)")
     yield from (("  note", warning) for warning in warnings(result, work, nodes))
 
 
@@ -119,7 +119,3 @@ def warnings(result: Result, work: Work, nodes: int) -> Iterator[str]:
         yield "what nodes cost one another is not in it"
     if result.capacity is None:
         yield "at less than its capacity an engine takes more CPU for each message: what is said of it is the least"
-
-
-def called(stage: Stage) -> str:
-    return f"{stage.stage} {stage.name}".strip()

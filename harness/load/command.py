@@ -18,7 +18,7 @@ from engine.errors import UserError
 from engine.rules.opening import time_text
 from engine.run.load import Loaded
 from engine.spec.plan import EmitStep
-from engine.store.open import SCHEMES, store_address
+from engine.store.open import store_address
 from engine.wire.files import read_files
 from harness.faults import parse_faults
 from harness.load.judge.limits import limiting
@@ -26,7 +26,8 @@ from harness.load.judge.verdict import judge, promises_of
 from harness.load.judge.windows import outlived
 from harness.load.model import Capacity, Measures, Result, Run
 from harness.load.numbers import seconds
-from harness.load.run.real import Plan, messages_of, run_profile
+from harness.load.run.plan import Plan, messages_of
+from harness.load.run.real import run_profile
 from harness.load.run.trials import search
 from harness.load.run.virtual import run_virtual
 from harness.load.send import k6
@@ -93,15 +94,9 @@ def in_virtual_time(plan: Plan, view: View, out: Path | None) -> Measures:
         load_partners(plan.root, [name for name in sorted(plan.loaded.called) if plan.loaded.shape(name).operations]),
     )
     return run_virtual(
-        plan.root,
-        plan.loaded,
-        plan.profile,
-        plan.specs,
-        plan.recordings,
-        seed=plan.options.seed,
-        workers=plan.options.workers,
-        latencies_s={**given, **read_latencies(plan.options.latency)},
-        look=lambda database: write_events(out, database) if out is not None else None,
+        plan,
+        {**given, **read_latencies(plan.options.latency)},
+        lambda database: write_events(out, database) if out is not None else None,
     )
 
 
@@ -214,7 +209,7 @@ def judged(
             version=installed_version(),
             python=platform.python_version(),
             machine=machine(),
-            store="postgresql" if (arguments.store or "").startswith(SCHEMES) else "sqlite",
+            store=plan.options.database,
             began_at=time_text(began_at),
             took_s=round(took_s, 3),
             virtual=arguments.virtual,

@@ -19,9 +19,9 @@ from msgspec.structs import replace
 from engine.errors import UserError
 from harness.load.judge.limits import Stage, first_of, per_minute, span_s, stages
 from harness.load.measure.steady import STEADY, slope
-from harness.load.model import Capacity, Limiting, Measures, Probe, Second, Work
+from harness.load.model import SECOND_US, Capacity, Limiting, Measures, Probe, Second, Work
 from harness.load.numbers import share, whole
-from harness.load.send.profile import SECOND_US, Phase, Piece, Profile
+from harness.load.send.profile import Phase, Piece, Profile
 
 LOOK_PER_S: Final = 10.0
 LOOK_S: Final = 8.0

@@ -47,6 +47,11 @@ class Stage(Struct, frozen=True, kw_only=True):
     per_minute: float
     why: str
 
+    @property
+    def called(self) -> str:
+        """As one says it: `quota erp`."""
+        return f"{self.stage} {self.name}".strip()
+
     def told(self, per_minute: float | None = None) -> Limiting:
         return Limiting(self.stage, self.name, round(per_minute or self.per_minute, 1), self.why)
 

@@ -18,10 +18,8 @@ from engine.spec import shape
 from engine.spec.plan import CallStep, EmitStep, HoldStep, Plan
 from engine.spec.steps import every_step
 from harness.load.histogram import Histogram
-from harness.load.model import Ends, Latency, Measures
+from harness.load.model import SECOND_US, Ends, Latency, Measures
 from harness.prove.promises import steps_of
-
-SECOND_US: Final = 1_000_000
 
 
 class Patience(Struct, frozen=True):

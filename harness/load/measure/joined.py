@@ -16,11 +16,21 @@ from harness.counting import told as quota_told
 from harness.load.histogram import Histogram
 from harness.load.measure import watch
 from harness.load.measure.passed import Pass
-from harness.load.measure.ran import SECOND_US, Partners, Ran
+from harness.load.measure.ran import Partners, Ran
 from harness.load.measure.sends import Counts, Sends, Series
 from harness.load.measure.steady import SETTLED, slope, steady_phase
 from harness.load.measure.trust import invalid_because
-from harness.load.model import Generator, Latency, Measures, PartnerMeasures, PhaseSpan, Second, StageTime, Window
+from harness.load.model import (
+    SECOND_US,
+    Generator,
+    Latency,
+    Measures,
+    PartnerMeasures,
+    PhaseSpan,
+    Second,
+    StageTime,
+    Window,
+)
 
 
 def measure(loaded: Loaded, ran: Ran, database: Database) -> Measures:

@@ -19,11 +19,11 @@ from engine.store.database import Database, lock_number
 from engine.store.rows import OVER
 from harness.load.histogram import Histogram, PerSecond
 from harness.load.measure import books, timeline
-from harness.load.measure.ran import SECOND_US, Ran
+from harness.load.measure.ran import Ran
 from harness.load.measure.sends import UNTOLD, Sends, Series
 from harness.load.measure.timeline import Told
 from harness.load.measure.watch import parked_at
-from harness.load.model import Books, Ends
+from harness.load.model import SECOND_US, Books, Ends
 from harness.prove.promises import promises_of
 
 GOOD: Final = (Status.DONE, Status.IGNORED, Status.SUPERSEDED)

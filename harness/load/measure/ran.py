@@ -4,7 +4,7 @@ The partners are asked for their books when nothing moves any more. This file re
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 from msgspec import Struct
@@ -12,9 +12,7 @@ from msgspec import Struct
 from engine.errors import UserError
 from harness.load.measure.books import Book, read_book
 from harness.load.measure.watch import Row
-from harness.load.model import Message, PhaseSpan, Sent
-
-SECOND_US: Final = 1_000_000
+from harness.load.model import SECOND_US, Message, PhaseSpan, Sent
 
 
 class Partners(Struct, frozen=True):

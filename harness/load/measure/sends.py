@@ -12,8 +12,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from harness.load.histogram import Histogram, PerSecond, samples_least
-from harness.load.measure.ran import SECOND_US
-from harness.load.model import Latency, Message, PhaseSpan, Sent, Window
+from harness.load.model import SECOND_US, Latency, Message, PhaseSpan, Sent, Window
 
 WINDOW_S: Final = 10
 UNTOLD: Final = -1

@@ -15,7 +15,9 @@ from msgspec.structs import replace
 from engine.rules.quota import Quota
 from engine.run.load import Loaded
 from engine.store.database import Database
-from harness.load.model import GateWork, KeyWork, Second, Work
+from harness.load.measure.ran import Ran
+from harness.load.measure.steady import steady
+from harness.load.model import SECOND_US, GateWork, KeyWork, Measures, Second, Work
 
 GONE: Final = ("done", "ignored", "superseded", "compensated")
 """What was carried out, or needed no carrying out."""
@@ -78,6 +80,36 @@ def work_of(
         store=store,
         virtual=virtual,
     )
+
+
+def of_run(
+    database: Database,
+    ran: Ran,
+    measures: Measures,
+    given: Declared,
+    *,
+    whole: bool,
+    idle_ms: Mapping[str, float] | None = None,
+    store: Literal["sqlite", "postgresql"] = "sqlite",
+    virtual: bool = False,
+) -> Work | None:
+    """What was taken in the steady part of a run, of which `measures` tell already. `whole`: so little was left undone
+    that all of the run tells the calls of a message."""
+    over = sum(measures.ended.get(status, 0) for status in GONE)
+    work = work_of(
+        database,
+        measures.seconds,
+        steady(ran.phases, measures.seconds),
+        ran.began_us,
+        given,
+        messages_per_event=measures.completed / over if over else 1.0,
+        idle_ms=idle_ms,
+        store=store,
+        virtual=virtual,
+    )
+    if work is None or not whole:
+        return work
+    return of_whole(work, calls_of(database, ran.began_us, ran.ended_us + SECOND_US), measures.completed)
 
 
 def of_whole(work: Work, calls: "Calls", messages: int) -> Work:

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from harness.load.judge.capacity import Found, Trial, find
 from harness.load.model import Measures
 from harness.load.numbers import whole
-from harness.load.run.real import Plan, run_profile
+from harness.load.run.plan import Plan
+from harness.load.run.real import run_profile
 from harness.load.run.virtual import run_virtual
 from harness.load.tell.view import View
 
@@ -35,13 +36,4 @@ def tried(plan: Plan, trial: Trial) -> Plan:
 
 def virtual(plan: Plan, trial: Trial) -> Measures:
     """A trial in virtual time, with the latencies that were seen live."""
-    return run_virtual(
-        plan.root,
-        plan.loaded,
-        tried(plan, trial).profile,
-        plan.specs,
-        plan.recordings,
-        seed=plan.options.seed,
-        workers=plan.options.workers,
-        latencies_s={gate: (call_ms / 1_000,) for gate, call_ms in trial.latencies_ms.items()},
-    )
+    return run_virtual(tried(plan, trial), {gate: (call_ms / 1_000,) for gate, call_ms in trial.latencies_ms.items()})

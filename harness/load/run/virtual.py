@@ -9,7 +9,6 @@ engine's own work takes none. This file refuses to judge, and to begin what woul
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -28,15 +27,13 @@ from engine.wire.answers import Answer, Inbound, Reply
 from harness.load.measure.books import Book, BookRow
 from harness.load.measure.joined import measure
 from harness.load.measure.ran import Partners, Ran
-from harness.load.measure.steady import steady
 from harness.load.measure.watch import ACTIVE, AGAIN, Page, Row
-from harness.load.measure.work import GONE, calls_of, declared, of_whole, work_of
+from harness.load.measure.work import declared, of_run
 from harness.load.model import Arrival, Measures, Message, PhaseSpan, Sent
+from harness.load.run.plan import Plan, messages_of
 from harness.load.send.arrivals import schedule
-from harness.load.send.messages import Messages, signing_names
-from harness.load.send.profile import Profile
+from harness.load.send.messages import signing_names
 from harness.partner import Partner, PartnerAnswer
-from harness.recordings.exchange import Recording
 from harness.simulation.fates import Fates
 from harness.simulation.loop import SimLoop
 from harness.simulation.partners import Call, Network, SimPartner, Told
@@ -116,33 +113,17 @@ def play(
 
 
 def run_virtual(
-    root: Path,
-    loaded: Loaded,
-    profile: Profile,
-    integrations: Sequence[str],
-    recordings: Iterable[Recording] = (),
-    *,
-    seed: int = 1,
-    workers: int = WORKERS,
-    latencies_s: Mapping[str, tuple[float, ...]] | None = None,
+    plan: Plan,
+    latencies_s: Mapping[str, tuple[float, ...]],
     look: Callable[[SqliteDatabase], object] = lambda _: None,
 ) -> Measures:
     """The measures of a profile in virtual time; see `play`. `look` sees the store before it is gone."""
-    arrivals, phases = schedule(profile, seed)
+    loaded, profile, options = plan.loaded, plan.profile, plan.options
+    arrivals, phases = schedule(profile, options.seed)
     first: dict[int, int] = {}
     for arrival in arrivals:
         first.setdefault(arrival.message, arrival.due_us)
-    making = Messages(
-        loaded,
-        integrations,
-        recordings,
-        seed,
-        secrets_of(signing_names(loaded, integrations)),
-        root=root,
-        mix=profile.mix,
-        repeat=profile.repeat,
-        hot=profile.hot,
-    )
+    making = messages_of(plan, secrets_of(signing_names(loaded, plan.specs)))
     count = max(first, default=-1) + 1
     messages = list(making.make(count, now=lambda number: BEGIN_AT + first.get(number, 0)))
     played = play(
@@ -151,13 +132,13 @@ def run_virtual(
         messages,
         phases,
         drain_s=profile.drain_s,
-        seed=seed,
-        workers=workers,
+        seed=options.seed,
+        workers=options.workers,
         latencies_s=latencies_s,
     )
     try:
         look(played.database)
-        return measured(loaded, played, workers)
+        return measured(loaded, played, options.workers)
     finally:
         played.database.close()
 
@@ -166,13 +147,8 @@ def measured(loaded: Loaded, played: Played, workers: int = WORKERS) -> Measures
     """What was measured, with what was taken of everything."""
     ran, database = played.ran, played.database
     found = measure(loaded, ran, database)
-    window = steady(ran.phases, found.seconds)
-    over = sum(found.ended.get(status, 0) for status in GONE)
-    each = found.completed / over if over else 1.0
-    given = declared(loaded, workers)
-    work = work_of(database, found.seconds, window, ran.began_us, given, messages_per_event=each, virtual=True)
-    if work is not None and found.drain_s is not None:
-        work = of_whole(work, calls_of(database, ran.began_us, ran.ended_us + 1_000_000), found.completed)
+    given, whole = declared(loaded, workers), found.drain_s is not None
+    work = of_run(database, ran, found, given, whole=whole, virtual=True)
     return replace(found, work=work)
 
 

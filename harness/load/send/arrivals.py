@@ -17,8 +17,8 @@ from math import sqrt
 from random import Random
 from typing import Final
 
-from harness.load.model import Arrival, PhaseSpan
-from harness.load.send.profile import SECOND_US, Piece, Profile
+from harness.load.model import SECOND_US, Arrival, PhaseSpan
+from harness.load.send.profile import Piece, Profile
 
 AGAIN_LEAST_US: Final = 200_000
 AGAIN_MOST_US: Final = 5_000_000

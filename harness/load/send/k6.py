@@ -15,8 +15,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from engine.errors import UserError
-from harness.load.model import Arrival, Message
-from harness.load.send.profile import SECOND_US, Phase, Profile
+from harness.load.model import SECOND_US, Arrival, Message
+from harness.load.send.profile import Phase, Profile
 
 SCRIPT, MESSAGES = "load.js", "messages.json"
 MESSAGES_MAX: Final = 200_000

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from engine.errors import UserError
 from engine.spec import shape
+from harness.load.model import SECOND_US
 from harness.recordings.exchange import Exchange
 
-SECOND_US: Final = 1_000_000
 RECORDING_MOST_S: Final = 86_400
 
 

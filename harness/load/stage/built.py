@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +20,7 @@ from engine.cli import WORKERS
 from engine.clock import SystemClock
 from engine.errors import UserError
 from engine.run.load import Loaded
-from engine.store.open import Address, store_address
+from engine.store.open import SCHEMES, Address, store_address
 from harness.load.stage.copied import refuse_private, variables, write_copy
 from harness.load.stage.stores import own_store
 from harness.made_secrets import make_secrets
@@ -43,6 +43,11 @@ class Options(Struct, frozen=True, kw_only=True):
     latency: tuple[str, ...] = ()
     faults: str = ""
     recordings: tuple[Path, ...] = ()
+
+    @property
+    def database(self) -> Literal["sqlite", "postgresql"]:
+        """Of the store: which of the two it is in."""
+        return "postgresql" if (self.store or "").startswith(SCHEMES) else "sqlite"
 
 
 class PartnersProcess(Process):

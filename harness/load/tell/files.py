@@ -196,7 +196,7 @@ def capacity_lines(result: Result) -> Iterator[str]:
 def limiting_text(limiting: Limiting) -> str:
     at = f" at {per_minute(limiting.per_minute)}" if limiting.per_minute is not None else ""
     why = f" ({limiting.why})" if limiting.why else ""
-    return escaped(f"{limiting.stage} {limiting.name}".strip() + at + why)
+    return escaped(f"{limiting.called}{at}{why}")
 
 
 def escaped(content: str) -> str:

@@ -102,9 +102,8 @@ def of_capacity(capacity: Capacity) -> Iterator[Told]:
 
 
 def of_limiting(limiting: Limiting) -> tuple[str, ...]:
-    name = f"{limiting.stage} {limiting.name}".strip()
     at = f" at {per_minute(limiting.per_minute)}" if limiting.per_minute is not None else ""
-    return (f"{name}{at}", limiting.why) if limiting.why else (f"{name}{at}",)
+    return (f"{limiting.called}{at}", limiting.why) if limiting.why else (f"{limiting.called}{at}",)
 
 
 def of_measures(measures: Measures, result: Result) -> Iterator[Told]:
@@ -155,19 +154,16 @@ def of_generator(result: Result) -> Told:
     generator = result.measures.generator
     if result.run.virtual or (result.capacity is not None and result.capacity.virtual):
         return labelled("load", "simulated: no generator, so none that could lag")
+    processes = f"{generator.processes} process{'es' if generator.processes != 1 else ''}"
     state = "in time" if generator.held else "NOT IN TIME"
     return labelled(
         "generator",
-        f"{state}: {counted(generator.processes)}",
+        f"{state}: {processes}",
         f"lag p99 {quantile(generator.lag, '0.99')}",
         f"CPU {share(generator.cpu)}",
         f"{whole(generator.unsent)} unsent",
         style="" if generator.held else "magenta",
     )
-
-
-def counted(processes: int) -> str:
-    return "1 process" if processes == 1 else f"{processes} processes"
 
 
 def write(lines: Iterator[Told], console: Console) -> None:

@@ -18,7 +18,8 @@ from engine.run.load import load
 from harness.load.judge.capacity import Trial
 from harness.load.judge.limits import first_of, per_minute
 from harness.load.model import Measures
-from harness.load.run.real import Plan, run_profile
+from harness.load.run.plan import Plan
+from harness.load.run.real import run_profile
 from harness.load.run.trials import tried
 from harness.load.send.profile import Profile
 from harness.load.stage import built as stages
