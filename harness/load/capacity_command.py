@@ -12,7 +12,7 @@ from engine.contract.body import encode_json
 from engine.errors import UserError
 from engine.spec.leaves import RATE, RATE_US
 from harness.load.judge.limits import Stage, first_of, projected, rate_text
-from harness.load.model import Result, Work
+from harness.load.model import SECOND_US, Result, Work
 from harness.load.numbers import per_minute, share
 from harness.load.tell.files import read_result
 
@@ -55,7 +55,7 @@ def read_rates(texts: Sequence[str], work: Work) -> dict[str, float]:
             raise UserError(f"`{text[:60]}` is no quota: write SYSTEM=RATE, such as erp=200/s or erp=3000/min")
         if gate not in known:
             raise UserError(f"nothing was called at `{gate[:60]}` in this run; called: {', '.join(known) or 'nobody'}")
-        found[gate] = float(rate[1]) * 1_000_000 / RATE_US[rate[2]]
+        found[gate] = float(rate[1]) * SECOND_US / RATE_US[rate[2]]
     return found
 
 

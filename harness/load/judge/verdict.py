@@ -17,7 +17,7 @@ from engine.run.load import Loaded
 from engine.spec import shape
 from harness.load.measure.steady import steady_phase
 from harness.load.measure.trust import invalid_because
-from harness.load.model import Ends, Measures, PhaseSpan, Second, Slo, Window
+from harness.load.model import SECOND_US, Ends, Measures, PhaseSpan, Second, Slo, Window
 from harness.load.numbers import clock, label, milliseconds, nearly_all, per_minute, seconds
 
 ACCEPTED_LEAST: Final = 0.999
@@ -61,7 +61,7 @@ def promise_of(integration: str, sla: shape.Sla) -> Promise:
         complete_p99_ms=complete.p99.microseconds / 1_000 if complete and complete.p99 else None,
         within_s=complete.within.seconds if complete and complete.within else None,
         success=complete.success.millionths / 1_000_000 if complete and complete.success else None,
-        peak_per_s=peak.rate.times * 1_000_000 / peak.rate.microseconds if peak else None,
+        peak_per_s=peak.rate.times * SECOND_US / peak.rate.microseconds if peak else None,
         peak_for_s=peak.for_.seconds if peak else 0.0,
         peak_told=f"{rate_text(peak.rate)} for {seconds(peak.for_.seconds)}" if peak else "",
         drain_s=peak.drain.seconds if peak and peak.drain else None,

@@ -46,7 +46,6 @@ def measure(loaded: Loaded, ran: Ran, database: Database) -> Measures:
         unsent=sends.unsent,
         clock_jump_ms=round(watch.clock_jump_ms(ran.rows), 3),
         steal=round(watch.steal_share(ran.rows), 4),
-        reasons=ran.reasons,
     )
     reasons = invalid_because(generator, sends.offered)
     seen = [row.page for row in ran.rows if row.page]

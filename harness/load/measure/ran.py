@@ -26,8 +26,7 @@ class Partners(Struct, frozen=True):
 
 class Ran(Struct, frozen=True, kw_only=True):
     """What a run leaves behind. `began_us` is the wall clock at the moment from which arrivals count, `ended_us` when
-    nobody waited any longer. `messages` are read twice, in the order of their numbers; `sent` once, in any order.
-    `reasons`: what went wrong with the generator itself."""
+    nobody waited any longer. `messages` are read twice, in the order of their numbers; `sent` once, in any order."""
 
     began_us: int
     ended_us: int
@@ -37,7 +36,6 @@ class Ran(Struct, frozen=True, kw_only=True):
     rows: Sequence[Row]
     partners: Partners = Partners()
     processes: int = 1
-    reasons: tuple[str, ...] = ()
 
 
 async def ask_partners(

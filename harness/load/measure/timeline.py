@@ -16,6 +16,7 @@ from engine.contract.body import BodyError
 from engine.model import Revision, Status
 from engine.store.database import Database
 from engine.store.rows import decode_revision
+from harness.load.model import SECOND_US
 from harness.load.numbers import milliseconds
 
 PAGE: Final = 2_000
@@ -127,7 +128,7 @@ def parked_by(seconds: Mapping[int, Mapping[str, int]], began_us: int) -> Parked
     """From what was watched each second of the run."""
 
     def parked(operation: str, begin_us: int, end_us: int) -> bool:
-        first, last = (begin_us - began_us) // 1_000_000, (end_us - began_us) // 1_000_000
+        first, last = (begin_us - began_us) // SECOND_US, (end_us - began_us) // SECOND_US
         gates = (operation, operation.partition(".")[0])
         looked = range(first, last + 2) if last - first < len(seconds) else list(seconds)
         return any(gate in seconds.get(at, ()) for at in looked if first <= at <= last + 1 for gate in gates)
@@ -170,7 +171,7 @@ def story(told: Told, began_us: int) -> tuple[tuple[float, str], ...]:
     lines += [(line.at, words(line)) for line in told.lines]
     if told.finished_at is not None:
         lines.append((told.finished_at, told.status.value))
-    return tuple((round((at - began_us) / 1_000_000, 3), what) for at, what in lines)
+    return tuple((round((at - began_us) / SECOND_US, 3), what) for at, what in lines)
 
 
 def words(line: StoryLine) -> str:

@@ -21,6 +21,7 @@ from msgspec import Struct
 from engine.clock import SystemClock
 from engine.model import Status
 from engine.ports import Clock
+from harness.load.model import SECOND_US
 
 READINGS_MAX: Final = 20
 APART_S_MAX: Final = 0.002
@@ -251,4 +252,4 @@ def clock_jump_ms(rows: Iterable[Row]) -> float:
 
 def parked_at(rows: Sequence[Row], began_us: int) -> dict[int, Mapping[str, int]]:
     """Second of the run → how many events waited at each gate."""
-    return {int((row.at_us - began_us) // 1_000_000): row.page.parked for row in rows if row.page and row.page.parked}
+    return {int((row.at_us - began_us) // SECOND_US): row.page.parked for row in rows if row.page and row.page.parked}

@@ -52,7 +52,7 @@ def work_of(
 ) -> Work | None:
     """What was taken in a window of seconds from the run's beginning, which was at `began_at_us` of the engine's clock.
     `idle_ms` is how long calls took before the load, by gate. None where nothing was completed."""
-    begin_us, end_us = (began_at_us + round(at * 1_000_000) for at in window)
+    begin_us, end_us = (began_at_us + round(at * SECOND_US) for at in window)
     ended = database.rows(
         "SELECT integration, count(*) FROM delivery WHERE status IN (?, ?, ?, ?)"
         " AND finished_at >= ? AND finished_at < ? GROUP BY integration ORDER BY integration",
@@ -168,8 +168,8 @@ def gates_of(calls: Calls, given: Declared, idle_ms: Mapping[str, float]) -> tup
 
 def rate_of(quota: Quota) -> float:
     """Calls a second in the long run; 0 where there is no such limit."""
-    rates = [quota.rate * 1_000_000 / quota.per_us] if quota.rate else []
-    rates += [1_000_000 / quota.spacing_us] if quota.spacing_us else []
+    rates = [quota.rate * SECOND_US / quota.per_us] if quota.rate else []
+    rates += [SECOND_US / quota.spacing_us] if quota.spacing_us else []
     return min(rates, default=0.0)
 
 

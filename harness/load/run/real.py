@@ -106,7 +106,7 @@ async def conduct(plan: Plan, view: View, out: Path | None) -> Measures:
 def completed(plan: Plan, ran: Ran, measures: Measures, facts: Facts, database: Database) -> Measures:
     """With what the generators say of themselves, and what was taken of everything."""
     generator = generator_of(facts, measures.generator)
-    reasons = (*ran.reasons, *invalid_because(generator, measures.offered))
+    reasons = invalid_because(generator, measures.offered)
     warm_up = next((phase for phase in ran.phases if not phase.counted), None)
     idle_ms = {}
     if warm_up is not None:

@@ -29,7 +29,7 @@ from harness.load.measure.joined import measure
 from harness.load.measure.ran import Partners, Ran
 from harness.load.measure.watch import ACTIVE, AGAIN, Page, Row
 from harness.load.measure.work import declared, of_run
-from harness.load.model import Arrival, Measures, Message, PhaseSpan, Sent
+from harness.load.model import SECOND_US, Arrival, Measures, Message, PhaseSpan, Sent
 from harness.load.run.plan import Plan, messages_of
 from harness.load.send.arrivals import schedule
 from harness.load.send.messages import signing_names
@@ -86,7 +86,7 @@ def play(
             f"{len(arrivals):,} messages are more than are sent in virtual time, {MESSAGES_MAX:,}; make the profile"
             " shorter, or lower with --times"
         )
-    last_s = max(arrivals[-1].due_us / 1_000_000 if arrivals else 0.0, max((one.end_s for one in phases), default=0.0))
+    last_s = max(arrivals[-1].due_us / SECOND_US if arrivals else 0.0, max((one.end_s for one in phases), default=0.0))
     scenario = Scenario(
         seed=seed,
         sendings=(),
@@ -102,7 +102,7 @@ def play(
         raise UserError(f"the engine failed in virtual time: {simulation.failure}", exit_code=4)
     ran = Ran(
         began_us=BEGIN_AT,
-        ended_us=BEGIN_AT + round(ended_s * 1_000_000),
+        ended_us=BEGIN_AT + round(ended_s * SECOND_US),
         phases=phases,
         messages=messages,
         sent=simulation.open_senders.sent,
@@ -191,7 +191,7 @@ class CountingWitness(Witness):
 
     def pass_time(self) -> None:
         """Before anything is counted."""
-        at_s = self.now_us // 1_000_000
+        at_s = self.now_us // SECOND_US
         if at_s != self.at_s:
             self.enter(at_s)
 
@@ -208,7 +208,7 @@ class CountingWitness(Witness):
             name: Book(name, tuple(row for system, row in self.booked_rows.values() if system == name), one.doubles())
             for name, one in partners.items()
         }
-        begin_s = BEGIN_AT // 1_000_000
+        begin_s = BEGIN_AT // SECOND_US
         return Partners(books, self.counts, {begin_s + at_s: counted for at_s, counted in self.answered.items()})
 
     # ── what a story would tell ──────────────────────────────────────────────────────────────────────────────────────
@@ -280,7 +280,7 @@ class CountingWitness(Witness):
 
 def row_at(at_s: float, page: Page) -> Row:
     """What is seen of an engine in virtual time: its counts, and no process."""
-    at_us = BEGIN_AT + round(at_s * 1_000_000)
+    at_us = BEGIN_AT + round(at_s * SECOND_US)
     return Row(at_us=at_us, at_s=at_s, page=page, engine=None, generators=(), machine=None)
 
 
@@ -323,7 +323,7 @@ class OpenSenders(Senders):
         if arrival is None:
             self.under_way -= 1
             return
-        self.loop.call_later(max(0, arrival.due_us - self.counting.now_us) / 1_000_000, self.send, arrival)
+        self.loop.call_later(max(0, arrival.due_us - self.counting.now_us) / SECOND_US, self.send, arrival)
 
     def send(self, arrival: Arrival) -> None:
         self.counting.pass_time()
@@ -375,7 +375,7 @@ class LoadSimulation(Simulation):
         self, loaded: Loaded, scenario: Scenario, arrivals: Sequence[Arrival], messages: Sequence[Message]
     ) -> None:
         last_us = arrivals[-1].due_us if arrivals else 0
-        self.every_s = max(1, last_us // 1_000_000 // LOOKS_MAX)
+        self.every_s = max(1, last_us // SECOND_US // LOOKS_MAX)
         super().__init__(loaded, scenario, {})
         self.counting.look = self
         self.open_senders.follow(arrivals, messages, self.counting)
@@ -405,7 +405,7 @@ class LoadSimulation(Simulation):
         return Page(
             backlog=sum(count for (_, status), count in gauges.counts.items() if status in ACTIVE),
             running=len(self.life.parts.deliverer.tasks) if self.life is not None else 0,
-            oldest_s=0.0 if oldest_at is None else (self.counting.now_us - (oldest_at - BEGIN_AT)) / 1_000_000,
+            oldest_s=0.0 if oldest_at is None else (self.counting.now_us - (oldest_at - BEGIN_AT)) / SECOND_US,
             parked={row.gate: row.parked for row in read_gates(self.store) if row.parked},
             calls=total["calls"],
             retries=total["retries"],
@@ -418,8 +418,8 @@ class LoadSimulation(Simulation):
             self.failure = self.failure or deadlock
         self.counting.looked_s = -self.counting.every_s
         now_us = self.counting.now_us
-        self.counting.enter(now_us // 1_000_000 + 1)
-        return now_us / 1_000_000
+        self.counting.enter(now_us // SECOND_US + 1)
+        return now_us / SECOND_US
 
 
 class Untraced(Trace):

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.load.histogram import Histogram, PerSecond
-from harness.load.model import Arrival, Generator, Latency, Sent
+from harness.load.model import SECOND_US, Arrival, Generator, Latency, Sent
 
 BUSIEST_S: Final = 5
 
@@ -65,7 +65,7 @@ class Counts:
             corrected = sent.answered_us - sent.due_us
             of_phase(self.corrected, sent.phase).record_us(corrected)
             of_phase(self.service, sent.phase).record_us(sent.answered_us - sent.sent_us)
-            self.corrected_by_s.record_us(sent.due_us // 1_000_000, corrected)
+            self.corrected_by_s.record_us(sent.due_us // SECOND_US, corrected)
 
     def facts(self) -> Facts:
         lag = Histogram()

@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from engine.wire.loop import loop_factory
-from harness.load.model import Arrival, Message, Sent
+from harness.load.model import SECOND_US, Arrival, Message, Sent
 from harness.load.send.facts import Counts, Facts
 from harness.load.send.feed import MessageFile, Writer, read_arrivals
 from harness.load.send.protocol import Connection
@@ -83,7 +83,7 @@ class Sender:
         self._record = record
         self._begin_ns = begin_ns
         self._connections_max = connections_max
-        self._answer_us = int(answer_s * 1_000_000)
+        self._answer_us = int(answer_s * SECOND_US)
         self._progress = progress
         self._loop = asyncio.get_running_loop()
         self._idle: list[Connection] = []
@@ -143,7 +143,7 @@ class Sender:
         if left_us <= 0:
             self._loop.call_soon(self._turn)
         else:
-            self._loop.call_later(max(TURN_S, left_us / 1_000_000), self._turn)
+            self._loop.call_later(max(TURN_S, left_us / SECOND_US), self._turn)
 
     def _take(self) -> Connection | None:
         """A connection that is free: the one used last, so that a pool larger than needed is left to rest."""
@@ -339,10 +339,10 @@ def follow(orders: Orders) -> Facts:
 def progress_line(counts: Counts, now_us: int) -> None:
     """One line a second for whoever watches: the counts so far, the lag at p95 in the newest phase, and the latency of
     the stretch before."""
-    before = counts.corrected_by_s.at(max(0, now_us // 1_000_000 - 1))
+    before = counts.corrected_by_s.at(max(0, now_us // SECOND_US - 1))
     newest = counts.lag[max(counts.lag)].quantile_us(0.95) if counts.lag else None
     line = {
-        "at_s": now_us // 1_000_000,
+        "at_s": now_us // SECOND_US,
         "due": counts.due,
         "sent": counts.sent,
         "accepted": sum(count for status, count in counts.statuses.items() if 200 <= status < 300),

@@ -33,6 +33,7 @@ from engine.spec import shape
 from engine.spec.leaves import duration_us
 from harness.counting import declared
 from harness.faults import Faults, parse_faults, seeded
+from harness.load.model import SECOND_US
 from harness.partner import Partner, PartnerAnswer, Received, text_of
 from harness.recordings.exchange import Exchange
 from harness.recordings.read import read_all
@@ -97,7 +98,7 @@ class LoadPartner(ServedPartner):
         operation = self.partner.about(received)[0]
         answer = await self.let_in(request, received, raw, operation)
         gone = request.transport is None or request.transport.is_closing()
-        self.answers.count(self.clock.now() // 1_000_000, self.partner.name, 0 if gone else answer.status)
+        self.answers.count(self.clock.now() // SECOND_US, self.partner.name, 0 if gone else answer.status)
         return answer
 
     async def let_in(
@@ -187,7 +188,7 @@ def read_latencies(texts: Sequence[str]) -> dict[str, tuple[float, ...]]:
         microseconds = duration_us(span) if equals else None
         if microseconds is None or not name:
             raise UserError(f"`{text}` is no latency: write SYSTEM=50ms or SYSTEM.OPERATION=50ms")
-        found[name] = (microseconds / 1_000_000,)
+        found[name] = (microseconds / SECOND_US,)
     return found
 
 
@@ -205,7 +206,7 @@ def recorded_latencies(
             if operation:
                 seen = found.setdefault(f"{system.system}.{operation}", [])
                 if len(seen) < LATENCIES_MAX:
-                    seen.append(exchange.took_us / 1_000_000)
+                    seen.append(exchange.took_us / SECOND_US)
     return {name: tuple(seen) for name, seen in found.items()}
 
 
