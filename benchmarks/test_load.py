@@ -21,8 +21,8 @@ import pytest
 from benchmarks.report import Report, Topic
 from benchmarks.rig import folder_on_disk, partner
 from benchmarks.sending import BODY, generated, holds
-from harness.load.facts import Counts
 from harness.load.model import Arrival, Sent
+from harness.load.send.facts import Counts
 
 MESSAGES = 10_000_000
 SOAK_S = 3_600
