@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from drivers import PostgresDriver
 from postgres_server import a_database
 
 from engine.store.postgres.connect import connect, migrate
@@ -33,3 +34,11 @@ def emptied(migrated: str) -> str:
         connection.execute("DELETE FROM meta WHERE name != 'schema'")
         connection.execute("SELECT setval('event_number', 1, false)")
     return migrated
+
+
+@pytest.fixture
+def driver(emptied: str) -> Iterator[PostgresDriver]:
+    """The store on PostgreSQL; the suites of all stores have drivers of their own."""
+    one = PostgresDriver(emptied)
+    yield one
+    one.close()

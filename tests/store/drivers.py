@@ -1,5 +1,6 @@
 """The stores that pass the suite, as it drives them: one verb a transaction, on a connection of its own."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,6 +81,14 @@ class PostgresDriver(Reading):
 
     def close(self) -> None:
         self.connection.close()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Waits for what another thread or process does; fails after twenty seconds."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def raised(results: list[Any]) -> list[Any]:
