@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.rig import ROOT
-from harness.load.arrivals import arrivals
-from harness.load.facts import Facts
-from harness.load.feed import write
-from harness.load.generator import Orders
 from harness.load.model import Message
-from harness.load.profile import steady
+from harness.load.send.arrivals import arrivals
+from harness.load.send.facts import Facts
+from harness.load.send.feed import write
+from harness.load.send.generator import Orders
+from harness.load.send.profile import steady
 from harness.processes import Process, python
 
 BODY = b'{"note": "%b"}' % (b"x" * 4_700)
@@ -40,7 +40,7 @@ def generated(port: int, rate: float, folder: Path) -> Facts:
         answer_s=10.0,
     )
     (folder / "orders").write_bytes(msgspec.json.encode(orders))
-    words = python("-m", "harness.load.generator", str(folder / "orders"))
+    words = python("-m", "harness.load.send.generator", str(folder / "orders"))
     process = Process("a generator", words, folder / "log", {}, folder=ROOT, life_s=60.0)
     process.start(piped=True)
     try:

@@ -228,9 +228,9 @@ def moves(reader: Database) -> bool:
 
 def done(reader: Database) -> int:
     """How many events are done; none has ended in another way."""
-    counted = dict(reader.rows("SELECT status, count(*) FROM delivery GROUP BY status"))
+    counted: dict[str, int] = dict(reader.rows("SELECT status, count(*) FROM delivery GROUP BY status"))
     assert counted.keys() <= {"done"}, counted
-    return int(counted.get("done", 0))
+    return counted.get("done", 0)
 
 
 def run_pair(

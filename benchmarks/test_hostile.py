@@ -6,6 +6,7 @@ most that one sender may have us do.
 """
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 from contract.bad_bodies import BAD
@@ -51,7 +52,7 @@ def test_bad_bodies_are_refused_soon(report: Report) -> None:
     found = {}
     for name, bad in BAD.items():
         raw = bad.make()
-        found[name] = took_ms(lambda raw=raw: refused(raw))
+        found[name] = took_ms(partial(refused, raw))
     show(report, f"Hostile: the slowest {SHOWN} of {len(found)} bad bodies", found, good_ms)
 
 
@@ -66,5 +67,5 @@ def test_bad_expressions_end_with_their_budget(report: Report) -> None:
 
     found = {}
     for name, (text, document, *_) in {**ERRORS, **RESULTS, **LARGE}.items():
-        found[name] = took_ms(lambda text=text, document=document: evaluated(text, document))
+        found[name] = took_ms(partial(evaluated, text, document))
     show(report, f"Hostile: the slowest {SHOWN} of {len(found)} expressions", found, good_ms)

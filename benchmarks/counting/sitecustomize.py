@@ -10,9 +10,9 @@ import json
 import os
 from pathlib import Path
 
-FOLDER = os.environ.get("WAYBILL_BENCH_COUNTS")
+folder = Path(os.environ.get("WAYBILL_BENCH_COUNTS", ""))
 
-if FOLDER:
+if folder.name:
     import apsw
 
     counts = {"rows": 0, "commits": 0}
@@ -32,7 +32,7 @@ if FOLDER:
 
     def leave() -> None:
         if counts["commits"]:
-            (Path(FOLDER) / f"{os.getpid()}.json").write_text(json.dumps(counts))
+            (folder / f"{os.getpid()}.json").write_text(json.dumps(counts))
 
     apsw.connection_hooks.append(watch)
     atexit.register(leave)

@@ -43,7 +43,7 @@ def locust() -> Path:
     command = INSTALLED / "bin/locust"
     if not command.exists():
         venv.create(INSTALLED, with_pip=True)
-        words = [INSTALLED / "bin/python", "-m", "pip", "install", "--quiet", f"locust=={VERSION}"]
+        words = [str(INSTALLED / "bin/python"), "-m", "pip", "install", "--quiet", f"locust=={VERSION}"]
         ran = subprocess.run(words, capture_output=True, text=True, timeout=INSTALL_S_MAX, check=False)
         if ran.returncode:
             pytest.fail(f"locust {VERSION} could not be installed with pip:\n{ran.stderr[-2000:]}", pytrace=False)

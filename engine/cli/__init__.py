@@ -16,7 +16,7 @@ interrupted."""
 WORKERS = 128
 """Two claims' worth: while one half of them waits for the disk or a partner, the other has work for the processor
 (measured beside 64: a ninth more events in a second). 192 gave another thirtieth, and was not worth it: what is under
-way when an engine dies runs alone afterwards, and takes so much longer the more it is."""
+way when an engine dies runs a few at a time afterwards, and takes so much longer the more it is."""
 
 DESCRIPTION = "Integrations as configuration, for commerce: describe one in YAML; run it durably, prove it, load it."
 EPILOG = """\

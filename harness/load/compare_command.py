@@ -11,8 +11,8 @@ from engine.cli.formats import plural
 from engine.cli.terminal import say_parts
 from engine.contract.body import encode_json
 from engine.errors import UserError
-from harness.load.compare import Comparison, Row, compare
-from harness.load.files import read_result
+from harness.load.judge.compare import Comparison, Row, compare
+from harness.load.tell.files import read_result
 
 WORDS = {"same": "", "worse": "WORSE", "better": "better", "unclear": "unclear: may be chance"}
 

@@ -12,6 +12,8 @@ from msgspec import Struct, field
 SCHEMA: Final = 1
 """The version of `result.json`; raised when the meaning of a field changes, not when one is added."""
 
+SECOND_US: Final = 1_000_000
+
 QUANTILES: Final = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 
 # ── what was planned ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -244,8 +246,8 @@ class KeyWork(Struct, frozen=True, kw_only=True):
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """What the busiest steady part of the run took of everything that may give first. `limits.py` reckons from this
-    alone, so that a result on paper can be projected without its workspace."""
+    """What the busiest steady part of the run took of everything that may give first. `judge/limits.py` reckons from
+    this alone, so that a result on paper can be projected without its workspace."""
 
     begin_s: float
     end_s: float
@@ -345,6 +347,11 @@ class Limiting(Struct, frozen=True):
     name: str
     per_minute: float | None = None
     why: str = ""
+
+    @property
+    def called(self) -> str:
+        """As one says it: `quota erp`, `generator`."""
+        return f"{self.stage} {self.name}".strip()
 
 
 class Probe(Struct, frozen=True, kw_only=True):

@@ -223,7 +223,7 @@ def test_an_effect_of_another_event_says_whose_it_is() -> None:
 def test_what_was_sent_before_a_crash_is_told_though_no_line_is() -> None:
     stage = arrived(Crash)
     assert ends_of(stage) == [
-        "  now  an engine died while it ran, 1 time so far: it runs alone, and is quarantined at 3",
+        "  now  an engine died while it ran, 1 time so far: it runs beside few others like it, and is quarantined at 3",
         "  effect erp.create_order once 1: open, 1 send, the first at 08:00:00Z",
     ]
     stage.claim()

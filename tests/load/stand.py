@@ -14,10 +14,10 @@ from engine.clock import SystemClock
 from engine.rules.signature import Verification, sign
 from engine.run.load import load
 from engine.store.open import reading, store_address
-from harness.load.measure import measure
+from harness.load.measure.joined import measure
+from harness.load.measure.ran import Partners, Ran, ask_partners
+from harness.load.measure.watch import Watch
 from harness.load.model import Measures, Message, PhaseSpan, Sent
-from harness.load.ran import Partners, Ran, ask_partners
-from harness.load.watch import Watch
 from harness.processes import HOST, Engine, Process, python
 
 SECRET = b"a-secret-of-the-shop-that-signs"
@@ -169,7 +169,7 @@ async def stand(
 ) -> AsyncIterator[Stand]:
     """All of it, ended whatever happens."""
     write(root, changed or {})
-    words = python("-m", "harness.load.partners", str(root), "erp", *options)
+    words = python("-m", "harness.load.stage.partners", str(root), "erp", *options)
     partners = Process("the partners", words, root / "partners.log", {}, life_s=120)
     engine = None
     try:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from measured import measured
+from load.results import worked
 
 from engine.cli import main
-from harness.load.files import as_json
 from harness.load.model import Capacity, GateWork, Limiting, Result, Run, Work
+from harness.load.tell.files import as_json
 
 WORK = Work(
     begin_s=0,
@@ -23,7 +23,7 @@ WORK = Work(
 
 
 def result(work: Work | None = WORK, *, held: bool = True, capacity: Capacity | None = None) -> Result:
-    measures = measured(work=work, generator_held=held)
+    measures = worked(work=work, generator_held=held)
     run = Run(
         command="waybill load",
         profile="flash-sale",

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from load.made_results import invalid, latency, measures, result
+from load.results import invalid, latency, measures, result
 from msgspec.structs import replace
 
 from engine.cli import main
-from harness.load.files import as_json
 from harness.load.histogram import Histogram
+from harness.load.tell.files import as_json
 
 
 def timed(times: float):
@@ -41,7 +41,7 @@ def test_a_regression_ends_with_1_and_says_how_much(before: str, tmp_path: Path,
     out = capsys.readouterr().out
     assert out.startswith("FAIL  3 regressions\n")
     line = next(line for line in out.splitlines() if line.startswith("  accept p99"))
-    assert "23 ms → 34 ms" in line
+    assert "22.8 ms → 34.2 ms" in line
     assert "+50 %" in line
     assert line.endswith("WORSE")
     assert main(["compare", before, slower, "--tolerance", "60%"]) == 0

@@ -11,8 +11,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from load.stage.test_stores import schemas
 from load.stand import FILES
-from load.test_stores import schemas
 
 from engine.cli import main, parser
 from engine.run.load import load

@@ -85,7 +85,7 @@ def test_the_wheel_carries_the_packages_the_migrations_and_the_reference_workspa
     assert carried == workspace_files()
     sources = [path for name in ("engine", "harness") for path in (ROOT / name).rglob("*.py")]
     sources += [*(ROOT / "engine").rglob("*.sql")]
-    report = ROOT / "harness/load/report"
+    report = ROOT / "harness/load/tell/report"
     sources += [*report.glob("page.*"), *report.glob("vendor/*")]
     assert {path.relative_to(ROOT).as_posix() for path in sources} <= set(held)
     tops = {name.partition("/")[0] for name in held}

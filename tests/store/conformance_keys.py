@@ -333,6 +333,30 @@ class KeysConformance:
             assert ids(driver, at=T0 + at) == [id_], "an engine that keeps dying would else blame the same one"
             driver.commit(driver.store.recover, (0, T0 + at))
 
+    def test_of_many_that_an_engine_died_of_an_eighth_runs_at_a_time(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, *(keyed(f"{n:02}", f"{n}") for n in range(26)))
+        claim(driver, limit=26)
+        driver.commit(driver.store.recover, (0, T0))
+        first = claim(driver, limit=26)
+        assert [one.id for one in first] == ["00", "01", "02"]
+        assert claim(driver) == ()
+        driver.commit(driver.store.record, *(record(one, Status.DONE) for one in first[:2]))
+        assert ids(driver) == ["03", "04"]
+        driver.commit(driver.store.recover, (0, T0))  # it dies once more, of one of these three
+        at = T0
+        while (claimed := claim(driver, at=at)) and claimed[0].id not in ("02", "03", "04"):
+            driver.commit(driver.store.record, *(record(one, Status.DONE) for one in claimed))
+            at += 1
+        alone = [one.id for one in claimed]
+        while claimed:
+            driver.commit(driver.store.record, *(record(one, Status.DONE) for one in claimed))
+            at += 1
+            claimed = claim(driver, at=at)
+            alone += [one.id for one in claimed]
+            assert len(claimed) <= 1
+        assert alone == ["02", "03", "04"]
+        assert {row.status for row in driver.rows()} == {Status.DONE}
+
     def test_one_that_an_engine_died_of_runs_on_each_node(self, driver: Driver) -> None:
         driver.commit(driver.store.accept, *(keyed(f"{n}", f"{n}") for n in range(3)))
         claim(driver)

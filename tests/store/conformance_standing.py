@@ -36,7 +36,7 @@ class StandingConformance:
         assert read_standing(driver.database, delivery.event).lease_until == delivery.lease_until
         driver.commit(driver.store.recover, (0, T0))
         standing = read_standing(driver.database, delivery.event)
-        assert (standing.alone, standing.crashes) == (True, 1)
+        assert (standing.suspected, standing.crashes) == (True, 1)
 
     def test_what_was_sent_and_not_answered_is_found_without_a_line(self, driver: Driver) -> None:
         delivery = one_claimed(driver)

@@ -1,6 +1,7 @@
 """The connections to one partner: bounded, in turn, and none used after the partner may have closed it."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from wire.net import Partner, partner, read_request
 from engine.clock import SystemClock
 from engine.model import Failure, Outcome, Request, Sent
 from engine.wire.http_client import HttpClient, SystemAddress
+from engine.wire.partner import Lost, PartnerConnection
 from engine.wire.pool import REST_S
 
 
@@ -234,3 +236,83 @@ def test_closing_while_a_connection_is_made() -> None:
 
     outcome = play(what)
     assert (outcome.sent, outcome.reason) == (Sent.NOT_SENT, "the engine is stopping")
+
+
+def test_a_call_that_ends_in_the_turn_it_was_posted_in_was_never_sent() -> None:
+    async def what(shop: Shop, client: HttpClient, _clock: SteppedClock) -> Any:
+        shop.answer(1)
+        await client.send(order(1), 5)
+        posted = asyncio.create_task(client.send(order(2), 5))
+        await asyncio.sleep(0)  # one turn: it has a connection, and is written in the next
+        await client.close()
+        outcome = await posted
+        await settle()
+        return outcome.sent, outcome.failure, outcome.reason, shop.asked
+
+    broke = "the connection broke before the request was sent"
+    assert play(what) == (Sent.NOT_SENT, Failure.CONNECT, broke, [b"/1"])
+
+
+class Desk(asyncio.Transport):
+    """An owner and a transport: keeps what is posted, and what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.posted: list[bytes] = []
+        self.written: list[bytes] = []
+
+    def post(self, connection: PartnerConnection, message: bytes) -> None:
+        self.posted.append(message)
+
+    def freed(self, connection: PartnerConnection, rest_s: float | None) -> None:
+        raise AssertionError
+
+    def gone(self, connection: PartnerConnection) -> None:
+        pass
+
+    def write(self, data: Any) -> None:
+        self.written.append(data)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", b""], ids=["an answer", "the end"])
+def test_nothing_that_comes_before_a_request_is_written_answers_it(said: bytes) -> None:
+    async def run() -> Lost:
+        desk = Desk()
+        with socket.socket() as unused:
+            connection = PartnerConnection(desk, asyncio.get_running_loop(), unused)
+            connection.connection_made(desk)
+            answer = connection.exchange(b"POST / HTTP/1.1\r\n\r\n", 5, 1024, bare=False)
+            if said:
+                connection.data_received(said)
+            else:
+                connection.connection_lost(None)
+            connection.write(desk.posted[0])
+        assert desk.written == []
+        with pytest.raises(Lost) as lost:
+            await answer
+        return lost.value
+
+    assert asyncio.run(run()).sent is False
+
+
+def test_a_request_is_sent_from_the_moment_it_is_written() -> None:
+    async def run() -> Lost:
+        desk = Desk()
+        with socket.socket() as unused:
+            connection = PartnerConnection(desk, asyncio.get_running_loop(), unused)
+            connection.connection_made(desk)
+            answer = connection.exchange(b"POST / HTTP/1.1\r\n\r\n", 5, 1024, bare=False)
+            connection.write(desk.posted[0])
+            connection.connection_lost(None)
+        assert desk.written == desk.posted
+        with pytest.raises(Lost) as lost:
+            await answer
+        return lost.value
+
+    assert asyncio.run(run()).sent is True
