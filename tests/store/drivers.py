@@ -1,5 +1,6 @@
 """The stores that pass the suite, as it drives them: one verb a transaction, on a connection of its own."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -87,3 +88,11 @@ def raised(results: list[Any]) -> list[Any]:
         if isinstance(result, Exception):
             raise result
     return results
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Asks until it holds; a server does some things in its own time."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
