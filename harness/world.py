@@ -7,6 +7,7 @@ production. One event at a time; `waybill try` and the examples of a spec are to
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -37,6 +38,8 @@ from harness.partner import Partner, received_of
 
 BEGIN_AT = 1_800_000_000_000_000
 CLAIMS_MAX = 1_000
+WALKS_MAX = 20
+"""Of one event, before it is asked whether they come to anything."""
 
 
 class WorldClock:
@@ -123,6 +126,9 @@ class World:
         live = Live(loaded.plans, loaded.systems, kept=none_kept, refresh=lambda _: None)
         self.ports = Ports(self.store, self.committer, self.http, live, self.clock, EvenChance(), ignore)
         self.calls: dict[int, list[Called]] = {}
+        self.walks: Counter[int] = Counter()
+        self.stands: dict[int, tuple[object, ...]] = {}
+        self.stuck: set[int] = set()
 
     async def receive(self, plan: Plan, inbound: Inbound) -> int:
         """Takes one authentic delivery of one event; the event it became, or was a duplicate of."""
@@ -145,12 +151,12 @@ class World:
         """Runs deliveries, jumping to the next time one is due, until nothing moves any more. What waits for a person
         or for an event of a topic is left there, unless `holds`: how long that takes is not the engine's doing."""
         for _ in range(CLAIMS_MAX):
-            claimed = await self.claim()
-            if not claimed.deliveries:
-                due_at = claimed.next_due_at if holds else self.next_due_at()
-                if due_at is None:
-                    return
-                self.clock.at = max(due_at, self.clock.now())
+            if self.goes_on(await self.claim()):
+                continue
+            due_at = self.next_due_at(holds=holds)
+            if due_at is None:
+                return
+            self.clock.at = max(due_at, self.clock.now())
         raise WaybillError(f"an event still moves after {CLAIMS_MAX} claims")
 
     async def claim(self) -> Claimed:
@@ -167,13 +173,36 @@ class World:
         await Walk(self.ports, delivery).run()
         self.calls.setdefault(delivery.event, []).extend(self.http.calls[before:])
 
-    def next_due_at(self) -> int | None:
-        """When the next event falls due that waits for the engine alone."""
+    def goes_on(self, claimed: Claimed) -> bool:
+        """Did anything come of what was claimed, or is more due at this moment?"""
+        moved = [self.moves(delivery.event) for delivery in claimed.deliveries]
+        due_at = claimed.next_due_at
+        return any(moved) or (bool(moved) and due_at is not None and due_at <= self.clock.now())
+
+    def moves(self, event: int) -> bool:
+        """Did its walk come to anything? Who asks in vain again and again (for the effect of an event that waits for a
+        person) is left to wait: no person comes here."""
+        self.walks[event] += 1
+        if self.walks[event] <= WALKS_MAX:
+            return True
+        row = next(read_events(self.connection, Filter(after=event - 1, limit=1)))
+        stands = (row.status, row.step, row.attempts, row.reason)
+        if self.stands.get(event) != stands:
+            self.walks[event] = 0
+            self.stuck.discard(event)
+        else:
+            self.stuck.add(event)
+        self.stands[event] = stands
+        return event not in self.stuck
+
+    def next_due_at(self, *, holds: bool = False) -> int | None:
+        """When the next event falls due that waits for the engine alone, or with `holds` for whatever it be."""
         now = self.clock.now()
+        statuses = (Status.ACCEPTED, Status.WAITING, *((Status.HELD,) if holds else ()))
         times = [
             row.due_at
-            for row in read_events(self.connection, Filter(status=(Status.ACCEPTED, Status.WAITING)))
-            if row.due_at > now and not self.waits_for_others(row)
+            for row in read_events(self.connection, Filter(status=statuses))
+            if row.due_at > now and row.event not in self.stuck and (holds or not self.waits_for_others(row))
         ]
         return min(times, default=None)
 

@@ -53,9 +53,9 @@ class Known(Struct, frozen=True):
     `attempts` counts sends and look-ups of this step so far; `first_sent_at` is when the effect's first intent was
     written, `took_us` how long the call took that has just ended; `released` that a person let it go on; `key_valid_us`
     is how long the partner remembers its idempotency key (None: it has none, or for ever). `within_at` is when retries
-    end (None: never). `in_doubt`: it is a repeat, and what was sent before has no outcome; `answered`: by the partner,
-    now. `several`: it has other providers; `another`: one of them may be asked now; `surely`: what was answered says
-    that there was no effect at all.
+    end (None: never). `in_doubt`: it is a repeat, and what was sent before has no outcome; `answered`: the partner has
+    answered, and what was sent before was the same request. `several`: it has other providers; `another`: one of them
+    may be asked now; `surely`: what was answered says that there was no effect at all.
     """
 
     effect: Effect
@@ -118,7 +118,7 @@ def after_answer(verdict: Verdict, known: Known, *, wants_lookup: bool = False) 
 
 def refuses_the_effect(verdict: Verdict, known: Known) -> bool:
     """Whether a repeat that is refused says that nothing came of what was sent before: only where the partner makes
-    repeats one effect, has answered, and knows who asks."""
+    repeats one effect, has answered the same request, and knows who asks."""
     return verdict is Verdict.REFUSED and known.answered and known.effect is Effect.IDEMPOTENT
 
 

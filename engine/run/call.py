@@ -322,7 +322,7 @@ class CallOut:
             released=claim.again_at(call.place) is not Allowed.NOTHING,
             within_at=None if within_us is None else claim.delivery.received_at + within_us,
             in_doubt=self.in_doubt,
-            answered=outcome is not None and outcome.sent is Sent.ANSWERED,
+            answered=outcome is not None and outcome.sent is Sent.ANSWERED and not self.answered.differs,
             several=bool(call.step.others),
             another=len(call.providers) > 1 and self.next_open(self.which + 1) is not None,
             surely=meaning.surely if meaning else False,

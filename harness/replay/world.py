@@ -20,7 +20,7 @@ from engine.run.claim import Ports
 from engine.run.intake import Intake, Route, name
 from engine.run.load import Loaded
 from engine.spec.plan import Plan
-from engine.store import Claimed, ClaimRequest, EventRow, Filter
+from engine.store import Claimed, ClaimRequest, Filter
 from engine.store.deliveries import load
 from engine.store.readers import read_events
 from engine.wire.answers import Answer, Inbound
@@ -34,8 +34,6 @@ SECOND_US: Final = 1_000_000
 SHIFT_S_MAX: Final = 3_600
 PAGE: Final = 1_000
 AT_ONCE_MAX: Final = 32
-WALKS_MAX: Final = 100
-"""Of one event, before it is asked whether they come to anything."""
 LEASE_US: Final = 3_600 * SECOND_US
 
 
@@ -68,9 +66,6 @@ class ReplayWorld(World):
         self.origins: dict[int, str] = {}
         self.emitted: dict[int, list[Deed]] = {}
         self.sent: dict[int, Sending] = {}
-        self.walks: Counter[int] = Counter()
-        self.stands: dict[int, tuple[object, ...]] = {}
-        self.stuck: set[int] = set()
         self.events = 0
         self.messages = 0
 
@@ -114,7 +109,7 @@ class ReplayWorld(World):
         """Does what falls due up to a moment; None: until nothing moves but what waits for people or for news."""
         for _ in range(CLAIMS_MAX * 100):
             claimed = await self.claim()
-            if any(self.moves(delivery.event) for delivery in claimed.deliveries):
+            if self.goes_on(claimed):
                 continue
             due_at = self.next_due_at() if until is None or self.stuck else claimed.next_due_at
             if due_at is None or (until is not None and due_at > until):
@@ -133,25 +128,6 @@ class ReplayWorld(World):
         for delivery in sorted(claimed.deliveries, key=lambda _: self.chance.uniform()):
             await self.walk(delivery)
         return claimed
-
-    def moves(self, event: int) -> bool:
-        """Did its walk come to anything? Who asks in vain again and again (for the effect of an event that waits for a
-        person) is left to wait: in no time of a replay does a person come."""
-        self.walks[event] += 1
-        if self.walks[event] <= WALKS_MAX:
-            return True
-        row = next(read_events(self.connection, Filter(after=event - 1, limit=1)))
-        stands = (row.status, row.step, row.attempts, row.reason)
-        if self.stands.get(event) != stands:
-            self.walks[event] = 0
-            self.stuck.discard(event)
-        else:
-            self.stuck.add(event)
-        self.stands[event] = stands
-        return event not in self.stuck
-
-    def waits_for_others(self, row: EventRow) -> bool:
-        return row.event in self.stuck or super().waits_for_others(row)
 
     async def walk(self, delivery: Delivery) -> None:
         self.recorded.event = delivery.event

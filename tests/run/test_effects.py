@@ -57,6 +57,22 @@ def test_a_look_up_that_does_not_find_it_ends_the_doubt() -> None:
     assert (stage.status(), len(stage.sent)) == ("dead", 4)
 
 
+def test_that_another_request_was_refused_says_nothing_of_the_one_that_was_sent_before() -> None:
+    """A partner that knows the key refuses another body just because the first one arrived."""
+    label = (
+        "\n  - {id: label, call: carrier-a.buy, input: {fields: {n: body.number}}, once: body.id, on_unknown: hold}\n"
+    )
+    stage = play(LOST, answered(422), steps=label)
+    stage.run_all()
+    stage.decide("reject")
+    stage.arrive("e2", number=2)
+    stage.run_all()
+    assert (stage.status(1), stage.status(2)) == ("discarded", "held")
+    stage.decide("release", 2)
+    stage.run_all()
+    assert (stage.status(2), stage.row(2).queue, len(stage.sent)) == ("held", "unknown-effects", 2)
+
+
 def test_a_look_up_that_is_not_signed_in_reads_the_credentials_again() -> None:
     stage = play(LOST, answered(401), FOUND)
     stage.run_all()

@@ -83,16 +83,16 @@ class PostgresDriver(Reading):
         self.connection.close()
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Waits for what another thread or process does; fails after twenty seconds."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def raised(results: list[Any]) -> list[Any]:
     for result in results:
         if isinstance(result, Exception):
             raise result
     return results
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Asks until it holds; a server does some things in its own time."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
