@@ -8,6 +8,7 @@ from engine.rules.signature import Verification, secret_problem
 from engine.run.intake import Route
 from engine.run.load import Loaded
 from engine.spec import shape
+from engine.wire.exchange import base_url_faults
 from engine.wire.http_client import SystemAddress
 from engine.wire.secrets import Secret, read_secret
 from engine.wire.sign_in import Auth, Basic, Bearer, Header
@@ -78,6 +79,9 @@ def find_addresses(loaded: Loaded, needs: Needs) -> dict[str, SystemAddress]:
             needs.problems.append(f"charter/systems/{name}.yaml: no base_url for environment `{loaded.environment}`")
             continue
         url = needs.setting(base)
+        if isinstance(base, shape.EnvironmentName) and url:
+            given = f"{base.mark}: the environment variable {base.name} gives no address that can be called"
+            needs.problems += [f"{given}: {fault}" for fault in base_url_faults(url)]
         found[name] = SystemAddress(
             base_url=url,
             auth=sign_in(system.auth, needs),
