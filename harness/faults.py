@@ -96,11 +96,14 @@ def parse_faults(text: str) -> Faults:
         name, equals, number = pair.partition("=")
         if not equals:
             raise UserError(f"`{pair}` is no fault: write NAME=NUMBER, separated by commas")
-        given[name.strip()] = number.strip()
+        name = name.strip()
+        if name not in Faults.__struct_fields__:
+            raise UserError(f"there is no fault `{name}`; known are {', '.join(Faults.__struct_fields__)}")
+        given[name] = number.strip()
     try:
         return msgspec.convert(given, Faults, strict=False)
     except msgspec.ValidationError as error:
-        raise UserError(f"faults: {error}; known are {', '.join(Faults.__struct_fields__)}") from None
+        raise UserError(f"faults: {error}") from None
 
 
 def seeded(seed: int, *words: str) -> Chance:

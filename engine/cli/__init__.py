@@ -5,9 +5,11 @@ A user's mistake is told in words and ends with 2; only a mistake of ours shows 
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, entry_points, version
+from typing import NoReturn
 
 HELD, FAILED, WRONG, INVALID, OURS, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes: all held; a check failed; spec or command wrong; measurement invalid; Waybill itself failed;
@@ -26,8 +28,21 @@ exit codes:   0 held   1 a check failed   2 the spec or the command is wrong   3
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells the nearest command where one is misspelt, and not all there are."""
+
+    def error(self, message: str) -> NoReturn:
+        if misspelt := re.match(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)$", message, re.DOTALL):
+            from difflib import get_close_matches
+
+            near = get_close_matches(misspelt[1], re.findall(r"[\w-]+", misspelt[2]), n=1)
+            mend = f"did you mean `{near[0]}`?" if near else f"`{self.prog} --help` lists them"
+            message = f"there is no command `{misspelt[1][:40]}`; {mend}"
+        super().error(message)
+
+
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+    top: argparse.ArgumentParser = Parser(
         prog="waybill", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     top.add_argument("--version", action="store_true", help="print the version and exit")
@@ -150,7 +165,11 @@ def add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     added.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1)")
     added.add_argument("--port", type=port, default=8080, help="intake (default: 8080; 0: any free one)")
     added.add_argument(
-        "--admin-port", type=port, default=8081, help="/health /ready /metrics (default: 8081; 0: any free one)"
+        "--admin-port",
+        type=port,
+        default=8081,
+        metavar="PORT",
+        help="/health /ready /metrics (default: 8081; 0: any free one)",
     )
     added.add_argument(
         "--workers", type=count, default=WORKERS, metavar="N", help=f"deliveries at once (default: {WORKERS})"

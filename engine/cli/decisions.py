@@ -37,6 +37,8 @@ DONE = {"release": "released", "reject": "rejected", "redrive": "will be tried a
 def release(arguments: argparse.Namespace) -> int:
     """Lets held events go on, or rejects them."""
     action = "reject" if arguments.reject else "release"
+    if not (arguments.by.strip() and arguments.reason.strip()):
+        raise UserError("say who decides with --by, and why with --reason: both are kept with the event")
     wanted = [wish(arguments, event_number(text), action) for text in arguments.event]
     return carry_out(arguments, wanted)
 

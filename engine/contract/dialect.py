@@ -61,6 +61,7 @@ class SchemaProblem:
 
     path: str
     message: str
+    hint: str = ""
 
     def __str__(self) -> str:
         return f"{self.path or 'the schema'}: {self.message}"

@@ -7,6 +7,7 @@ to compile what `check_schema` finds fault with, and never asks the network.
 
 from collections.abc import Iterator
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from engine.contract.violations import Violation, sentence
 from engine.errors import WaybillError
 
 if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
 
@@ -104,7 +106,20 @@ def _meta_problems(schema: object) -> Iterator[SchemaProblem]:
         exact = error
         while exact.context:  # `anyOf` hides the alternative that nearly fits: the deepest, then one of the right type
             exact = max(exact.context, key=lambda hidden: (len(hidden.absolute_path), hidden.validator != "type"))
-        yield SchemaProblem(place(exact.absolute_path), sentence(str(exact.validator), exact.validator_value))
+        message = sentence(str(exact.validator), exact.validator_value)
+        yield SchemaProblem(place(exact.absolute_path), message, _mend(exact))
+
+
+def _mend(error: "ValidationError") -> str:
+    """What to write instead of `int`, where a type or a whole schema stands."""
+    written: object = error.instance
+    words: Any = error.validator_value
+    if not isinstance(written, str):
+        return ""
+    if error.validator == "enum":
+        near = get_close_matches(written.lower(), words, n=1)
+        return f"did you mean `{near[0]}`?" if near else ""
+    return "such as {type: string}" if error.validator == "type" and "object" in words else ""
 
 
 @cache

@@ -24,12 +24,14 @@ class Scope:
 
     `names`: the root names, each also readable as `$name`; None for an open document (a mapping's source), where any
     bare name may be a field but only `variables` are known as `$name`. `variables`: names only as `$name`, without
-    their `$`. `what`: the place in words, for messages: "a step", "a mapping".
+    their `$`. `what`: the place in words, for messages: "a step", "a mapping". `lowered`: those of `names` whose
+    members have names in small letters alone.
     """
 
     names: frozenset[str] | None
     variables: frozenset[str]
     what: str
+    lowered: frozenset[str] = frozenset()
 
 
 def check_expression(text: str, scope: Scope) -> tuple[Problem, ...]:
@@ -37,7 +39,7 @@ def check_expression(text: str, scope: Scope) -> tuple[Problem, ...]:
 
     A syntax error hides the others. Codes: expression-syntax, bare-number, hyphen-needs-quotes, too-large, wrong-value,
     unknown-function, wrong-arity, wrong-type (an &expression misplaced), unknown-name, unknown-variable, bare-literal,
-    not-binds-first.
+    not-binds-first, header-case.
     """
     try:
         root = parse(text)
@@ -53,6 +55,8 @@ def check_expression(text: str, scope: Scope) -> tuple[Problem, ...]:
         elif _applied_to_not(node):
             message = "`!` binds before what follows: this reads a member of true or false, which is null"
             problems.append(Problem(node.offset, "not-binds-first", message, "write !(a.b) for the opposite of a.b"))
+        elif isinstance(node, tree.Chain):
+            problems += _capitals(node, scope)
         elif isinstance(node, tree.Comparison):
             sides = (node.left, node.right)
             compared |= {
@@ -92,6 +96,19 @@ def unknown_variable(name: str, offset: int, scope: Scope) -> list[Problem]:
     if scope.names is None and not near:
         hint = f"a field of the document is {name}, or $root.{name} inside a filter; "
     return [Problem(offset, "unknown-variable", f"${name} is not in scope in {scope.what}", hint + _known(known, "$"))]
+
+
+def _capitals(chain: tree.Chain, scope: Scope) -> Iterator[Problem]:
+    """A member that is never there: `headers."X-Topic"`, where header names are in small letters."""
+    head, member = chain.parts[:2]
+    if isinstance(head, tree.Field | tree.Variable) and isinstance(member, tree.Field):
+        yield from never_there(head.name, member.name, member.offset, scope)
+
+
+def never_there(head: str, member: str, offset: int, scope: Scope) -> Iterator[Problem]:
+    if head in scope.lowered and member != member.lower():
+        message = f"{head} has no name with a capital letter: this is null, always"
+        yield Problem(offset, "header-case", message, f'write {head}."{member.lower()}"')
 
 
 def names_used(text: str) -> frozenset[str]:
@@ -199,7 +216,7 @@ def check_template(text: str, scope: Scope) -> tuple[Problem, ...]:
     """Every fault of the template in this scope, in the order of the text.
 
     Jinja knows no `$`, so a template reads `names` and `variables` alike by their plain names. Codes: template-syntax,
-    template-not-allowed, too-large, unknown-name.
+    template-not-allowed, too-large, unknown-name, header-case.
     """
     from engine.language.template_parser import parse_template
 
@@ -209,4 +226,6 @@ def check_template(text: str, scope: Scope) -> tuple[Problem, ...]:
         name = str(path.keys[0])
         if name not in scope.variables:
             unknown += unknown_name(name, path.offset, scope)
+        if len(path.keys) > 1:
+            unknown += never_there(name, str(path.keys[1]), path.offset, scope)
     return tuple(sorted((*problems, *unknown), key=lambda problem: problem.offset))

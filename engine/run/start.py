@@ -9,6 +9,7 @@ from engine.run.intake import Route
 from engine.run.live import LiveSystem
 from engine.run.load import Loaded
 from engine.spec import shape
+from engine.wire.exchange import base_url_faults
 from engine.wire.http_client import SystemAddress, address_faults
 from engine.wire.secrets import Secret, read_secret
 from engine.wire.sign_in import Auth, Basic, Bearer, Header
@@ -88,8 +89,12 @@ def find_address(loaded: Loaded, name: str, needs: Needs) -> SystemAddress | Non
     assert loaded.workspace.charter is not None
     charter: shape.Charter = loaded.workspace.charter.content
     allowed = charter.environments[loaded.environment].private_networks
+    url = needs.setting(base)
+    if isinstance(base, shape.EnvironmentName) and url:
+        given = f"{base.mark}: the environment variable {base.name} gives no address that can be called"
+        needs.problems += [f"{given}: {fault}" for fault in base_url_faults(url)]
     return SystemAddress(
-        base_url=needs.setting(base),
+        base_url=url,
         auth=sign_in(system.auth, needs),
         timeout_s=system.timeout.seconds,
         private_networks=allowed == "allow" or (allowed is None and loaded.environment == "local"),

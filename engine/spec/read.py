@@ -218,7 +218,9 @@ class Reader:
         text = read_text(self, node, path)
         if text is INVALID or re.fullmatch(mark.regex, text):
             return text
-        self.fault("bad-name", node.mark, path, f"`{text[:60]}` is not {mark.what}", f"such as `{mark.sample}`")
+        respelled = next((each for each in respellings(text) if re.fullmatch(mark.regex, each)), "")
+        hint = f"write `{respelled}`" if respelled else f"such as `{mark.sample}`"
+        self.fault("bad-name", node.mark, path, f"`{text[:60]}` is not {mark.what}", hint)
         return Misnamed(text)
 
     def word(self, node: Node, words: tuple[Any, ...], later: tuple[str, ...], path: str) -> Any:
@@ -282,6 +284,13 @@ class Reader:
             return self.fault("wrong-type", node.mark, path, f"{named(path)}no value where {wanted} is expected", hint)
         message = f"{named(path)}{describe(node)} where {wanted} is expected"
         return self.fault("wrong-type", node.mark, path, message, hint)
+
+
+def respellings(text: str) -> tuple[str, ...]:
+    """A name as it was perhaps meant: in small letters, its words joined as names of files or as names in expressions
+    are."""
+    words = re.findall(r"[a-z0-9]+", text[:60].lower())
+    return "-".join(words), "_".join(words)
 
 
 def named(path: str) -> str:

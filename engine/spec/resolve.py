@@ -5,6 +5,7 @@ and the rest of it is still checked, so that all faults are told in one pass and
 the dialect. What integrations receive and do is `flow.py`'s.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from engine.spec.flow import OUTCOME, STEPS, FlowChecker, Seen
 from engine.spec.gates import gate_faults
 from engine.spec.invalid import INVALID
 from engine.spec.profiles import profile_faults
-from engine.spec.scopes import Doubtful, scope
+from engine.spec.scopes import Doubtful, fault_in, scope
 from engine.spec.workspace import Document, Workspace
 from engine.spec.zones import FindZone
 
@@ -24,6 +25,8 @@ ANSWER = ("input", "once", "status", "headers", "body")
 AS_RECEIVED = ("method", "path", "query", "headers", "body")
 AS_ANSWERED = (*AS_RECEIVED, "known", "n")
 DONE = ("input", "once", "result")
+KNOWN = re.compile(r"(?<![\w.'])known\b")
+ONE_BRACE = re.compile(r"(?<!\{)\{[A-Za-z_][\w.]*\}(?!\})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Resolver(FlowChecker):
         path = f"operations.{name}"
         request = scope(REQUEST, "a request")
         self.text(operation.request.path, request)
+        self.braces(operation.request.path)
         for part in ("query", "headers"):
             for key, value in getattr(operation.request, part).items():
                 self.value(document, value, f"{path}.request.{part}.{key}", request)
@@ -96,6 +100,14 @@ class Resolver(FlowChecker):
                 path,
                 "`identity` is missing: an operation with an effect says how the partner's book knows it",
                 "add `identity:`, an expression over method, path, query, headers and body of the request",
+            )
+        elif operation.identity is None and known_used(operation):
+            self.fault(
+                "missing-key",
+                document,
+                path,
+                "`identity` is missing: without it `known` is null, always, so that this answers that nothing is there",
+                "add `identity:`, where the request says what is asked for, such as `identity: query.external_id`",
             )
         answered = scope(ANSWER, "an answer")
         for rule in operation.outcomes:
@@ -111,6 +123,12 @@ class Resolver(FlowChecker):
             for literal in (answer.headers, answer.body):
                 for template in literal.templates if literal else ():
                     self.text(template, simulated)
+
+    def braces(self, path: shape.Template | None) -> None:
+        """`/orders/{id}`, as other formats write a hole: here it would be sent as it stands."""
+        if path and (found := ONE_BRACE.search(path.text)):
+            message = f"`{found[0]}` is no hole: it would be sent as it stands"
+            self.faults.append(fault_in(path, found.start(), "template-syntax", message, "a hole is {{ input.NAME }}"))
 
     def lookup(self, document: Document, system: shape.System, path: str, lookup: shape.Lookup) -> None:
         at, own = f"{path}.lookup.call", f"`{system.system or 'the system'}` has"
@@ -203,6 +221,15 @@ def resolve(workspace: Workspace, find_zone: FindZone) -> list[Fault]:
     resolver.faults.extend(gate_faults(workspace))
     resolver.faults.extend(profile_faults(workspace))
     return resolver.faults
+
+
+def known_used(operation: shape.Operation) -> bool:
+    """Does an answer of its simulator read the book?"""
+    texts = [
+        text for answer in operation.answer for part in (answer.headers, answer.body) if part for text in part.templates
+    ]
+    whens = [answer.when.text for answer in operation.answer if answer.when]
+    return any(KNOWN.search(text) for text in (*whens, *(template.text for template in texts)))
 
 
 def shared_paths(workspace: Workspace) -> Iterator[Fault]:

@@ -31,7 +31,8 @@ class Doubtful(Scope):
 
 def scope(names: Collection[str], what: str, *, only: Collection[str] = (), doubtful: bool = False) -> Scope:
     """A closed scope: every name also as $name, the whole as $root; those of `only` as nothing but $name."""
-    return (Doubtful if doubtful else Scope)(frozenset(names), frozenset((*names, *only, "root")), what)
+    variables = frozenset((*names, *only, "root"))
+    return (Doubtful if doubtful else Scope)(frozenset(names), variables, what, lowered=frozenset(["headers"]))
 
 
 def fault_in(text: shape.Expression | shape.Template, offset: int, code: str, message: str, hint: str = "") -> Fault:

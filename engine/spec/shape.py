@@ -409,9 +409,12 @@ class OutcomeRule:
 class Lookup:
     """How to ask whether a call took effect."""
 
-    call: SnakeName = entry("an operation of the same system, with effect none")
-    input: Value = entry("its input; sees input and once of the call looked up")
-    found: Expression = entry("true when the effect is there; sees status, headers, body of the answer")
+    call: SnakeName = entry("an operation of the same system, with effect none", sample="find_order")
+    input: Value = entry("its input; sees input and once of the call looked up", sample='"{external_id: once}"')
+    found: Expression = entry(
+        "true when the effect is there; sees status, headers, body of the answer",
+        sample='"length(body.items) > `0`"',
+    )
     result: Value | None = entry("the call's result, from the answer", None)
 
 
@@ -419,8 +422,8 @@ class Lookup:
 class Undo:
     """How to take an effect back. Its `once` is that of the effect undone."""
 
-    call: SnakeName = entry("an operation of the same system, with an effect of its own")
-    input: Value = entry("its input; sees input, once and result of the call undone")
+    call: SnakeName = entry("an operation of the same system, with an effect of its own", sample="cancel_order")
+    input: Value = entry("its input; sees input, once and result of the call undone", sample='"{id: result}"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -478,7 +481,9 @@ class WebhookAnswer:
 class Webhooks:
     """How the system's webhooks are trusted and answered."""
 
-    verify: Verify | None = entry("signature check", None)
+    verify: Verify | None = entry(
+        "signature check", None, sample="{scheme: hmac-sha256, header: X-Signature, secret: {secret: NAME}}"
+    )
     answer: WebhookAnswer | None = entry("answer to accepted webhooks, where the sender insists", None)
 
 

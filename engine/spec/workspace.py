@@ -237,7 +237,7 @@ def read_model(reader: Reader, file: str, raw: bytes, models: dict[str, Document
         return
     document = Document(file, node, yaml.plain(node))
     for problem in check_schema(document.content):
-        reader.fault("contract-schema", document.mark(problem.path), problem.path, problem.message)
+        reader.fault("contract-schema", document.mark(problem.path), problem.path, problem.message, problem.hint)
         document = Document(file, node, None)
     models[name] = document
 

@@ -142,7 +142,9 @@ def story(one: Move, standing: Standing) -> list[Line]:
         ]
     if one.new_effect:
         places = [f"{item.place}.{item.step}" for item in standing.items if item.state != "waiting"]
-        lines += [Line(place, "new-effect", one.at, reason=said(one)) for place in places or [standing.step]]
+        lines += [
+            Line(place, "new-effect", one.at, reason=said(one), result=result) for place in places or [standing.step]
+        ]
     return lines
 
 

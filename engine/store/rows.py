@@ -15,6 +15,8 @@ OVER = (Status.DONE, Status.IGNORED, Status.SUPERSEDED, Status.COMPENSATED, Stat
 """Statuses of events that nobody needs any more; a dead one still waits for a person."""
 OVER_LISTED = "('" + "', '".join(OVER) + "')"
 """The same as SQL."""
+DECISIONS = ("release", "reject", "redrive", "new-effect")
+"""Kinds of lines whose result, who decided and why, is kept though no step ended by it."""
 LINE_COLUMNS = "event, number, step, kind, at, operation, once, verdict, status, took_us, reason, ended, result, tables"
 
 Item = TypeVar("Item")
@@ -76,7 +78,7 @@ def write_lines(database: Database, numbered: Iterable[tuple[int, int, Sequence[
                 line.took_us,
                 line.reason,
                 int(line.ended),
-                encode_json(line.result) if line.ended else None,
+                encode_json(line.result) if line.ended or line.kind in DECISIONS else None,
                 " ".join(line.tables),
             )
             for event, first, lines in numbered

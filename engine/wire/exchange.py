@@ -39,12 +39,12 @@ def base_url_faults(base_url: str) -> list[str]:
     Whether plain http may be called is settled by the address that is connected to (`egress.py`), call by call.
     """
     if not re.fullmatch(r"https?://[!-~]+", base_url):
-        return ["base_url is no http or https URL"]
+        return ["base_url is no http or https URL: write for example https://erp.example"]
     try:
         url = URL(base_url, encoded=True)
         port = url.port
     except ValueError:
-        return ["base_url is no http or https URL"]
+        return ["base_url is no http or https URL: write for example https://erp.example"]
     faults = []
     if not url.raw_host or not port:
         faults.append("base_url names no host")

@@ -38,8 +38,12 @@ def find_files(root: Path, folder: str) -> Iterator[tuple[str, Path]]:
     """The files below one folder of a workspace: path relative to its root, and where it is."""
     top = root.resolve()
     for path in sorted((root / folder).rglob("*")):
-        if not path.is_file() or path.suffix not in SUFFIXES or path.name.startswith("."):
+        if path.suffix not in SUFFIXES or path.name.startswith(".") or path.is_dir():
             continue
+        if not path.is_file():
+            if not (path.is_symlink() or path.exists()):
+                continue  # removed since the folder was listed
+            raise UserError(f"{path} is no file that can be read, perhaps a link that leads nowhere; mend or remove it")
         if not path.resolve().is_relative_to(top):
             raise UserError(f"{path} leads out of the workspace; copy the file instead of linking it")
         yield path.relative_to(root).as_posix(), path

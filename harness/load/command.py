@@ -36,7 +36,7 @@ from harness.load.send.messages import sent_to, signing_names
 from harness.load.send.profile import Profile, from_recording, profile_of, scaled
 from harness.load.stage.built import Options
 from harness.load.stage.partners import read_latencies, recorded_latencies
-from harness.load.tell.files import REPORT, as_json, put, read_result, write_events, write_files
+from harness.load.tell.files import REPORT, as_json, make_folder, put, read_result, write_events, write_files
 from harness.load.tell.report import render
 from harness.load.tell.told import Told, told, write
 from harness.load.tell.view import View
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.export:
         return export(plan, arguments)
     baseline = read_result(Path(arguments.baseline)) if arguments.baseline else None
-    out = Path(arguments.out) if arguments.out else None
+    out = make_folder(Path(arguments.out)) if arguments.out else None
     clock = SystemClock()
     began_at, began_s = clock.now(), clock.monotonic()
     with View(Console(stderr=True)) as view:
@@ -266,6 +266,7 @@ def export(plan: Plan, arguments: argparse.Namespace) -> int:
     """Writes the script; runs nothing."""
     if not arguments.out:
         raise UserError("say where the script goes, with --out DIR")
+    folder = make_folder(Path(arguments.out))
     loaded = plan.loaded
     arrivals, _ = schedule(plan.profile, arguments.seed)
     nobodys = dict.fromkeys(signing_names(loaded, plan.specs), "nobody's")  # k6 signs; these are cut off again
@@ -282,10 +283,10 @@ def export(plan: Plan, arguments: argparse.Namespace) -> int:
         },
         ENGINE_URL,
     )
-    k6.write(Path(arguments.out), made)
+    k6.write(folder, made)
     sys.stdout.write(
-        f"made {', '.join(str(Path(arguments.out) / name) for name in made)}: {len(arrivals)} messages\n"
-        f"next:  cd {arguments.out} && k6 run -e URL={ENGINE_URL}"
+        f"made {', '.join(str(folder / name) for name in made)}: {len(arrivals)} messages\n"
+        f"next:  cd {folder} && k6 run -e URL={ENGINE_URL}"
         f"{''.join(f' -e WAYBILL_SECRET_{name}=…' for name in sorted(nobodys))} {k6.SCRIPT}\n"
     )
     return HELD

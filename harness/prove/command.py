@@ -67,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "text":
         held = len(names) - broken
         word = "FAIL" if seen else "PASS"
-        sys.stdout.write(f"{word}  {held} of {plural(len(names), 'integration')} hold every property\n")
+        verb = "holds" if len(names) == 1 else "hold"
+        sys.stdout.write(f"{word}  {held} of {plural(len(names), 'integration')} {verb} every property\n")
     return BROKEN if seen else HELD
 
 

@@ -27,7 +27,8 @@ def told(results: Sequence[Checked]) -> Iterator[str]:
     if cases and all(result.held for result in cases):
         yield f"PASS  {plural(len(cases), 'case')}"
     failed = sum(not result.held for result in results)
-    yield f"{len(results) - failed} of {plural(len(results), 'test')} hold"
+    verb = "holds" if len(results) == 1 else "hold"
+    yield f"{len(results) - failed} of {plural(len(results), 'test')} {verb}"
 
 
 def as_json(results: Sequence[Checked]) -> str:

@@ -46,6 +46,15 @@ def test_init_makes_a_workspace_that_checks_and_says_what_to_do_next(tmp_path: P
     assert made == {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in ours}
 
 
+def test_a_link_that_leads_nowhere_is_told(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / ".#orders.yaml").symlink_to("an editor's lock")
+    link = tmp_path / "specs" / "orders.yaml"
+    link.symlink_to("elsewhere.yaml")
+    assert main(["check", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"waybill: {link} is no file that can be read")
+
+
 def test_init_takes_an_empty_folder_and_leaves_any_other_alone(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "empty").mkdir()
     assert main(["init", str(tmp_path / "empty")]) == 0
@@ -206,7 +215,9 @@ def test_schema_prints_a_json_schema_that_the_reference_workspace_fits(kind: str
 # ── the command line itself ──────────────────────────────────────────────────────────────────────────────────────────
 
 REFUSED: Mapping[tuple[str, ...], str] = {
-    ("frobnicate",): "invalid choice: 'frobnicate'",
+    ("frobnicate",): "there is no command `frobnicate`; `waybill --help` lists them",
+    ("chekc",): "there is no command `chekc`; did you mean `check`?",
+    ("store", "verfy"): "there is no command `verfy`; did you mean `verify`?",
     ("--frobnicate",): "unrecognized arguments: --frobnicate",
     ("check", "a", "b"): "unrecognized arguments: b",
     ("check", "--format", "pdf"): "invalid choice: 'pdf'",

@@ -139,6 +139,12 @@ def test_a_running_engine_may_have_gone_on_by_then(status: Status, phase: str, r
     assert came_of(row) == told
 
 
+def test_a_release_names_who_decides_and_why(stuck: tuple[str, ...], capsys: Captured) -> None:
+    for by, reason in (("", "because"), ("ada", " ")):
+        assert main(["release", "evt-1", "--by", by, "--reason", reason, *stuck]) == 2
+        assert capsys.readouterr().err.startswith("waybill: say who decides with --by, and why with --reason")
+
+
 WRONG = {
     ("evt-1", "--new-effect"): "--new-effect needs --by and --reason",
     ("--status", "dead", "--new-effect", "--by", "a", "--reason", "b"): "--new-effect makes another effect",

@@ -92,6 +92,9 @@ def test_a_decision_names_who_took_it() -> None:
     assert read(stage)[4] == "  08:00:00Z  review: released by ada: because"
     line = story_as_json(story_of(stage))["story"][-1]
     assert (line["kind"], line["by"], line["reason"]) == ("release", "ada", "ada: because")
+    dead = arrived(BAD)
+    dead.decide("redrive")
+    assert "  08:00:00Z  erp: redriven by ada: because" in read(dead)
     nobody = arrived(BAD)
     nobody.store.move(nobody.connection, [Move(1, nobody.at, "redrive", "", "why not")])
     assert read(nobody)[-2] == "  now  ready since 08:00:00Z: the next free worker takes it"

@@ -335,6 +335,17 @@ def test_a_schema_is_refused_with_every_place_and_reason(schema: object, problem
         assert problem.message.startswith(message)
 
 
+def test_a_word_of_another_language_for_a_type_is_told_with_ours() -> None:
+    given = {"properties": {"a": {"type": "int"}, "b": {"type": "bool"}, "c": "string", "d": {"type": "money"}}}
+    hints = {problem.path: problem.hint for problem in check_schema(given)}
+    assert hints == {
+        "properties.a.type": "did you mean `integer`?",
+        "properties.b.type": "did you mean `boolean`?",
+        "properties.c": "such as {type: string}",
+        "properties.d.type": "",
+    }
+
+
 @pytest.mark.parametrize(("schema", "problems"), REFUSED.values(), ids=REFUSED)
 def test_what_is_refused_does_not_compile(schema: object, problems: list[tuple[str, str]]) -> None:
     with pytest.raises(ContractError, match="shop/order@1 cannot be a contract") as refused:

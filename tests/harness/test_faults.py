@@ -68,6 +68,7 @@ def test_faults_are_written_as_names_and_numbers() -> None:
         ("slow", "NAME=NUMBER"),
         ("slo=1", "slo"),
         ("slow=much", "slow"),
+        ("cutafter=0.1", "no fault `cutafter`; known are slow"),
         ("slow=1.5", "from 0 to 1"),
         ("throttle=-0.1", "from 0 to 1"),
         ("throttle=0.6,cut_after=0.6", "exceed 1"),

@@ -14,6 +14,7 @@ from engine.language import (
 
 STEP = Scope(frozenset({"environment", "event", "headers", "body", "order", "risk"}), frozenset({"index"}), "a step")
 MAPPING = Scope(None, frozenset({"root", "shop"}), "a mapping")
+HEADERS = Scope(frozenset({"headers", "body"}), frozenset({"headers"}), "a step", lowered=frozenset({"headers"}))
 
 CLEAN = [
     ("body.id", STEP),
@@ -34,6 +35,8 @@ CLEAN = [
     ("anything.at_all[?a == $shop]", MAPPING),
     ('"true"', MAPPING),
     ('status == "paid"', MAPPING),
+    ('headers."X-Id" || body.Headers', MAPPING),
+    ('headers."x-id" || body.Headers', HEADERS),
 ]
 
 
@@ -60,6 +63,8 @@ FAULTS = [
     ("body.total > 5", STEP, [(13, "bare-number", "`5`")]),
     ("x-foo", MAPPING, [(0, "hyphen-needs-quotes", '"x-foo"')]),
     ("body.", STEP, [(5, "expression-syntax", "")]),
+    ('headers."X-Id"', HEADERS, [(8, "header-case", 'headers."x-id"')]),
+    ("$headers.Accept == 'a' && headers.accept", HEADERS, [(9, "header-case", 'headers."accept"')]),
     ("lenght(body)", STEP, [(0, "unknown-function", "length()")]),
     ("length(body, body)", STEP, [(0, "wrong-arity", "")]),
     ("map(body, &a)", STEP, [(4, "wrong-type", "")]),

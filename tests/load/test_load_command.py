@@ -67,6 +67,8 @@ def ask(root: Path, *words: str) -> int:
         (["--profile", "quick", "--latency", "erp"], "`erp` is no latency"),
         (["--profile", "quick", "--latency", "nobody=1ms"], "a latency is given for `nobody`"),
         (["--profile", "quick", "--baseline", "none.json"], "cannot read none.json"),
+        (["--profile", "quick", "--out", "/dev/null/x"], "cannot write into /dev/null/x"),
+        (["--profile", "quick", "--export", "k6", "--out", "/dev/null/x"], "cannot write into /dev/null/x"),
     ],
 )
 def test_what_cannot_be_done_is_told_before_anything_runs(

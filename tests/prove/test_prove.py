@@ -175,14 +175,14 @@ def test_text_says_the_verdict_first_then_the_story_the_seed_and_the_command(tmp
     assert any(line.startswith("  seed 0; again: waybill prove orders --profile quick --seed 0") for line in lines)
     assert any(line.startswith("  case ") and "waybill test" in line for line in lines)
     assert any(line.startswith("  held: nothing-lost") for line in lines)
-    assert lines[-1] == "FAIL  0 of 1 integration hold every property"
+    assert lines[-1] == "FAIL  0 of 1 integration holds every property"
     assert watched == "orders (1 of 1)\n"
 
 
 def test_a_sound_workspace_passes_and_leaves_no_case(tmp_path: Path, capsys: Captured) -> None:
     lay(tmp_path)
     assert main(["prove", "--workspace", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "PASS  1 of 1 integration hold every property"
+    assert capsys.readouterr().out.splitlines()[-1] == "PASS  1 of 1 integration holds every property"
     assert not (tmp_path / "cases").exists()
 
 

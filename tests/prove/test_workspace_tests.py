@@ -80,7 +80,7 @@ def wrong(root: Path) -> Path:
 
 def test_an_example_that_does_not_hold_ends_with_1_and_one_that_does_with_0(tmp_path: Path, capsys: Captured) -> None:
     assert main(["test", "--workspace", str(lay(tmp_path / "right"))]) == 0
-    assert capsys.readouterr().out == "PASS  orders  1 example\n1 of 1 test hold\n"
+    assert capsys.readouterr().out == "PASS  orders  1 example\n1 of 1 test holds\n"
     assert main(["test", "orders", "--workspace", str(wrong(tmp_path / "wrong")), "--format", "junit"]) == 1
     told = capsys.readouterr().out
     assert "status is done, not held" in told
@@ -95,7 +95,7 @@ def test_update_shows_the_difference_and_writes_what_happens_into_what_the_examp
     before = (root / SPEC).read_text()
     assert main(["test", "--update", "--workspace", str(root)]) == 0
     told, shown = capsys.readouterr()
-    assert told.endswith("1 of 1 test hold\n")
+    assert told.endswith("1 of 1 test holds\n")
     assert shown.splitlines()[:2] == ["--- specs/orders.yaml", "+++ specs/orders.yaml (updated)"]
     after = (root / SPEC).read_text()
     expect = "    expect: [{status: done, calls: [erp.create_order], steps: {order: {total: 1999}}}]  # and no more"

@@ -455,7 +455,7 @@ STARTS: dict[str, tuple[dict[str, str | bytes], str]] = {
     "not UTF-8": ({"ERP_TOKEN": TOKEN.encode() + b"\xff"}, "not UTF-8"),
     "too large": ({"ERP_TOKEN": TOKEN * 8000}, "larger than"),
     "a password in the address": ({"ERP_URL": f"http://waybill:{PASSWORD}@127.0.0.1:9"}, "holds a user or a password"),
-    "an address that is none": ({"ERP_URL": f"ftp://{PASSWORD}"}, "no http or https URL"),
+    "an address that is none": ({"ERP_URL": f"ftp://{PASSWORD}"}, "the environment variable ERP_URL gives no address"),
 }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def test_a_page_tells_each_place_and_what_stands_inside() -> None:
         "undo\n\n"
         "  charter/systems/NAME.yaml: operations.NAME.undo\n"
         "    how to take its effect back\n"
-        "    For example  undo: {call: create_order, input: body.id}\n"
+        '    For example  undo: {call: cancel_order, input: "{id: result}"}\n'
         "    How to take an effect back. Its `once` is that of the effect undone.\n"
         "      call           an operation of the same system, with an effect of its own\n"
         "      input          its input; sees input, once and result of the call undone\n"

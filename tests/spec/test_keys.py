@@ -132,7 +132,9 @@ KEYS_AND_TYPES = [
         "0.0s",
         "within: 24h",
     ),
-    mistake("a step's id in kebab-case", SPEC, "- id: review", "- id: re-view", "bad-name", "re-view"),
+    mistake(
+        "a step's id in kebab-case", SPEC, "- id: review", "- id: re-view", "bad-name", "re-view", "write `re_view`"
+    ),
     mistake(
         "a contract without a version", SPEC, "contract: shop/order@1", "contract: shop/order", "bad-name", "shop/order"
     ),

@@ -57,6 +57,15 @@ LANGUAGE = (
         'id: headers."x-shopify-webhook-id"',
     ),
     Explanation(
+        "header-case",
+        "A header is read under a name with capital letters.",
+        "Headers are told apart whatever their letters, so here all their names are in small ones: another spelling is"
+        " null, always.",
+        "Write the name in small letters.",
+        'id: headers."X-Shopify-Webhook-Id"',
+        'id: headers."x-shopify-webhook-id"',
+    ),
+    Explanation(
         "not-binds-first",
         "A member is read of what `!` gave.",
         "`!` binds before the dot: `!a.b` is the member b of true or false, which is null, always.",

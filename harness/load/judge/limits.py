@@ -78,7 +78,7 @@ def quotas(work: Work) -> list[Stage]:
                     name=gate.gate,
                     used=gate.calls / span_s(work) / gate.rate_per_s,
                     per_minute=60 * gate.rate_per_s / each,
-                    why=f"{rate_text(gate.rate_per_s)} over {each:.3g} calls a message",
+                    why=f"{rate_text(gate.rate_per_s)} over {each:.3g} call{'' if each == 1 else 's'} a message",
                 )
             )
     return found

@@ -198,6 +198,5 @@ def thresholds(profile: Profile, limits_ms: Mapping[str, float]) -> dict[str, li
 
 
 def write(folder: Path, made: Mapping[str, str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for name, content in made.items():
         (folder / name).write_text(content)

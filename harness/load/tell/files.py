@@ -8,6 +8,7 @@ before.
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -217,9 +218,19 @@ def fenced(content: str) -> Iterator[str]:
 # ── the folder ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def make_folder(folder: Path) -> Path:
+    """The folder for what is written, there and writable: asked before a run, which would else be measured for
+    nothing. Raises UserError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise UserError(f"cannot write into {folder}: {error.strerror}; name another folder with --out") from None
+
+
 def write_files(folder: Path, result: Result) -> None:
     """Writes the three documents."""
-    folder.mkdir(parents=True, exist_ok=True)
     put(folder / RESULT, as_json(result))
     put(folder / JUNIT, junit(result).encode())
     put(folder / SUMMARY, summary(result).encode())
@@ -227,7 +238,6 @@ def write_files(folder: Path, result: Result) -> None:
 
 def write_events(folder: Path, database: Database) -> None:
     """Every event of the run's store, an object a line, as `waybill events --format json` prints them; streamed."""
-    folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{EVENTS}.new"
     with beside.open("wb") as file:
         for row in find_events(database, Filter(), None):
