@@ -81,7 +81,7 @@ class Scrubber:
     """Scrubs under one key, with what one workspace says."""
 
     def __init__(self, key: bytes, said: Said) -> None:
-        self.pseudonyms = Pseudonyms(key)
+        self.pseudonyms = Pseudonyms(key, self.is_said)
         self.said = said
         self.numbers: set[str] = set()
 
@@ -232,7 +232,10 @@ class Scrubber:
         return len(value.as_tuple().digits) <= _DECIMAL_DIGITS_MAX and (counted or not personal)
 
     def kept_in(self, text: str) -> Callable[[str], bool]:
-        """Which runs of a text stay: those that the workspace says, and numbers in clear where they are few digits."""
+        """Which runs of a text stay: those that the workspace says, and numbers in clear where they are few digits; of
+        a text with so few digits in all, these too, as they would stay where they are a number."""
+        if sum(map(str.isdigit, text)) <= _ID_DIGITS_MAX:
+            return lambda run: run in self.said.runs or run.isdigit()
         digits = sum(len(run) for run in RUN.findall(text) if run in self.numbers and run not in self.said.runs)
         return self.said.runs.__contains__ if digits > _KEPT_DIGITS_MAX else self.is_said
 

@@ -29,6 +29,21 @@ def test_no_two_texts_of_a_shape_become_one() -> None:
     assert len({ONE.text(text) for text in letters}) == len(letters)
 
 
+def test_what_begins_with_a_zero_never_becomes_what_does_not() -> None:
+    texts = [f"d-{number}" for number in range(100)] + [f"d-{number:02}" for number in range(10)]
+    assert len({ONE.text(text) for text in texts}) == len(set(texts))
+
+
+def test_nothing_becomes_what_stands_in_clear() -> None:
+    clear = {str(number) for number in range(1000, 10_000, 3)} | {"erp", "wms"}
+    beside = Pseudonyms(KEY, clear.__contains__)
+    found = [beside.text(str(number), clear.__contains__) for number in range(1000, 10_000)]
+    assert len(set(found)) == 9_000
+    assert sum(text in clear for text in found) == 3_000
+    assert all(beside.text(text) not in clear for text in ("abc", "xyz", "erq"))
+    assert Pseudonyms(KEY, lambda _: True).text("abc") != "abc"  # where a field is hidden, nothing is in clear
+
+
 @given(st.text())
 def test_a_text_keeps_its_shape(text: str) -> None:
     changed = ONE.text(text)

@@ -60,6 +60,22 @@ def test_joins_survive() -> None:
     assert written == document["answer"]["json"]
 
 
+@pytest.mark.parametrize("first", [0, 995, 99_990])
+def test_no_two_ids_become_one_beside_numbers_that_stay(first: int) -> None:
+    scrubber = Scrubber(KEY, Said())
+    sent = [
+        Exchange("a", number, "POST", "shop", "/", body=b'{"id": "d-%d", "pieces": %d}' % (number, number + 3))
+        for number in range(first, first + 30)
+    ]
+    for one in sent:
+        scrubber.look(one)
+    written = [json.loads(scrubber.scrub(one).exchange.body) for one in sent]
+    assert [one["pieces"] for one in written] == [number + 3 for number in range(first, first + 30)]
+    ids = [one["id"] for one in written]
+    assert len(set(ids)) == 30
+    assert all(id_[0].isalpha() and id_[1] == "-" and id_[2:].isdigit() for id_ in ids)
+
+
 def test_headers_are_left_out_unless_the_workspace_reads_them() -> None:
     assert set(scrubbed()["request"]["headers"]) == {"content-type", "x-shopify-webhook-id"}
     assert set(scrubbed(Scrubber(KEY, Said()))["answer"]["headers"]) == {"content-type"}
