@@ -5,6 +5,7 @@ both orders: each alone is a short story by itself, and most defects need no mor
 (`plans.py`). This file refuses to run and to judge.
 """
 
+from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 
@@ -12,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.model import Status
+from engine.rules.decide import UNKNOWN_EFFECTS
 from harness.prove.labels import label, state_of, thing_of
 from harness.prove.mutants import mutants
 from harness.prove.news import Document
@@ -30,7 +32,7 @@ AGAIN_AFTER_S = (0, 1, 300, 4 * 3600, 26 * 3600, 71 * 3600)
 
 FAULTS = (
     *(("refuse", 0.0), ("dns", 0.0), ("throttle", 0.0), ("throttle", 30.0), ("expired", 0.0), ("slow", 2.0)),
-    *(("error_before", 0.0), ("error_after", 0.0), ("cut_before", 0.0), ("cut_after", 0.0)),
+    *(("decline", 0.0), ("error_before", 0.0), ("error_after", 0.0), ("cut_before", 0.0), ("cut_after", 0.0)),
     *(("silence_before", 0.0), ("silence_after", 0.0), ("truncated", 0.0), ("invalid", 0.0), ("partial", 0.0)),
 )
 """(kind, seconds) of every fault of a call; `partial` only where a list goes out and its answer tells of it."""
@@ -42,6 +44,8 @@ CALLS_IN_VAIN = 2
 """Of those that probe an open breaker."""
 OUTAGE_MAX = 60
 """Messages told during an outage, at the most: with more to do a breaker opens that `quick` does not see open."""
+MEANWHILE_US = 5 * SECOND_US
+"""Between the first tries of a call that fails, where its system says nothing of retries."""
 CLOSE_US = 40_000
 """So soon after one another that they arrive in order, the next while the one before is under way."""
 MUTANTS_AT_ONCE = 20
@@ -122,6 +126,7 @@ class Attacks:
             yield from self.crashes(studied)
         for studied in self.chosen:
             yield from self.people(studied)
+            yield from self.doubts(studied)
             yield from self.awaited(studied)
         for studied in self.chosen:
             yield from self.neighbours(studied)
@@ -224,6 +229,7 @@ class Attacks:
             for kind in IN_DOUBT:
                 fault = Fault(kind, system, operation, 1)
                 yield Attack("a lost answer after another thing's", self.scenario([first, told], [fault]))
+        yield from self.beside_trouble(studied, other)
         rush = [self.study.sending(made, label(noun, number)) for number, made in enumerate(self.things(studied, RUSH))]
         for system, operation in self.own(studied):
             faults = [Fault("throttle", system, operation, nth) for nth in range(0, len(rush), 3)]
@@ -233,6 +239,20 @@ class Attacks:
             told_all = [self.study.sending(made, label(noun, number)) for number, made in enumerate(many)]
             outage = [Fault("refuse", system, operation, nth) for nth in range(calls + CALLS_IN_VAIN)]
             yield Attack("an outage", self.scenario(told_all, outage))
+
+    def beside_trouble(self, studied: Studied, other: Document) -> Iterator[Attack]:
+        """A thing whose calls fail for as long as it tries, and another one that is told meanwhile; or whose first call
+        is lost or declined, and the other one is told once somebody has to look at that."""
+        own, first = self.own(studied), self.one(studied)
+        meanwhile = self.study.sending(other, label(self.study.noun, 1), MEANWHILE_US)
+        after = replace(meanwhile, at_us=MINUTE_US)
+        alone = self.study.simulate(self.study.loaded, self.scenario([first]))
+        known = {(call.system, call.operation): call.identity for call in alone.calls if call.identity}
+        for operation in (each for each in own if each in known):
+            lost, declined = (Fault(kind, *operation, 0) for kind in ("silence_after", "decline"))
+            for faults, beside in ((self.gone(*operation), meanwhile), ([lost], after), ([declined], after)):
+                about_it = [replace(fault, identity=known[operation]) for fault in faults]
+                yield Attack("a thing in trouble, and another", self.scenario([first, beside], about_it))
 
     def things(self, studied: Studied, most: int) -> Iterator[Document]:
         """The sample and others like it, no two of which share a key or an id."""
@@ -328,6 +348,24 @@ class Attacks:
             for chain in studied.chains[:1]:
                 told = replace(self.scenario(self.chain(chain, MINUTE_US)), people=People(action))
                 yield Attack("a person, and states that pass", told)
+
+    def doubts(self, studied: Studied) -> Iterator[Attack]:
+        """What waits for a person since nobody knows whether a call was done: somebody lets it go on, once everybody
+        answers again."""
+        sending = [self.one(studied)]
+        for operation in (each for each in self.own(studied) if self.promises.effects.get(each) != "none"):
+            asked = self.asked_after(operation)
+            silent = [Fault("silence_after", *operation, nth) for nth in range(len(self.gone(*operation)))]
+            mute = [fault for lookup in asked for fault in self.gone(*lookup)]
+            alone = self.study.simulate(self.study.loaded, self.scenario(sending, [*silent, *mute]))
+            if not any(row.queue == UNKNOWN_EFFECTS for row in alone.events):
+                continue
+            met = Counter((call.system, call.operation) for call in alone.calls)
+            for kind in IN_DOUBT:
+                faults = [replace(fault, kind=kind) for fault in silent[: met[operation]]]
+                faults += [fault for fault in mute if fault.nth < met[fault.system, fault.operation]]
+                told = replace(self.scenario(sending, faults), people=People("release"))
+                yield Attack("a lost answer, and a person", told)
 
     def asked_after(self, operation: Operation) -> list[Operation]:
         found = self.study.loaded.shape(operation[0]).operations[operation[1]].lookup

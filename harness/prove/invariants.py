@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from engine.model import Status
 from engine.run import intake
 from engine.store import EventRow
+from harness.prove.keyed import keyed
 from harness.prove.labels import made_of, near_of, state_of, thing_of
+from harness.prove.liveness import liveness
 from harness.prove.named_twice import named_twice
 from harness.prove.places import leaves
 from harness.prove.promises import step_id
@@ -21,7 +23,7 @@ from harness.prove.secrecy import no_secret_out
 from harness.prove.sides import FOR_A_PERSON, Trial, Violation
 from harness.prove.sparing import bounded_attempts, quota_kept
 from harness.prove.told_apart import same_emissions, same_items, scopes
-from harness.simulation.scenario import Effect, Moment
+from harness.simulation.scenario import Effect
 
 PASSED = (*FOR_A_PERSON, Status.SUPERSEDED)
 CONFLICT = "same id"
@@ -154,7 +156,7 @@ def nothing_twice(trial: Trial) -> Iterator[Violation]:
         wanted, had = trial.then.standing(thing), trial.then.standing(thing, struck=True)
         for (integration, place), rows in trial.now.standing(thing).items():
             call = trial.promises.call(integration, place)
-            if call is None or call.may_double:
+            if call is None or call.may_double or trial.doubled_by_hand(rows):
                 continue
             left = trial.now.left_by_undo(thing, integration)  # what is taken back in the reference was right before
             others = (had if left else wanted).get((integration, place), [])
@@ -166,7 +168,7 @@ def nothing_twice(trial: Trial) -> Iterator[Violation]:
                 doubled = most_of_one(rows) > max(1, most_of_one(others))
             if doubled:
                 yield Violation("nothing-twice", integration, place, twice(thing, rows, others))
-
+    yield from keyed(trial)
     for (event, topic), count in Counter((one.event, one.topic) for one in trial.run.told).items():
         spec = trial.spec(event)
         most = spec.tells_most.get(topic) if spec else None
@@ -382,58 +384,6 @@ def differing(
             words = f"the {row.system} holds {label} with another `{name}` than where nothing goes wrong"
             yield Violation("convergence", *slot, words)
             return
-
-
-def liveness(trial: Trial) -> Iterator[Violation]:
-    """Once nothing goes wrong any more, every event comes to an end or to a person."""
-    first = trial.scenario.sendings[0].integration if trial.scenario.sendings else ""
-    if trial.run.deadlock:
-        yield Violation("liveness", first, "", f"the engine stands still: {trial.run.deadlock}")
-    if trial.run.failure:
-        yield Violation("liveness", first, "", f"the engine stops with an error of its own: {trial.run.failure}")
-    for row in trial.run.events:
-        spec = trial.promises.specs.get(row.integration)
-        if spec is not None and row.status.active and not trial.run.failure and not waits_behind(trial, row):
-            label = trial.run.labels.get(row.event, "an event")
-            endless = step_id(row.step) in spec.endless
-            why = "waits for an event that nobody sends, and says no `expires`" if endless else f"is still {row.status}"
-            yield Violation("liveness", row.integration, row.step, f"{label} {why}")
-    yield from never_woken(trial)
-
-
-WOKEN_WITHIN_US = 60_000_000
-
-
-def never_woken(trial: Trial) -> Iterator[Violation]:
-    """What waits for an event goes on soon after that has come, if it goes on where that is there before it; asked only
-    where nothing goes wrong that might delay it."""
-    scenario = trial.scenario
-    if scenario.faults or scenario.crashes or scenario.limits:
-        return
-    acted: dict[int, list[Moment]] = defaultdict(list)
-    for moment in trial.run.moments:
-        if moment.kind in ("recorded", "call"):
-            acted[moment.event].append(moment)
-    for row in trial.run.events:
-        spec, thing = trial.promises.specs.get(row.integration), trial.news(row)[0]
-        if spec is None or trial.then.ends(thing, row.integration) != {Status.DONE}:
-            continue
-        for waits, goes_on in pairwise(acted[row.event]):
-            topic = spec.waits.get(step_id(waits.step)) if waits.detail == Status.WAITING else None
-            came = [told for told in trial.run.told if (told.topic, told.key) == (topic, row.key)]
-            if any(waits.at_us <= told.at_us < goes_on.at_us - WOKEN_WITHIN_US for told in came):
-                words = f"{trial.run.labels.get(row.event)} goes on waiting for an event that has come"
-                yield Violation("liveness", row.integration, waits.step, words)
-
-
-def waits_behind(trial: Trial, row: EventRow) -> bool:
-    """Whether an event waits for an earlier one of its key, at which somebody has to decide first."""
-    spec = trial.promises.specs[row.integration]
-    return any(
-        other.key == row.key and other.event < row.event and other.status in FOR_A_PERSON
-        for other in trial.run.events
-        if (known := trial.promises.specs.get(other.integration)) and known.blocks and known.space == spec.space
-    )
 
 
 def mapping_total(trial: Trial) -> Iterator[Violation]:

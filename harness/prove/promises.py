@@ -10,10 +10,14 @@ from dataclasses import replace
 
 from msgspec import Struct
 
+from engine.language import LanguageError
+from engine.model import Verdict
 from engine.rules.quota import Quota
+from engine.rules.truth import truth
 from engine.run.load import Loaded
 from engine.spec import shape
 from engine.spec.plan import CallStep, EachStep, EmitStep, HoldStep, MapStep, OperationPlan, Plan, StepPlan
+from harness.simulation.partners import DECLINED
 
 Operation = tuple[str, str]
 """(system, operation)."""
@@ -23,12 +27,14 @@ REPLACING = ("PUT", "PATCH")
 
 
 class CallPromise(Struct, frozen=True):
-    """A step that calls: its providers, what each does, and whether it may double, as its author has written."""
+    """A step that calls: its providers, what each does, and whether it may double, as its author has written.
+    `declined` are the providers whose no (`partners.DECLINED`) is one, by the rules for what they answer."""
 
     step: str
     providers: tuple[Operation, ...]
     may_double: bool
     on_failure: str
+    declined: frozenset[Operation] = frozenset()
 
 
 class SpecPromise(Struct, frozen=True):
@@ -53,7 +59,10 @@ class SpecPromise(Struct, frozen=True):
 
 class Promises(Struct, frozen=True):
     """What is promised of effects (by operation), of tries (by system), of quotas (by gate). `breakers`
-    are what they say of breakers, by system."""
+    are what they say of breakers, by system, and `key_headers` in which header they get an idempotency key.
+
+    `doubles_after_us` are the operations of which nobody can tell whether a lost call was done, and after how long one
+    more is another effect: who lets it go on has decided that."""
 
     specs: Mapping[str, SpecPromise]
     effects: Mapping[Operation, str]
@@ -64,6 +73,8 @@ class Promises(Struct, frozen=True):
     attempts_max: Mapping[str, int]
     quotas: Mapping[str, Mapping[str, Quota]]
     breakers: Mapping[str, shape.Breaker] = {}
+    key_headers: Mapping[str, str] = {}
+    doubles_after_us: Mapping[Operation, int] = {}
 
     def effecting(self, spec: SpecPromise) -> frozenset[Operation]:
         """The operations by which an integration's own steps have effects."""
@@ -121,7 +132,20 @@ def promises_of(loaded: Loaded) -> Promises:
         attempts_max={name: system.retry.attempts_max for name, system in systems.items()},
         breakers={name: system.breaker for name, system in systems.items()},
         quotas={name: live.quotas for name, live in loaded.systems.items()},
+        key_headers={name: one.idempotency.header.lower() for name, one in systems.items() if one.idempotency},
+        doubles_after_us={where: after_us for where in operations if (after_us := doubles_after(systems, where)) >= 0},
     )
+
+
+def doubles_after(systems: Mapping[str, shape.System], where: Operation) -> int:
+    """After how long one more call is another effect, and no look-up tells; -1 where that never is."""
+    system = systems[where[0]]
+    operation = system.operations[where[1]]
+    if operation.lookup is not None:
+        return -1
+    if operation.effect == "idempotent" and system.idempotency and system.idempotency.valid_for:
+        return system.idempotency.valid_for.microseconds
+    return 0 if operation.effect == "unprotected" else -1
 
 
 def siblings(promises: Promises, integration: str) -> list[str]:
@@ -172,7 +196,22 @@ def call_promise(step: CallStep, said: shape.Step | None) -> CallPromise:
     providers = (step.operation, *step.others)
     written = said is not None and said.on_unknown == "retry"
     doubling = all(one.effect in ("unprotected", "verifiable") for one in providers)
-    return CallPromise(step.id, tuple(where(one) for one in providers), written and doubling, step.on_failure)
+    declined = frozenset(where(one) for one in providers if is_no(step, one))
+    return CallPromise(step.id, tuple(where(one) for one in providers), written and doubling, step.on_failure, declined)
+
+
+def is_no(step: CallStep, operation: OperationPlan) -> bool:
+    """Whether a partner's no is one: by the first rule that holds for it, else as the dialect takes a 400. It is read
+    here once more, for what the engine makes of it is what is proved."""
+    answer = {"status": DECLINED.status, "headers": DECLINED.headers, "body": DECLINED.body}
+    scope = {"input": None, "once": None, "failure": None, **answer}
+    for when, verdict in (*step.outcomes, *operation.outcomes):
+        try:
+            if truth(when(scope)):
+                return verdict is Verdict.REFUSED
+        except LanguageError:
+            return False
+    return True
 
 
 def where(operation: OperationPlan) -> Operation:

@@ -59,6 +59,7 @@ class Trial:
         self.secrets = tuple(secrets)
         self.now = Side(promises, run)
         self.then = self.now if run is reference else Side(promises, reference)
+        self.let_go = let_go(run)
 
     @property
     def undisturbed(self) -> bool:
@@ -84,8 +85,30 @@ class Trial:
         return states == sorted(states)
 
     def for_a_person(self, thing: str) -> bool:
-        """Whether somebody was asked about a thing who is not asked in the reference."""
-        return any(status in FOR_A_PERSON for status in self.now.ends(thing) - self.then.ends(thing))
+        """Whether somebody was asked about a thing who is not asked in the reference, or let it go on without what is
+        never sent again."""
+        asked = any(status in FOR_A_PERSON for status in self.now.ends(thing) - self.then.ends(thing))
+        return asked or any(self.given_up_at(event) for event in self.now.of_thing.get(thing, ()))
+
+    def given_up_at(self, event: int) -> bool:
+        """Whether a person let an event go on that was held at a call which is sent at most once."""
+        return any(
+            self.promises.effects.get(served(call)) == "at_most_once" and self.was_let_go(event, call.step)
+            for call in self.now.calls.get(event, ())
+        )
+
+    def was_let_go(self, event: int, place: str) -> bool:
+        """Whether a person let an event go on that was held there; an item is held with its `each`."""
+        return any(place == held or place.startswith(f"{held}[") for held in self.let_go.get(event, ()))
+
+    def doubled_by_hand(self, effects: Sequence[Effect]) -> bool:
+        """Whether a person let a call go on that nobody could look up, and whose partner takes one more for another."""
+        for effect in effects:
+            after_us = self.promises.doubles_after_us.get((effect.system, effect.operation))
+            late = after_us is not None and effects[-1].at_us - effects[0].at_us >= after_us
+            if late and self.was_let_go(effect.event, effect.step):
+                return True
+        return False
 
     def comparable(self, thing: str) -> bool:
         """Whether a thing must come out as in the reference: nobody is asked about it who is not asked there, its
@@ -183,6 +206,18 @@ class Side:
                 if (call.system, call.operation) not in self.promises.helpers:
                     found[self.events[event].integration, call.step, call.label] = call
         return found
+
+
+def let_go(run: Run) -> dict[int, set[str]]:
+    """Event → the places at which it was held and a person let it go on."""
+    held_at: dict[int, str] = {}
+    found: dict[int, set[str]] = defaultdict(set)
+    for moment in run.moments:
+        if moment.kind == "recorded":
+            held_at[moment.event] = moment.step
+        elif moment.kind == "person" and moment.detail == "release":
+            found[moment.event].add(held_at.get(moment.event, ""))
+    return found
 
 
 def unpacked(text: str) -> str:

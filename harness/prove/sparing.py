@@ -1,13 +1,15 @@
-"""A RUN → HOW PARTNERS WERE ASKED: not too often for one event, no more than they allow, no sooner than they said.
+"""A RUN → HOW PARTNERS WERE ASKED: not too often for one event, not after a no, no more than they allow, no sooner than
+they said.
 
 Properties of their own, since they ask of the calls alone and need no reference. This file refuses to count what the
 engine says it did: the calls are the partners'.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from engine.model import Status
+from engine.spec import shape
 from harness.prove.promises import step_id
 from harness.prove.sides import Trial, Violation
 from harness.simulation.scenario import CallMade
@@ -32,24 +34,62 @@ def bounded_attempts(trial: Trial) -> Iterator[Violation]:
             label = trial.run.labels.get(event)
             words = f"{system}.{operation} was called {count} times for {label}, and {allowed} are allowed"
             yield Violation("bounded-attempts", spec.integration, place, words)
+    yield from asked_after_no(trial)
+
+
+def asked_after_no(trial: Trial) -> Iterator[Violation]:
+    """Who has declined a call is not called with it again; unless the engine died and never heard of it, or a person
+    said so."""
+    moved = {moment.event for moment in trial.run.moments if moment.kind == "person"}
+    declined: set[tuple[object, ...]] = set()
+    for call in trial.run.calls:
+        spec = trial.spec(call.event)
+        step = spec.calls.get(step_id(call.step)) if spec else None
+        if spec is None or step is None or (call.system, call.operation) not in step.declined or call.event in moved:
+            continue
+        what = (call.life, call.event, call.step, call.system, call.operation, call.once)
+        if what in declined:
+            words = f"the {call.system} declined {call.operation} for {call.label}, and is called with it again"
+            yield Violation("bounded-attempts", spec.integration, call.step, words)
+        elif call.fault == "decline" and call.status:
+            declined.add(what)
 
 
 def probed_in_vain(trial: Trial) -> set[int]:
-    """The calls, by their place, that went out after a breaker's pause, once enough had failed for it to open, and
-    failed."""
+    """The calls, by their place, that went out after a breaker's pause, once it had reason to open, and failed."""
     found: set[int] = set()
-    failed: Counter[tuple[str, str]] = Counter()
-    last_us: dict[tuple[str, str], int] = {}
+    before: dict[tuple[str, str], list[CallMade]] = defaultdict(list)
+    opened: set[tuple[str, str]] = set()
     for place, call in enumerate(trial.run.calls):
         gate = (call.system, call.operation)
         breaker = trial.promises.breakers.get(call.system)
-        well = call.status and call.status < 500
-        opened = breaker is not None and failed[gate] >= max(1, breaker.calls_min)
-        if breaker and opened and not well and call.at_us - last_us[gate] >= breaker.open_for.microseconds:
+        if breaker is None:
+            continue
+        if gate not in opened and opens(breaker, before[gate]):
+            opened.add(gate)
+        paused = gate in opened and call.at_us - before[gate][-1].at_us >= breaker.open_for.microseconds
+        if paused and not well(call):
             found.add(place)
-        failed[gate] += not well
-        last_us[gate] = call.at_us
+        before[gate].append(call)
     return found
+
+
+def opens(breaker: shape.Breaker, calls: Sequence[CallMade]) -> bool:
+    """Whether of the last calls, as many as the breaker asks for within its window, too many failed or were slow."""
+    slow_us = breaker.slow.microseconds if breaker.slow else 0
+    failed = slow = 0
+    for count, call in enumerate(reversed(calls), start=1):
+        if call.at_us + call.took_us < calls[-1].at_us - breaker.window.microseconds:
+            return False
+        failed += not well(call)
+        slow += bool(slow_us) and call.took_us >= slow_us
+        if count >= breaker.calls_min and max(failed, slow) * 1_000_000 >= count * breaker.failures.millionths:
+            return True
+    return False
+
+
+def well(call: CallMade) -> bool:
+    return 0 < call.status < 500
 
 
 def quota_kept(trial: Trial) -> Iterator[Violation]:

@@ -18,6 +18,7 @@ WENT_WRONG = {
     "dns": "cannot be found by its name",
     "throttle": "says 429, come later",
     "expired": "says 401, the credentials have expired",
+    "decline": "declines it with a 400",
     "error_before": "answers 5xx and does nothing",
     "error_after": "commits and answers 5xx",
     "cut_before": "cuts the line before it does anything",

@@ -234,6 +234,9 @@ class Network:
         if kind == "throttle" and call.fault:
             self.hit(call, kind)
             return throttled(call.fault.seconds)
+        if kind == "decline":
+            self.hit(call, kind)
+            return DECLINED
         if kind == "error_before":
             self.hit(call, kind)
             return PartnerAnswer(self.kinds.pick(BEFORE), {}, {"fault": "out of order"})
@@ -290,6 +293,8 @@ NOT_THERE = {
     "dns": Outcome(Sent.NOT_SENT, "the partner's name does not resolve", failure=Failure.DNS),
 }
 RESET = Outcome(Sent.UNKNOWN, "the connection broke before an answer", failure=Failure.LOST)
+DECLINED = PartnerAnswer(400, {}, {"fault": "this is not done"})
+"""A no that no partner says of a repeat, as some do by 409 and 422: nothing was done before either."""
 BROKEN_OFF = Outcome(Sent.UNKNOWN, "the answer broke off", failure=Failure.LOST)
 AFTER_COMMIT = ("error_after", "cut_after", "silence_after", "truncated", "invalid")
 

@@ -24,6 +24,7 @@ CALL_FAULTS = (
     "dns",
     "throttle",
     "expired",
+    "decline",
     "error_before",
     "error_after",
     "cut_before",
@@ -40,10 +41,10 @@ it the effect is in its book and the caller does not hear of it.
 
 `refuse`, `dns`: no connection, nothing went out. `throttle`: 429, with `Retry-After` where `seconds` is not 0.
 `expired`: 401, at every call to the system from here on, until the engine has read its credentials again; no sooner
-than `seconds` later. `error_…`: 5xx. `cut_…`: the connection is reset. `silence_…`: no answer until the caller gives
-up. `slow`: the answer takes `seconds` longer. `truncated`: after the commit the answer breaks off. `invalid`: after
-it, a 2xx whose body is no JSON. `partial`: of the longest list in the body the partner takes the first half, and
-answers for that."""
+than `seconds` later. `decline`: 400, it will not do what it is asked. `error_…`: 5xx. `cut_…`: the connection is reset.
+`silence_…`: no answer until the caller gives up. `slow`: the answer takes `seconds` longer. `truncated`: after the
+commit the answer breaks off. `invalid`: after it, a 2xx whose body is no JSON. `partial`: of the longest list in the
+body the partner takes the first half, and answers for that."""
 
 SENDER_FAULTS = ("duplicate", "late", "ack_lost", "outage")
 """What may go wrong on the way in. `system` is then the sender's and `operation` the integration; `nth` is the

@@ -1,5 +1,6 @@
 """Every property, on runs made by hand: what breaks it, and what looks like it and does not."""
 
+from dataclasses import replace as replace_
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from harness.simulation.scenario import Moment, Run, Told
 
 TWO = ((row(1), row(2, key="2")), {1: "order 1", 2: "order 1 (state 2)"})
 HELD = row(status=Status.HELD)
+ONCE_ONLY = CallPromise("erp", (ERP,), may_double=False, on_failure="dead_letter")
 CONTINUES = promises(spec(calls={"erp": CallPromise("erp", (ERP,), may_double=False, on_failure="continue")}))
 MAY_DOUBLE = promises(spec(calls={"erp": CallPromise("erp", (ERP,), may_double=True, on_failure="dead_letter")}))
 UNDO = {"undone_by": {ERP: "cancel_order"}, "undoing": frozenset({("erp", "cancel_order")})}
@@ -152,14 +154,6 @@ def test_what_was_taken_back_does_not_stand(
 ) -> None:
     made = run((row(status=status, phase=phase),), (effect(),), (call(),))
     assert broken(made, of=promises(**more)) == expected
-
-
-def test_who_waits_behind_somebody_s_decision_waits_for_a_person() -> None:
-    rows = (row(1, Status.HELD), row(2, Status.ACCEPTED))
-    held = run(rows, labels={1: "order 1", 2: "order 2"})
-    then = run((row(status=Status.HELD),))
-    assert broken(held, then, promises(spec(blocks=True))) == []
-    assert broken(held, then) == [("liveness", "")]
 
 
 def test_what_the_contract_allows_and_a_mapping_does_not_map() -> None:
@@ -314,6 +308,42 @@ def test_whoever_is_let_go_on_has_all_attempts_again() -> None:
     assert broken(run((row(),), (effect(),), six)) == [("bounded-attempts", "erp")]
 
 
+DECLINES = promises(spec(calls={"erp": replace(ONCE_ONLY, declined=frozenset({ERP}))}))
+
+
+def test_a_partner_s_no_is_taken_unless_the_engine_died_or_a_person_said_so() -> None:
+    no = call(status=400, fault="decline")
+
+    def again(*moments: Moment, of: Promises = DECLINES, **more: Any) -> list[tuple[str, str]]:
+        return broken(run((row(),), (effect(),), (no, call(at_us=20, **more)), moments=moments), of=of)
+
+    assert again() == [("bounded-attempts", "erp")]
+    assert again(life=2) == []
+    assert again(once="1/2") == []  # another effect
+    assert again(Moment(15, "person", event=1, detail="release")) == []
+    assert again(of=promises()) == []  # its rules say that this may be tried again
+
+
+def test_one_more_send_may_double_where_a_person_lets_it_go_on_and_nobody_can_tell() -> None:
+    released = (recorded(1, "held", "erp"), Moment(5, "person", event=1, detail="release"))
+    doubled = run((row(),), (effect(), effect(step="erp")), (call(), call(at_us=20)), moments=released)
+    blind = promises(doubles_after_us={ERP: 0})
+    assert broken(doubled, of=blind) == []
+    assert broken(doubled) == [("nothing-twice", "erp")]  # a look-up would have told, or the partner
+    assert broken(replace(doubled, moments=()), of=blind) == [("nothing-twice", "erp")]
+    elsewhere = (recorded(1, "held", "review"), released[1])
+    assert broken(replace(doubled, moments=elsewhere), of=blind) == [("nothing-twice", "erp")]
+    remembered = promises(doubles_after_us={ERP: 1_000_000})
+    assert broken(doubled, of=remembered) == [("nothing-twice", "erp")]
+
+
+def test_what_is_never_sent_again_may_be_missing_where_a_person_lets_it_go_on() -> None:
+    released = (recorded(1, "held", "erp"), Moment(5, "person", event=1, detail="release"))
+    missing = run((row(),), (), (call(status=0),), moments=released)
+    assert broken(missing, of=promises(effects={ERP: "at_most_once"})) == []
+    assert broken(missing) == [("nothing-lost", "erp")]
+
+
 def test_an_effect_that_could_not_be_taken_back_is_not_there_twice() -> None:
     then = run((row(1, Status.COMPENSATED),), (effect(struck_at_us=20),), (call(),))
     now = run((row(1, Status.DEAD, phase="compensate"),), (effect(),), (call(),))
@@ -326,18 +356,8 @@ def test_a_probe_of_an_open_breaker_in_vain_is_no_attempt() -> None:
     calls = tuple(call(at_us=at, status=0, took_us=0) for at in times)
     assert broken(run((row(),), (effect(),), calls)) == [("bounded-attempts", "erp")]
     assert broken(run((row(),), (effect(),), calls), of=promises(breakers={"erp": breaker})) == []
-
-
-def test_what_waits_for_an_event_goes_on_soon_after_that_has_come() -> None:
-    waiting = promises(spec(waits={"paid": "payments"}))
-    waits = Moment(1_000, "recorded", event=1, step="paid", detail="waiting")
-
-    def told(*, came_us: int, goes_on_us: int, key: str = "1") -> list[tuple[str, str]]:
-        came = (Told(2, "payments", "p-1", key, came_us),)
-        moments = waits, Moment(goes_on_us, "recorded", event=1, detail="done")
-        return broken(run((row(),), (effect(),), (call(),), moments=moments, told=came), of=waiting)
-
-    assert told(came_us=2_000, goes_on_us=3_600_000_000) == [("liveness", "paid")]
-    assert told(came_us=2_000, goes_on_us=5_000_000) == []
-    assert told(came_us=2_000, goes_on_us=3_600_000_000, key="2") == []
-    assert told(came_us=3_599_000_000, goes_on_us=3_600_000_000) == []
+    others = tuple(call(2, at_us=at) for at in (2, 3))  # they were answered, and half is enough to open it
+    mixed = run((row(),), (effect(),), (*calls[:2], *others, *calls[2:]))
+    assert broken(mixed, of=promises(breakers={"erp": replace_(breaker, calls_min=4)})) == []
+    closed = promises(breakers={"erp": replace_(breaker, calls_min=5)})
+    assert broken(mixed, of=closed) == [("bounded-attempts", "erp")]

@@ -3,7 +3,7 @@
 import builtins
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,23 @@ from msgspec.structs import replace
 from workspaces import ERP, LATE, LATE_MENDED, LATE_SPEC, NOTE_EXPECTED, ONCE_PER_EVENT, ORDER, SPEC, lay, shop
 
 from engine.cli import main
+from engine.model import Status
+from engine.rules import decide
 from engine.run.claim import Claim
 from engine.run.load import load
 from harness.prove import command, prover
 from harness.prove.again import trace_elsewhere
+from harness.prove.attacks import Attacks, Surroundings
 from harness.prove.cases import Case, read_case, written
 from harness.prove.profiles import PROFILES
+from harness.prove.promises import promises_of
 from harness.prove.prover import Judge, Unsteady, prove
+from harness.prove.story import story
+from harness.prove.study import Study
 from harness.prove.view import not_proved
 from harness.simulation.scenario import Crash, Fault, Limit, People, Run, Scenario, Sender, Sending, simulate
 from harness.zoo import animals
+from harness.zoo.stand_ins import sends_what_is_let_go
 
 Captured = pytest.CaptureFixture[str]
 TINY = replace(PROFILES["quick"], drawn=3, shrunk_max=30)
@@ -112,6 +119,38 @@ def test_that_a_part_is_taken_is_tried_where_the_answer_says_so(tmp_path: Path) 
     told = prove(tmp_path, shop(tmp_path, LINES, TAKEN_TOLD), "orders", TINY, 0)
     assert [failure.violation.identity for failure in told.failures] == [("convergence", "orders", "erp")]
     assert told.failures[0].story[1] == "the erp takes only a part of the list (create_order)"
+
+
+NEVER_AGAIN = (ERP, "effect: idempotent", "effect: at_most_once")
+
+
+def test_what_a_person_lets_go_on_is_not_sent_again_where_it_never_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = shop(tmp_path, NEVER_AGAIN)
+    judge = Judge(loaded)
+    attacks = Attacks(Study(tmp_path, loaded, "orders", simulate), judge.promises, Surroundings(), TINY, 0)
+    doubts = [each.scenario for each in attacks.doubts(attacks.chosen[0])]
+    assert [[fault.kind for fault in each.faults] for each in doubts] == [["silence_before"], ["silence_after"]]
+    for doubt in doubts:
+        broken, run = judge.judge(doubt)
+        assert (broken, run.events[0].status, len(run.calls)) == ((), Status.DONE, 1)
+    monkeypatch.setattr(decide, "hold_unknown", sends_on_release(decide.hold_unknown))
+    monkeypatch.setattr(decide, "on_open_intent", sends_what_is_let_go(decide.on_open_intent))
+    broken, run = judge.judge(doubts[1])
+    assert [violation.identity for violation in broken] == [("nothing-twice", "orders", "erp")]
+    assert story(run, broken[0]) == (
+        "shop sends order 1",
+        "the erp commits and the answer is lost (create_order)",
+        "order 1 is held",
+        "somebody says release to order 1",
+        "the erp holds two effects of order 1 (create_order)",
+    )
+
+
+def sends_on_release(was: Callable[..., decide.Decision]) -> Callable[..., decide.Decision]:
+    """A person's release sends once more, also what is sent at most once."""
+    return lambda *given: replace(was(*given), on_release="send")
 
 
 def test_two_integrations_that_are_told_the_same_have_one_effect_or_are_found_out(
@@ -352,10 +391,6 @@ def test_what_nothing_called_and_what_never_fired_is_told_and_not_passed_over(tm
 
 
 def test_the_power_is_cut_at_every_point_that_one_event_passes(tmp_path: Path) -> None:
-    from harness.prove.attacks import Attacks, Surroundings
-    from harness.prove.promises import promises_of
-    from harness.prove.study import Study
-
     loaded = shop(tmp_path)
     study = Study(tmp_path, loaded, "orders", simulate)
     attacks = Attacks(study, promises_of(loaded), Surroundings(), TINY, 0)

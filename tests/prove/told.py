@@ -9,7 +9,7 @@ from harness.prove.attacks import reference_of
 from harness.prove.invariants import violations
 from harness.prove.promises import CallPromise, Promises, SpecPromise
 from harness.prove.sides import Trial
-from harness.simulation.scenario import CallMade, Effect, Moment, Run, Scenario, Sending
+from harness.simulation.scenario import CallMade, Crash, Effect, Moment, Run, Scenario, Sending
 
 ERP = ("erp", "create_order")
 
@@ -107,14 +107,16 @@ def broken(
     of: Promises | None = None,
     sendings: tuple[Sending, ...] = (sending(),),
     secrets: tuple[str, ...] = (),
+    crashes: tuple[Crash, ...] = (),
 ) -> list[tuple[str, str]]:
     """(property, step) of everything that a run breaks."""
-    found = violations(Trial(of or promises(), {}, Scenario(seed=0, sendings=sendings), now, then, secrets))
+    scenario = Scenario(seed=0, sendings=sendings, crashes=crashes)
+    found = violations(Trial(of or promises(), {}, scenario, now, then, secrets))
     return [(each.breaks, each.step) for each in found]
 
 
-def recorded(event: int, status: str) -> Moment:
-    return Moment(1, "recorded", event=event, detail=status)
+def recorded(event: int, status: str, step: str = "", at_us: int = 1) -> Moment:
+    return Moment(at_us, "recorded", event=event, detail=status, step=step)
 
 
 assert reference_of(Scenario(seed=1, sendings=(sending(),))).sendings == (sending(),)

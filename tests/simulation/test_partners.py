@@ -21,6 +21,7 @@ FAULTS = {
     "dns": ("not_sent", 0, "dns", False),
     "throttle": ("answered", 429, "", False),
     "expired": ("answered", 401, "", False),
+    "decline": ("answered", 400, "", False),
     "error_before": ("answered", 500, "", False),
     "error_after": ("answered", 500, "", True),
     "cut_before": ("unknown", 0, "lost", False),
@@ -42,9 +43,10 @@ def test_a_fault_is_told_as_the_wire_tells_it_and_booked_as_the_partner_does(kin
     assert run.calls[0].fault == kind
     assert run.fired == {kind: 1}
     assert told(run, "fault") == [f"fault {kind}"]
-    # The partner doubles what is sent again; the engine asks before it does, and every one of these ends well.
-    assert statuses(run) == ["done"]
-    assert booked(run) == ["shop-1"]
+    # The partner doubles what is sent again; the engine asks before it does, and all but its no end well.
+    declined = kind == "decline"
+    assert statuses(run) == (["dead"] if declined else ["done"])
+    assert booked(run) == ([] if declined else ["shop-1"])
 
 
 def test_every_fault_is_tested() -> None:
