@@ -210,11 +210,15 @@ def after_undo(known: Known, event: int) -> Decision:
 
 
 BUSY_WAIT_US = 1_000_000
+BUSY_WAIT_US_MAX = 60_000_000
+BUSY_SHARE = 8
 
 
-def on_busy(event: int, now: int) -> Decision:
-    """Another event has an open intent for the same effect: its outcome will be ours."""
-    return Decision(Action.WAIT, f"evt-{event} has an open intent for the same effect", at=now + BUSY_WAIT_US)
+def on_busy(event: int, first_sent_at: int, now: int) -> Decision:
+    """Another event has an open intent for the same effect: its outcome will be ours. Asked for again after an eighth
+    of the time that it has been open, since a doubt that is a person's may last for days."""
+    wait_us = min(BUSY_WAIT_US_MAX, max(BUSY_WAIT_US, (now - first_sent_at) // BUSY_SHARE))
+    return Decision(Action.WAIT, f"evt-{event} has an open intent for the same effect", at=now + wait_us)
 
 
 def on_gated(gate: str, at: int) -> Decision:

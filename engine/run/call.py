@@ -247,7 +247,7 @@ class CallOut:
             return Decision(Action.GO_ON, why)
         if answered.leave is Leave.BUSY:
             claim.behind.append(answered.event)
-            return decide.on_busy(answered.event, self.ports.clock.now())
+            return decide.on_busy(answered.event, answered.first_sent_at, self.ports.clock.now())
         if answered.leave is Leave.UNDONE:
             decision = decide.after_undo(self.known(), answered.event)
             claim.tell(

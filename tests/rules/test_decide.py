@@ -164,3 +164,12 @@ def test_backoff_is_drawn_from_nothing_to_a_doubling_bound(attempts: int, chance
 
 def test_those_told_the_same_time_do_not_return_at_once() -> None:
     assert next_try_at(POLICY, 1, 0.1, NOW, "10") != next_try_at(POLICY, 1, 0.9, NOW, "10")
+
+
+@pytest.mark.parametrize(
+    ("open_for_s", "wait_s"), [(0, 1), (8, 1), (80, 10), (480, 60), (86_400, 60)], ids=lambda seconds: f"{seconds} s"
+)
+def test_who_waits_for_anothers_effect_asks_the_less_often_the_longer_it_takes(open_for_s: int, wait_s: int) -> None:
+    now = 1_800_000_000_000_000
+    found = decide.on_busy(7, now - open_for_s * 1_000_000, now)
+    assert (found.action, found.at - now) == (decide.Action.WAIT, wait_s * 1_000_000)
