@@ -37,7 +37,7 @@ from harness.load.work import GONE, calls_of, declared, of_whole, steady, work_o
 from harness.partner import Partner, PartnerAnswer
 from harness.recordings.exchange import Recording
 from harness.simulation.fates import Fates
-from harness.simulation.loop import SimLoop
+from harness.simulation.loop import CALLBACKS_EACH_MAX, SimLoop
 from harness.simulation.partners import Call, Network, SimPartner, Told
 from harness.simulation.run import Simulation, simulated_secret
 from harness.simulation.scenario import CallMade, Scenario
@@ -400,6 +400,7 @@ class LoadSimulation(Simulation):
         last_us = arrivals[-1].due_us if arrivals else 0
         self.every_s = max(1, last_us // 1_000_000 // LOOKS_MAX)
         super().__init__(loaded, scenario, {})
+        self.loop.callbacks_max += CALLBACKS_EACH_MAX * len(arrivals)
         self.counting.look = self
         self.open_senders.follow(arrivals, messages, self.counting)
 
