@@ -162,6 +162,14 @@ def test_who_waits_behind_somebody_s_decision_waits_for_a_person() -> None:
     assert broken(held, then) == [("liveness", "")]
 
 
+def test_who_waits_for_an_effect_that_somebody_decides_on_waits_for_a_person() -> None:
+    rows = row(1, Status.HELD), row(2, Status.WAITING, key="2", step="erp")
+    labels = {1: "order 1", 2: "order 1"}
+    then = run((row(1, Status.HELD),), (), (call(status=422),))
+    assert broken(run(rows, (), (call(status=422),), labels, behind={2: 1}), then) == []
+    assert broken(run(rows, (), (call(status=422),), labels), then) == [("liveness", "erp")]
+
+
 def test_what_the_contract_allows_and_a_mapping_does_not_map() -> None:
     bad = row(2, Status.QUARANTINED, step="order", key="2")
     labels = {1: "order 1", 2: "order 2 without body.note"}
@@ -312,6 +320,13 @@ def test_whoever_is_let_go_on_has_all_attempts_again() -> None:
     yes = (Moment(1, "person", event=1, detail="release"),)
     assert broken(run((row(),), (effect(),), six, moments=yes)) == []
     assert broken(run((row(),), (effect(),), six)) == [("bounded-attempts", "erp")]
+
+
+def test_who_died_while_it_called_asks_once_more() -> None:
+    four = tuple(call(at_us=at, life=1 + at // 30) for at in range(0, 40, 10))
+    assert broken(run((row(),), (effect(),), four)) == []
+    five = (*four, call(at_us=50, life=2))
+    assert broken(run((row(),), (effect(),), five)) == [("bounded-attempts", "erp")]
 
 
 def test_an_effect_that_could_not_be_taken_back_is_not_there_twice() -> None:
