@@ -122,7 +122,10 @@ def add_prove(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     add_specs(added)
     added.add_argument(
-        "--profile", choices=("quick", "ci", "nightly"), default="quick", help="how long it goes on (default: quick)"
+        "--profile",
+        choices=("quick", "ci", "nightly"),
+        default="quick",
+        help="how long it goes on (default: quick); for each integration some 3, 10, or 80 and more seconds of CPU",
     )
     added.add_argument("--seed", type=int, default=0, metavar="N", help="which schedules (default: 0)")
     added.add_argument("--cases", metavar="DIR", help="where cases are kept (default: cases/ of the workspace)")

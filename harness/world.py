@@ -32,6 +32,7 @@ from engine.store.committer import InlineCommitter
 from engine.store.deliveries import load
 from engine.store.files import open_memory
 from engine.store.readers import read_events
+from engine.store.sqlite import SqliteDatabase
 from engine.store.verbs import SqlStore
 from engine.wire.answers import Inbound
 from harness.partner import Partner, received_of
@@ -113,6 +114,19 @@ def base_url(system: shape.System, environment: str) -> str:
     return base if isinstance(base, str) else os.environ.get(base.name) or f"{{{base.name}}}"
 
 
+EMPTY: list[SqliteDatabase] = []
+
+
+def new_store() -> SqliteDatabase:
+    """An empty store in memory, copied: to make one anew takes as long as a run of several events."""
+    if not EMPTY:
+        EMPTY.append(open_memory())
+    store = SqliteDatabase(":memory:")
+    with store.backup("main", EMPTY[0], "main") as copying:
+        copying.step(-1)
+    return store
+
+
 class World:
     """One engine in memory over a loaded workspace; `http` is who answers, else its partners simulated."""
 
@@ -120,7 +134,7 @@ class World:
         self.loaded = loaded
         self.clock = WorldClock()
         self.store = SqlStore()
-        self.connection = open_memory()
+        self.connection = new_store()
         self.http = http or SimulatedHttp(loaded)
         self.committer = InlineCommitter(self.connection)
         live = Live(loaded.plans, loaded.systems, kept=none_kept, refresh=lambda _: None)

@@ -213,6 +213,8 @@ class Gates:
                 continue
             if forced := self.forced_at(system, gate):
                 places = 0 if forced == State.OPEN else None
+            elif self.breaker(gate).state is State.CLOSED:
+                continue  # which time alone does not change
             else:
                 places = rules.places(self.look(gate, system, now), self.policy(system), now)
             if places is not None:

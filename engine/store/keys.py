@@ -60,16 +60,18 @@ def promote(database: Database, keys: Iterable[bytes]) -> None:
 
 def give_way(database: Database, keys: Iterable[bytes]) -> None:
     """Who has a key and only waits gives it up to an older event behind it, one that a person has let go on: it may be
-    waiting for just that one, whose effect is its own, and both would wait for ever. Who calls it holds the keys."""
+    waiting for just that one, whose effect is its own, and both would wait for ever. Who calls it holds the keys.
+
+    CROSS JOIN says to SQLite in which order: left to itself it went through all that has a key, for each that waits."""
     found = list(dict.fromkeys(keys))
     if not found:
         return
     given, values = database.each(found)
     later = database.rows(
-        f"SELECT has.event FROM {given} AS wanted JOIN delivery has ON has.key_digest = wanted.value AND has.in_way > 0"
-        " AND has.in_way = 2 WHERE has.status = 'waiting' AND has.ready IN (1, 2) AND EXISTS (SELECT 1 FROM delivery"
-        " older WHERE older.key_digest = has.key_digest AND older.in_way > 0 AND older.in_way = 1"
-        " AND older.event < has.event)",
+        f"SELECT has.event FROM {given} AS wanted CROSS JOIN delivery has WHERE has.key_digest = wanted.value"
+        " AND has.in_way > 0 AND has.in_way = 2 AND has.status = 'waiting' AND has.ready IN (1, 2)"
+        " AND EXISTS (SELECT 1 FROM delivery older WHERE older.key_digest = has.key_digest"
+        " AND older.in_way > 0 AND older.in_way = 1 AND older.event < has.event)",
         values,
     )
     if later:

@@ -57,8 +57,11 @@ def never_woken(trial: Trial) -> Iterator[Violation]:
 
 
 def waits_behind(trial: Trial, row: EventRow) -> bool:
-    """Whether an event waits for an earlier one of its key, at which somebody has to decide first."""
-    spec = trial.promises.specs[row.integration]
+    """Whether an event waits for an earlier one of its key, or one that has an effect of its own in hand, at which
+    somebody has to decide first."""
+    spec, owner = trial.promises.specs[row.integration], trial.now.events.get(trial.run.behind.get(row.event, 0))
+    if owner is not None and owner.status in FOR_A_PERSON:
+        return True
     return any(
         other.key == row.key and other.event < row.event and other.status in FOR_A_PERSON
         for other in trial.run.events

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from harness.prove.attacks import FAULTS, MINUTE_US, SECOND_US, Attack, Attacks
 from harness.prove.labels import label
+from harness.prove.news import Sample
 from harness.prove.profiles import Profile
 from harness.prove.promises import Operation
 from harness.simulation.scenario import Crash, Fault, Scenario, Sending
@@ -96,10 +97,11 @@ def news(attacks: Attacks, profile: Profile) -> "SearchStrategy[list[Sending]]":
     def draw_news(draw: "DrawFn") -> list[Sending]:
         told: list[Sending] = []
         seen: set[object] = set()
+        whose: dict[str, Sample] = {}
         for number in range(draw(st.integers(1, profile.things))):
             studied = samples[draw(st.integers(0, len(samples) - 1))]
             document = teller.unlike(teller.as_thing(studied.sample, number, wide=True), seen)
-            if document is None:
+            if document is None or not study.its_own(studied.sample, document, whose):
                 continue
             states = [document]
             if number == 0 and studied.chains and draw(st.booleans()):

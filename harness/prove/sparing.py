@@ -16,20 +16,22 @@ from harness.simulation.scenario import CallMade
 
 
 def bounded_attempts(trial: Trial) -> Iterator[Violation]:
-    """No call is sent more often than its system's `retry` allows; a probe of an open breaker in vain is no attempt."""
+    """No call is sent more often than its system's `retry` allows; a probe of an open breaker in vain is no attempt,
+    and an engine that died while it called has to ask once more: what came of that call nobody knows."""
     again = Counter(moment.event for moment in trial.run.moments if moment.kind == "person")
     probes = probed_in_vain(trial)
-    counted = Counter(
-        (call.event, call.step, call.system, call.operation, call.once)
-        for place, call in enumerate(trial.run.calls)
-        if place not in probes
-    )
-    for (event, place, system, operation, _), count in counted.items():
+    lives: dict[tuple[int, str, str, str, str], list[int]] = defaultdict(list)
+    for number, sent in enumerate(trial.run.calls):
+        if number not in probes:
+            lives[sent.event, sent.step, sent.system, sent.operation, sent.once].append(sent.life)
+    for (event, place, system, operation, _), called_in in lives.items():
+        count, died = len(called_in), len({*called_in}) - 1
         spec = trial.spec(event)
         call = spec.calls.get(step_id(place)) if spec else None
         if spec is None or call is None or (system, operation) not in call.providers:
             continue
-        allowed = trial.promises.attempts_max[system] * (1 + again[event])  # whoever is let go on has all of them again
+        # Whoever is let go on has all of them again.
+        allowed = trial.promises.attempts_max[system] * (1 + again[event]) + died
         if count > allowed:
             label = trial.run.labels.get(event)
             words = f"{system}.{operation} was called {count} times for {label}, and {allowed} are allowed"

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
+from engine.contract.body import encode_json
 from engine.run.load import Loaded
 from engine.spec import shape
 from harness.partner import Partner, Received
@@ -66,6 +67,7 @@ class Study:
         self.loaded = loaded
         self.integration = integration
         self.simulate = simulate
+        self._onces: dict[bytes, tuple[str, ...]] = {}
         self.by_itself = replace(loaded, plans={integration: loaded.plans[integration]})
         self.content: shape.Integration = loaded.workspace.integrations[integration].content
         self.teller = Teller(loaded, integration)
@@ -148,8 +150,16 @@ class Study:
 
     def onces(self, document: Document) -> tuple[str, ...]:
         """The identities of the effects that the integration itself has with this message."""
-        run = self.alone(self.by_itself, document)
-        return tuple(sorted({call.once for call in run.calls if call.once}))
+        key = encode_json(document)
+        if key not in self._onces:
+            run = self.alone(self.by_itself, document)
+            self._onces[key] = tuple(sorted({call.once for call in run.calls if call.once}))
+        return self._onces[key]
+
+    def its_own(self, sample: Sample, document: Document, whose: dict[str, Sample]) -> bool:
+        """Whether no thing of another sample has the identity of an effect of this one, made of `sample`; `whose` says
+        whose they are, and is told. Numbered on, one recording may come to tell of what another one tells of."""
+        return all(whose.setdefault(once, sample) is sample for once in self.onces(document))
 
     def chains(self, sample: Sample) -> Iterator[tuple[Document, ...]]:
         """Ways in which the thing of a sample goes on: as recorded, later, and where versions and times are often told

@@ -33,14 +33,20 @@ from harness.simulation.scenario import CallMade
 from harness.simulation.streams import Streams
 from harness.simulation.witness import Witness
 
+NEVER_US = 1 << 62
+ASLEEP = 3
+"""What `ready` says in the store of what sleeps until it is due."""
+
 
 class LeapingDeliverer(Deliverer):
     """The deliverer, which does not ask again and again while nothing can have changed: it asks next when it would have
-    asked first after something else is due to happen. Where nothing is, it waits to be woken."""
+    asked first after something else is due to happen. Where nothing is, it waits to be woken. Nor does it ask every
+    second for an event that waits for what becomes of another one, before anything can become of that."""
 
     def __init__(self, ports: Ports, workers: int, node: int) -> None:
         super().__init__(ports, workers, node)
         self.dues: list[int] = []
+        self.due_but_behind: Callable[[], int | None] = lambda: None
 
     async def claim(self, group: asyncio.TaskGroup) -> float:
         self.dues.clear()
@@ -48,11 +54,15 @@ class LeapingDeliverer(Deliverer):
         wait_s = await super().claim(group)
         loop = asyncio.get_running_loop()
         assert isinstance(loop, SimLoop)
-        if wait_s < IDLE_WAIT_S or self.due.is_set() or not loop.quiet:
+        if self.due.is_set() or not loop.quiet:
             return wait_s
         other_s = loop.next_timer_at()
+        at_us = self.due_but_behind() if self.dues and not self.tasks else None
+        if at_us is None and wait_s < IDLE_WAIT_S:
+            return wait_s
+        due_us = at_us or min(self.dues, default=NEVER_US)
         ask_s = math.inf if other_s is None else polls_until(other_s - loop.time()) * IDLE_WAIT_S
-        due_s = max(0.001, (min(self.dues) - now_us) / 1_000_000) if self.dues else math.inf
+        due_s = math.inf if due_us == NEVER_US else max(0.001, (due_us - now_us) / 1_000_000)
         if min(ask_s, due_s) == math.inf:
             await self.due.wait()
             return 0.0
@@ -104,6 +114,7 @@ class Life:
         self.loop = loop
         self.around = around
         self.witness = witness = around.witness
+        witness.behind.clear()  # who it is that waits, each life finds anew
         self.ended = ended
         self.failure: BaseException | None = None
         self.ready = False
@@ -123,7 +134,7 @@ class Life:
             self.observe,
             wake=self.wake,
         )
-        self.parts = Parts(ports, around.workers, 0, self.read_gates, around.routes, LeapingDeliverer)
+        self.parts = Parts(ports, around.workers, 0, self.read_gates, around.routes, self.deliverer)
         self.task = loop.create_task(self.run(), name=f"engine-{number}")
         self.task.add_done_callback(self.over)
 
@@ -184,6 +195,23 @@ class Life:
             stirred.set()
 
     # ── what its parts are given ─────────────────────────────────────────────────────────────────────────────────────
+
+    def deliverer(self, ports: Ports, workers: int, node: int) -> Deliverer:
+        made = LeapingDeliverer(ports, workers, node)
+        made.due_but_behind = self.due_but_behind
+        return made
+
+    def due_but_behind(self) -> int | None:
+        """When the first event is due that waits for no other one's effect (NEVER_US: none is); None where all must be
+        asked for as ever: nobody waits so, or one could go on that is not asleep."""
+        behind = self.witness.behind
+        if not behind:
+            return None
+        rows = self.around.store.rows("SELECT event, ready, due_at FROM delivery WHERE ready > 0")
+        others = [(ready, due_at) for event, ready, due_at in rows if event not in behind]
+        if any(ready != ASLEEP for ready, _ in others):
+            return None
+        return min((due_at for _, due_at in others), default=NEVER_US)
 
     def wake(self) -> None:
         if self.ready:
@@ -252,7 +280,9 @@ class Life:
     def committed(self, verb: Any, item: Any, result: Any, sending: int | None) -> None:
         """Something is on disk."""
         name = verb.__name__
-        if name in ("begin", "record", "accept", "accept_all", "move"):
+        if name in ("accept", "accept_all", "move") or (
+            name in ("begin", "record") and item.event not in self.witness.behind
+        ):
             self.stir()
         if name in ("accept", "accept_all"):
             receipts: Sequence[Receipt] = (result,) if name == "accept" else result
@@ -262,3 +292,5 @@ class Life:
             self.witness.recorded(item)
         elif name == "begin":
             self.witness.began(item, result)
+        elif name == "move" and result == "":
+            self.witness.decided(item)

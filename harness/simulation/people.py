@@ -49,8 +49,6 @@ class People:
         def done(said: str | BaseException) -> None:
             again.cancel()
             if said == "":
-                label = self.witness.label_of(event)
-                self.witness.tell("person", event=event, label=label, detail=action)
                 life.wake()
 
         with contextlib.suppress(PowerCut):

@@ -20,9 +20,7 @@ from engine.run.load import Loaded
 from engine.run.start import Needs, find_routes
 from engine.spec import shape
 from engine.store import Filter
-from engine.store.files import open_memory
 from engine.store.readers import read_events
-from engine.store.sqlite import SqliteDatabase
 from engine.wire.secrets import Secret
 from harness.partner import Partner
 from harness.simulation.fates import Fates
@@ -36,6 +34,7 @@ from harness.simulation.scenario import Run, Scenario
 from harness.simulation.senders import Senders
 from harness.simulation.streams import Streams
 from harness.simulation.witness import Witness
+from harness.world import new_store
 
 DOWN_S = (0.5, 5.0)
 """From a cut to the next start."""
@@ -79,19 +78,6 @@ def kit_of(loaded: Loaded) -> Kit:
     needs.settle()
     KITS.append(made)
     return made
-
-
-EMPTY: list[SqliteDatabase] = []
-
-
-def new_store() -> SqliteDatabase:
-    """An empty store in memory, copied: to make one anew takes as long as a run of several events."""
-    if not EMPTY:
-        EMPTY.append(open_memory())
-    store = SqliteDatabase(":memory:")
-    with store.backup("main", EMPTY[0], "main") as copying:
-        copying.step(-1)
-    return store
 
 
 class Simulation:
@@ -280,6 +266,7 @@ class Simulation:
             failure=self.failure,
             told=tuple(witness.told),
             logged=witness.logged,
+            behind=dict(witness.behind),
         )
 
 

@@ -249,6 +249,8 @@ class Run(Struct, frozen=True):
     """What events told under topics, in order."""
     logged: tuple[str, ...] = ()
     """The engine's log, line by line."""
+    behind: dict[int, int] = {}
+    """Events that wait in the end for another one, whose effect is their own, and for which."""
 
 
 def simulate(loaded: Loaded, scenario: Scenario, played: "Mapping[str, Plays]" = MappingProxyType({})) -> Run:

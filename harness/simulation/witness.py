@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from engine.model import Fact, Receipt, Status
 from engine.run.observe import Log
-from engine.store import Answered, Intent, Leave, Record
+from engine.store import Answered, Intent, Leave, Move, Record
 from harness.simulation.loop import SimLoop
 from harness.simulation.scenario import CallMade, Crash, Effect, Fault, Moment, Sending, Told
 from harness.simulation.streams import Trace
@@ -26,7 +26,8 @@ TOLD_EACH_MAX = 50
 
 class Witness:
     """What happened so far. `held` is told of every event that waits for a person from now on, `endless` when events
-    under topics bring forth more and more of them; `events_of` gives the events of an integration with an id."""
+    under topics bring forth more and more of them; `events_of` gives the events of an integration with an id. `behind`
+    says of an event which other one it waits for, whose effect is its own."""
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Witness:
         self.written = StringIO()
         self.log = Log(self.written)
         self.intents: dict[int, Intent] = {}
+        self.behind: dict[int, int] = {}
         self.healed = False
         self.arrived = 0
         self.held: Callable[[int], None] = lambda _: None
@@ -112,6 +114,10 @@ class Witness:
         """An intent was answered. Where it may be sent, the next call of its event is this one's."""
         if answered.leave is Leave.STALE:
             return
+        if answered.leave is Leave.BUSY:
+            self.behind[intent.event] = answered.event
+        else:
+            self.behind.pop(intent.event, None)
         self.intents[intent.event] = intent
         if intent.record is not None:
             self.recorded(intent.record)
@@ -130,10 +136,22 @@ class Witness:
         if len(self.labels) - self.arrived > TOLD_LEAST_MAX + TOLD_EACH_MAX * self.arrived:
             self.endless()
         if record.status is not Status.RUNNING:
+            self.moved(record.event, record.status)
             label = self.label_of(record.event)
             self.tell("recorded", event=record.event, label=label, step=record.step, detail=record.status.value)
         if record.status is Status.HELD:
             self.held(record.event)
+
+    def decided(self, move: Move) -> None:
+        """What a person said is on disk, also where the power goes before he hears of it."""
+        self.tell("person", event=move.event, label=self.label_of(move.event), detail=move.action)
+        self.moved(move.event)
+
+    def moved(self, event: int, status: Status | None = None) -> None:
+        """An event stands somewhere else: whoever waits for what becomes of it may go on, as far as one knows."""
+        if status is not Status.WAITING:
+            self.behind.pop(event, None)
+        self.behind = {later: first for later, first in self.behind.items() if first != event}
 
     # ── calls and books ──────────────────────────────────────────────────────────────────────────────────────────────
 

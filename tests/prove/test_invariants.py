@@ -344,6 +344,13 @@ def test_what_is_never_sent_again_may_be_missing_where_a_person_lets_it_go_on() 
     assert broken(missing) == [("nothing-lost", "erp")]
 
 
+def test_who_died_while_it_called_asks_once_more() -> None:
+    four = tuple(call(at_us=at, life=1 + at // 30) for at in range(0, 40, 10))
+    assert broken(run((row(),), (effect(),), four)) == []
+    five = (*four, call(at_us=50, life=2))
+    assert broken(run((row(),), (effect(),), five)) == [("bounded-attempts", "erp")]
+
+
 def test_an_effect_that_could_not_be_taken_back_is_not_there_twice() -> None:
     then = run((row(1, Status.COMPENSATED),), (effect(struck_at_us=20),), (call(),))
     now = run((row(1, Status.DEAD, phase="compensate"),), (effect(),), (call(),))

@@ -18,6 +18,14 @@ def test_who_waits_behind_somebody_s_decision_waits_for_a_person() -> None:
     assert broken(held, then) == [("liveness", "")]
 
 
+def test_who_waits_for_an_effect_that_somebody_decides_on_waits_for_a_person() -> None:
+    rows = row(1, Status.HELD), row(2, Status.WAITING, key="2", step="erp")
+    labels = {1: "order 1", 2: "order 1"}
+    then = run((row(1, Status.HELD),), (), (call(status=422),))
+    assert broken(run(rows, (), (call(status=422),), labels, behind={2: 1}), then) == []
+    assert broken(run(rows, (), (call(status=422),), labels), then) == [("liveness", "erp")]
+
+
 def test_what_waits_for_an_event_goes_on_soon_after_that_has_come() -> None:
     waiting = promises(spec(waits={"paid": "payments"}))
     waits = Moment(1_000, "recorded", event=1, step="paid", detail="waiting")

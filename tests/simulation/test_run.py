@@ -34,6 +34,7 @@ def test_people_come_again_where_the_engine_was_down() -> None:
     for point in ("before move", "after move"):
         run = play(order(1), of=HOLDS, people=People("release"), crashes=(Crash(point, 0),))
         assert (statuses(run), booked(run), run.lives) == (["done"], ["shop-1"], 2), point
+        assert told(run, "person") == ["person release"], point
 
 
 def test_people_do_not_release_the_same_event_for_ever() -> None:
@@ -42,6 +43,19 @@ def test_people_do_not_release_the_same_event_for_ever() -> None:
     run = play(order(1), of=shop(*DOUBLES), faults=faults, people=People("release"))
     assert run.still
     assert len(told(run, "person")) <= 3
+
+
+ASKS_A_PERSON = shop((SPEC, "    on_unknown: lookup\n", "    on_unknown: hold\n"))
+
+
+def test_what_waits_for_what_becomes_of_another_is_not_asked_for_every_second() -> None:
+    twice = order(1), order(1, SECOND, event="again")
+    run = play(*twice, of=ASKS_A_PERSON, faults=(erp("cut_after"),))
+    assert (statuses(run), run.behind, run.still) == (["held", "waiting"], {2: 1}, True)
+    assert run.passed["before claim"] < 20
+    later = play(*twice, of=ASKS_A_PERSON, faults=(erp("cut_after"),), people=People("release", after_s=3_600))
+    assert (statuses(later), later.behind, later.still) == (["done", "done"], {}, True)
+    assert later.passed["before claim"] < 40
 
 
 def test_a_hold_that_expires_moves_by_itself() -> None:

@@ -139,6 +139,6 @@ def test_where_neither_name_may_be_the_file_is_renamed() -> None:
     files["specs/Other_One.yaml"] = files.pop(SPEC)
     _, faults = read(files)
     assert {fault.code: fault.hint for fault in faults} == {
-        "bad-name": "such as `shopify-orders`",
+        "bad-name": "write `my-orders`",
         "name-differs": "rename the file: names are kebab-case",
     }

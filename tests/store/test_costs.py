@@ -111,6 +111,18 @@ class TestSqlite(Costs):
         waits = record(claimed.deliveries[0], Status.WAITING, due_at=T0 + 5)
         assert "in_way" not in " ".join(self.texts(driver, "record", [waits]))
 
+    def test_a_retry_that_waits_looks_for_its_own_key_alone(self, driver: SqliteDriver) -> None:
+        driver.commit(driver.store.accept, arrival())
+        (claimed,) = driver.commit(driver.store.claim, ClaimRequest(T0, 1, T0 + HOUR))
+        waits = record(claimed.deliveries[0], Status.WAITING, due_at=T0 + 5)
+        asked = [text for text in self.texts(driver, "record", [waits], "SELECT") if "delivery older" in text]
+        plans = [
+            detail
+            for text in asked
+            for *_, detail in driver.connection.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * text.count("?"))
+        ]
+        assert any(detail.startswith("SEARCH has") for detail in plans)
+
     def indexes_written(self, driver: SqliteDriver, verb: str) -> set[str]:
         """The indexes that a verb's statements open for writing, as SQLite explains them."""
         pages = dict(
@@ -123,8 +135,8 @@ class TestSqlite(Costs):
             if opcode == "OpenWrite" and page in pages
         }
 
-    def texts(self, driver: SqliteDriver, verb: str, items: Sequence[Any]) -> list[str]:
-        """What a verb runs that changes rows of deliveries."""
+    def texts(self, driver: SqliteDriver, verb: str, items: Sequence[Any], kind: str = "UPDATE delivery") -> list[str]:
+        """What a verb runs of a kind, by default what changes rows of deliveries."""
         seen: list[str] = []
 
         def trace(_: Any, text: str, __: Any) -> bool:
@@ -134,7 +146,7 @@ class TestSqlite(Costs):
         driver.connection.exec_trace = trace
         driver.commit(getattr(driver.store, verb), *items)
         driver.connection.exec_trace = None
-        return [text for text in seen if text.startswith("UPDATE delivery")]
+        return [text for text in seen if text.startswith(kind)]
 
 
 class TestPostgres(Costs):

@@ -25,7 +25,7 @@ from harness.load.measure.watch import ACTIVE, AGAIN, Page, Row
 from harness.load.model import SECOND_US, Arrival, Message, Sent
 from harness.partner import Partner, PartnerAnswer
 from harness.simulation.fates import Fates
-from harness.simulation.loop import SimLoop
+from harness.simulation.loop import CALLBACKS_EACH_MAX, SimLoop
 from harness.simulation.partners import Call, Network, SimPartner, Told
 from harness.simulation.run import Simulation
 from harness.simulation.scenario import CallMade, Scenario
@@ -252,6 +252,7 @@ class LoadSimulation(Simulation):
         last_us = arrivals[-1].due_us if arrivals else 0
         self.every_s = max(1, last_us // SECOND_US // LOOKS_MAX)
         super().__init__(loaded, scenario, {})
+        self.loop.callbacks_max += CALLBACKS_EACH_MAX * len(arrivals)
         self.counting.look = self
         self.open_senders.follow(arrivals, messages, self.counting)
 

@@ -15,6 +15,7 @@ from harness.load.measure.joined import measure
 from harness.load.model import Arrival, Measures, PhaseSpan, Work
 from harness.load.run import virtual
 from harness.load.run.virtual import Played, play
+from harness.simulation import loop
 
 QUOTA = (ERP, "timeout: 2s", "timeout: 2s\nquota: {rate: 2/s, burst: 2}")
 CONCURRENCY = (ERP, "timeout: 2s", "timeout: 2s\nquota: {concurrency: 2}")
@@ -106,6 +107,13 @@ def test_a_run_that_would_take_an_hour_is_not_begun(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(virtual, "MESSAGES_MAX", 39)
     with pytest.raises(UserError, match="40 messages are more than are sent in virtual time, 39; make"):
         played(shop(), evenly(10, 4), 4)
+
+
+def test_a_long_day_is_no_engine_that_never_comes_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "CALLBACKS_MAX", 1_000)
+    found = played(shop(), evenly(20, 5), 5)  # some sixty callbacks each
+    assert found.still
+    found.database.close()
 
 
 # ── planted ──────────────────────────────────────────────────────────────────────────────────────────────────────────
