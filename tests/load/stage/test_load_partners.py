@@ -229,6 +229,9 @@ def test_one_process_serves_all_partners_and_ends_when_it_is_told_to(tmp_path: P
             assert process.wait(WAIT_S) == 0
         finally:
             process.kill()
-    for more, said in ((["--latency", "shop=1ms"], "is not served"), (["--faults", "nothing=1"], "faults")):
+    for more, said in (
+        (["--latency", "shop=1ms"], "is not served"),
+        (["--faults", "nothing=1"], "there is no fault `nothing`"),
+    ):
         done = subprocess.run([*words, *more], capture_output=True, cwd=ROOT, text=True, timeout=WAIT_S, check=False)
         assert (done.returncode, said in done.stderr) == (2, True), done.stderr
