@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.cli import FAILED, HELD
 from engine.cli.formats import plural
 from engine.cli.terminal import say
-from engine.errors import UserError
+from engine.errors import StoreBroken, UserError
 from engine.store import open as stores
 from engine.store.open import store_address
 from engine.store.verify import Verified
@@ -48,7 +48,11 @@ def verify(arguments: argparse.Namespace) -> int:
         taken = f"{plural(given_up, 'group')} of commits given up: {address.shown} is taken as it is"
         say(taken if given_up else "nothing is missing")
         return HELD
-    found = stores.verify(address)
+    try:
+        found = stores.verify(address)
+    except StoreBroken as broken:  # which is what was asked, and no fault of ours
+        say(str(broken))
+        return FAILED
     say(f"{address.shown}: {counted(found)}")
     if found.groups is not None:
         say(f"  {plural(found.groups, 'group')} of commits; {told_of_head(found.missing)}")

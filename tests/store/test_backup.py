@@ -280,6 +280,20 @@ def test_verify_tells_a_damaged_page(tmp_path: Path, capsys: Captured) -> None:
     assert not (tmp_path / "copy").exists()
 
 
+@pytest.mark.parametrize("left", [4096, 100])
+def test_verify_of_a_file_that_was_cut_says_that_it_is_not_whole(tmp_path: Path, capsys: Captured, left: int) -> None:
+    path = tmp_path / "events.db"
+    driver = SqliteDriver(open_writer(StoreAddress(path, None)))
+    fill(driver)
+    driver.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    driver.close()
+    path.write_bytes(path.read_bytes()[:left])
+    assert main(["store", "verify", "--store", f"sqlite:///{path}"]) == 1
+    said = capsys.readouterr()
+    assert "damaged" in said.out or "not a store that can be read" in said.out
+    assert said.err == ""
+
+
 def test_verify_tells_what_does_not_fit_together(store: str, capsys: Captured) -> None:
     if store.startswith("sqlite"):
         path = Path(store.removeprefix("sqlite:///"))
