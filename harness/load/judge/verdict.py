@@ -18,7 +18,7 @@ from engine.spec import shape
 from harness.load.measure.steady import steady_phase
 from harness.load.measure.trust import invalid_because
 from harness.load.model import SECOND_US, Ends, Measures, PhaseSpan, Second, Slo, Window
-from harness.load.numbers import clock, label, milliseconds, nearly_all, per_minute, seconds
+from harness.load.numbers import clock, label, milliseconds, nearly_all, per_minute, seconds, whole
 
 ACCEPTED_LEAST: Final = 0.999
 """Of what was sent: more turned away, or left without an answer, is a promise broken, not a latency."""
@@ -86,7 +86,7 @@ def judge(measures: Measures, promises: Sequence[Promise]) -> tuple[Verdict, tup
 
 def every_run(measures: Measures) -> Iterator[Slo]:
     books = measures.books
-    told = f"of {books.checked} effects"
+    told = f"of {whole(books.checked)} effects"
     yield counted("no loss", books.lost, told, "lost", measures.accepted)
     yield counted("no second effect", books.doubled, told, "doubled", books.checked)
     yield counted("order", books.out_of_order, told, "out of order", books.checked)
@@ -108,7 +108,7 @@ def every_run(measures: Measures) -> Iterator[Slo]:
 
 
 def counted(name: str, count: int, told: str, what: str, samples: int) -> Slo:
-    return Slo(name=name, limit="0", measured=f"{count} {what} {told}", held=not count, samples=samples)
+    return Slo(name=name, limit="0", measured=f"{whole(count)} {what} {told}", held=not count, samples=samples)
 
 
 def backlog(measures: Measures) -> Slo:

@@ -7,7 +7,7 @@ whoever judges, shows or searches has the same answer. This file refuses to judg
 from typing import Final
 
 from harness.load.model import Generator, Latency
-from harness.load.numbers import label, milliseconds, share
+from harness.load.numbers import label, milliseconds, share, whole
 
 LAG_MS_MAX: Final = 10.0
 CPU_MAX: Final = 0.9
@@ -28,7 +28,7 @@ def invalid_because(generator: Generator, offered: int) -> tuple[str, ...]:
     if generator.cpu > CPU_MAX:
         found.append(f"the generator had no CPU left: {share(generator.cpu)} of its core; add --generators")
     if offered and generator.unsent > UNSENT_MAX * offered:
-        found.append(f"the generator left {generator.unsent} of {offered} messages unsent")
+        found.append(f"the generator left {whole(generator.unsent)} of {whole(offered)} messages unsent")
     if generator.clock_jump_ms > CLOCK_JUMP_MS_MAX:
         found.append(f"the clock was set by {milliseconds(generator.clock_jump_ms)} while it ran")
     if generator.steal > STEAL_MAX:

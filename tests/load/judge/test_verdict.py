@@ -72,7 +72,7 @@ INVALID = [
     pytest.param({"generator": replace(GENERATOR, lag=latency(12, 50))}, "p50 of its sends", id="lag, few sends"),
     pytest.param({"generator": replace(GENERATOR, lag=latency(12, 5))}, "the latest of its", id="lag, five sends"),
     pytest.param({"generator": replace(GENERATOR, cpu=0.91)}, "no CPU left: 91 %", id="its CPU"),
-    pytest.param({"generator": replace(GENERATOR, unsent=7)}, "7 of 6000 messages unsent", id="unsent"),
+    pytest.param({"generator": replace(GENERATOR, unsent=7)}, "7 of 6,000 messages unsent", id="unsent"),
     pytest.param({"generator": replace(GENERATOR, clock_jump_ms=51.0)}, "the clock was set by 51 ms", id="clock"),
     pytest.param({"generator": replace(GENERATOR, steal=0.2)}, "others had 20 %", id="stolen"),
     pytest.param({"generator": replace(GENERATOR, reasons=("it was killed",))}, "it was killed", id="told"),
@@ -103,7 +103,7 @@ def test_a_load_within_its_bounds_is_judged(generator: Generator) -> None:
 
 
 BROKEN = [
-    pytest.param({"books": replace(SOUND.books, lost=2)}, "no loss: 2 lost of 6000 effects", id="lost"),
+    pytest.param({"books": replace(SOUND.books, lost=2)}, "no loss: 2 lost of 6,000 effects", id="lost"),
     pytest.param({"books": replace(SOUND.books, doubled=1)}, "no second effect: 1 doubled", id="doubled"),
     pytest.param({"books": replace(SOUND.books, out_of_order=3)}, "order: 3 out of order", id="out of order"),
     pytest.param({"drain_s": None}, "backlog: not drained", id="never drained"),
