@@ -4,8 +4,9 @@ A connection that rests is taken last in, first out, so that few stay warm and t
 likely to close one it is closed here, because a request written meanwhile would be lost and its effect unknown.
 
 Requests of one turn of the loop are written together at its end. Each of them written by itself woke a partner that had
-gone to sleep since the last one (measured on loopback: a sixth of the loop's time, and a fourteenth more events a
-second without it). This file refuses to know what is sent.
+gone to sleep since the last one (profiled on loopback: a sixth of the loop's time; a fourteenth more events a second
+without it where others share the machine, and no difference that shows where nobody does). This file refuses to know
+what is sent.
 """
 
 import asyncio

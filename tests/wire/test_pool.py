@@ -280,39 +280,41 @@ class Desk(asyncio.Transport):
         pass
 
 
-@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", b""], ids=["an answer", "the end"])
-def test_nothing_that_comes_before_a_request_is_written_answers_it(said: bytes) -> None:
-    async def run() -> Lost:
+def outcome(happens: Callable[[PartnerConnection, Desk], None]) -> tuple[Desk, Lost]:
+    """What comes of a request that is posted, when this happens and no answer comes."""
+
+    async def run() -> tuple[Desk, Lost]:
         desk = Desk()
         with socket.socket() as unused:
             connection = PartnerConnection(desk, asyncio.get_running_loop(), unused)
             connection.connection_made(desk)
             answer = connection.exchange(b"POST / HTTP/1.1\r\n\r\n", 5, 1024, bare=False)
-            if said:
-                connection.data_received(said)
-            else:
-                connection.connection_lost(None)
-            connection.write(desk.posted[0])
-        assert desk.written == []
+            happens(connection, desk)
         with pytest.raises(Lost) as lost:
             await answer
-        return lost.value
+        return desk, lost.value
 
-    assert asyncio.run(run()).sent is False
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", b""], ids=["an answer", "the end"])
+def test_nothing_that_comes_before_a_request_is_written_answers_it(said: bytes) -> None:
+    def happens(connection: PartnerConnection, desk: Desk) -> None:
+        if said:
+            connection.data_received(said)
+        else:
+            connection.connection_lost(None)
+        connection.write(desk.posted[0])
+
+    desk, lost = outcome(happens)
+    assert (desk.written, lost.sent) == ([], False)
 
 
 def test_a_request_is_sent_from_the_moment_it_is_written() -> None:
-    async def run() -> Lost:
-        desk = Desk()
-        with socket.socket() as unused:
-            connection = PartnerConnection(desk, asyncio.get_running_loop(), unused)
-            connection.connection_made(desk)
-            answer = connection.exchange(b"POST / HTTP/1.1\r\n\r\n", 5, 1024, bare=False)
-            connection.write(desk.posted[0])
-            connection.connection_lost(None)
-        assert desk.written == desk.posted
-        with pytest.raises(Lost) as lost:
-            await answer
-        return lost.value
+    def happens(connection: PartnerConnection, desk: Desk) -> None:
+        connection.write(desk.posted[0])
+        connection.connection_lost(None)
 
-    assert asyncio.run(run()).sent is True
+    desk, lost = outcome(happens)
+    assert desk.written == desk.posted
+    assert lost.sent is True
