@@ -34,8 +34,7 @@ def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
     if done is not None and delivery.revision is not None and older(delivery.revision, done):
         return End(Status.SUPERSEDED, "a newer revision of the same key is done")
     try:
-        body = decode_body(delivery.body)
-        envelope = body if delivery.envelope is None else decode_envelope(delivery.envelope)
+        documents = bodies(delivery)
     except BodyError as error:
         return End(Status.QUARANTINED, f"the body cannot be read: {error.message}")
     event: dict[str, object] = {
@@ -50,11 +49,16 @@ def open_event(plan: Plan, delivery: Delivery) -> dict[str, object] | End:
         "environment": plan.environment,
         "event": event,
         "headers": delivery.headers,
-        "body": body,
-        "envelope": envelope,
+        **documents,
     }
     # What it did is undone, whether or not it would be for the steps today.
     return scope if delivery.phase else refused(plan.receive, scope, delivery) or scope
+
+
+def bodies(delivery: Delivery) -> dict[str, object]:
+    """The documents of an event, by their names in a scope. Raises BodyError."""
+    body = decode_body(delivery.body)
+    return {"body": body, "envelope": body if delivery.envelope is None else decode_envelope(delivery.envelope)}
 
 
 @lru_cache(maxsize=2)

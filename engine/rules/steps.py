@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from engine.language.errors import FieldProblem, LanguageError, MappingError
 from engine.language.tables import Table
-from engine.model import ItemState, Sighted, Sighting, Status, Step
+from engine.model import Delivery, ItemState, Sighted, Sighting, Status, Step
 from engine.rules.calls import make_call
 from engine.rules.emit import make_emission
 from engine.rules.holds import make_question
-from engine.rules.needs import End, Failed, Need, Rest
-from engine.rules.opening import PROBLEMS_SHOWN, told
+from engine.rules.needs import Call, End, Failed, Need, Rest
+from engine.rules.opening import PROBLEMS_SHOWN, bodies, told
 from engine.rules.truth import truth
 from engine.spec.plan import CallStep, DecideStep, EachStep, EmitStep, HoldStep, MapStep, Plan, StepPlan
 
@@ -24,6 +24,7 @@ ROWS_COUNTED_MAX = 50
 TEXT_CHARS_MAX = 200
 """Of a missing text; no SKU is longer, and a whole document may be looked up by mistake."""
 VERSION_CHARS = 12
+BODIES = frozenset(("body", "envelope"))
 RELEASE = "release"
 """The kind of line of a step that a person's release ended."""
 EACH_ITEMS_MAX = 1000
@@ -69,11 +70,27 @@ class Course:
                 if step.operation:
                     self.served[step.id] = step.operation
 
+    def let_go(self) -> None:
+        """The event's body is in nobody's way any more."""
+        for name in BODIES:
+            self.scope.pop(name, None)
+
+    def recall(self, delivery: Delivery) -> None:
+        """Has the event's body again, for who looks back at what the steps saw."""
+        if not self.scope.keys() >= BODIES:
+            self.scope.update(bodies(delivery))
+
 
 def advance(course: Course, now: int) -> Need:
     """Walks the steps to what is needed next. An item that waits, is held or has failed is passed, as long as others
-    can go on."""
-    return through(course, course.plan.steps, course.scope, "", now) or End(Status.DONE)
+    can go on.
+
+    A body that no step will read any more is let go of before its call goes out: 5 KB of text are 17 KB of objects, and
+    while a partner is slow every worker would keep its own."""
+    need = through(course, course.plan.steps, course.scope, "", now) or End(Status.DONE)
+    if isinstance(need, Call) and need.place in course.plan.done_with_body and not course.surveys:
+        course.let_go()
+    return need
 
 
 def through(

@@ -29,6 +29,7 @@ class Compensation:
             self.keep_doubts()
             claim.phase, claim.attempts, claim.again = PHASE, 0, Allowed.NOTHING
         course = claim.course
+        course.recall(claim.delivery)  # the inputs of what is undone are made anew
         course.surveys = True
         states, course.items = course.items, {}
         advance(course, claim.ports.clock.now())

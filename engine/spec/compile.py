@@ -55,6 +55,7 @@ from engine.spec.plan import (
 )
 from engine.spec.read import INVALID, Reader
 from engine.spec.steps import values_of
+from engine.spec.uses import reads_body
 from engine.spec.value import to_value
 from engine.spec.workspace import Workspace
 
@@ -326,7 +327,19 @@ def compile_plan(parts: Parts, content: dict[str, Any], environment: str, resour
         tables=resources.tables,
         lane=LANES.index(spec.lane),
         within_us=span(within),
+        done_with_body=done_with_body(spec.steps),
     )
+
+
+def done_with_body(steps: tuple[shape.Step, ...]) -> frozenset[str]:
+    """See `Plan.done_with_body`; a call that reads the body itself has done so when it is made."""
+    found: set[str] = set()
+    for step in reversed(steps):
+        if step.call is not None:
+            found.add(step.id)
+        if reads_body(step):
+            break
+    return frozenset(found)
 
 
 def compile_workspace(workspace: Workspace, environment: str, resources: Resources) -> dict[str, Plan]:

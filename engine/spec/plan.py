@@ -227,6 +227,8 @@ class Plan:
     """0 urgent, 1 normal, 2 bulk."""
     within_us: int | None = None
     """`sla.complete.within`: from arrival; past it a call that fails without effect is not tried again."""
+    done_with_body: frozenset[str] = frozenset()
+    """The calls that, once they are made, leave no step that reads the event's body."""
 
     def every_step(self) -> "Iterator[tuple[str, StepPlan]]":
         """Its steps, those inside `each` too, in order; with each its place, without the numbers of items."""

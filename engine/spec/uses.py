@@ -15,6 +15,7 @@ from engine.language import LanguageError
 from engine.language.places import NOWHERE, Every, Origin, Origins, Read, elements, expression_places, template_places
 from engine.spec import shape
 from engine.spec.steps import every_step, texts_of
+from engine.spec.value import expressions_of
 from engine.spec.workspace import Document, Workspace
 
 ROOT: Origins = frozenset((Origin(()),))
@@ -171,6 +172,19 @@ def _spec_reads(workspace: Workspace, document: Document, contract: str) -> Iter
         yield from _reads_below(text, names)
 
 
+def reads_body(step: shape.Step) -> bool:
+    """May a step, or one inside it, read the body of its event, or what that was split from? Rather yes than no."""
+    return any(
+        (inner.map is not None and inner.from_ is None) or any(_reaches_body(text) for text in texts_of(inner))
+        for _, inner in every_step((step,))
+    )
+
+
+def _reaches_body(value: shape.Value) -> bool:
+    reads, _ = _value(value, ROOT, {"root": ROOT})
+    return any(not read.steps or read.steps[0] in ("body", "envelope", Every.FIELD) for _, read in reads)
+
+
 def _reads_below(value: shape.Value, names: set[str]) -> Iterator[Use]:
     """What a value reads of the documents that stand under some names of its scope."""
     for use in _uses(_value(value, ROOT, {"root": ROOT})[0]):
@@ -209,8 +223,8 @@ def _value(value: shape.Value, current: Origins, variables: Variables) -> tuple[
         return _text(value, current, variables)
     if isinstance(value, shape.Converted):
         reads, origins = _text(value.from_, current, variables)
-        for text in (value.money, value.decimal, value.from_unit):
-            reads += _text(text, current, variables)[0] if text is not None else []
+        for text in expressions_of(value)[1:]:
+            reads += _text(text, current, variables)[0]
         return reads, origins
     if isinstance(value, shape.Filled):
         return _text(value.template, current, variables)

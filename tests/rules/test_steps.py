@@ -1,14 +1,15 @@
 """How far an event gets by thinking: items that go on without one another, decisions, providers, what is told."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rules.plans import bound, call, each, emit, hold, operation, plan, scope
 
 from engine.contract.schema import compile_contract
-from engine.model import Effect, ItemState, Status, Step
+from engine.model import Delivery, Effect, ItemState, Status, Step
 from engine.rules.needs import Ask, Call, Emit, End, Failed, Rest
-from engine.rules.steps import EACH_ITEMS_MAX, Course, advance, scope_at
+from engine.rules.steps import BODIES, EACH_ITEMS_MAX, Course, advance, scope_at
 from engine.spec.plan import DecideStep, StepPlan
 
 NOW = 1_000
@@ -33,6 +34,29 @@ def states(*items: tuple[int, str]) -> dict[str, ItemState]:
         f"parcels[{at}]": ItemState(f"parcels[{at}]", state, f"parcels[{at}].label", due_at=NOW + 1, reason="because")
         for at, state in items
     }
+
+
+def test_a_body_that_no_step_reads_any_more_is_let_go_of_with_the_call_and_comes_back_for_who_looks_back() -> None:
+    erp = call("erp", operation("erp.create"), input="body.parcels", once="event.id")
+    one = replace(plan(erp, call("more", LABEL, input="erp")), done_with_body=frozenset(("erp", "more")))
+    way = Course(one, scope(PARCELS))
+    need = advance(way, NOW)
+    assert isinstance(need, Call)
+    assert (need.input, way.scope.keys() & BODIES) == (PARCELS["parcels"], set())
+    way.ended["erp"] = "so-1"
+    need = advance(way, NOW)
+    assert isinstance(need, Call)
+    assert need.input == "so-1"
+    way.recall(Delivery(1, "orders", "plan", "e1", "k", {}, {}, b'{"parcels": []}', 0, 1, 0, 0, 0))
+    assert (way.scope["body"], way.scope["envelope"]) == ({"parcels": []}, {"parcels": []})
+
+
+@pytest.mark.parametrize("more", [{"surveys": True}, {}])
+def test_a_body_stays_where_a_later_step_reads_it_and_for_who_only_looks(more: dict[str, bool]) -> None:
+    done = frozenset(("erp",)) if more else frozenset[str]()
+    way = Course(replace(plan(call("erp", LABEL)), done_with_body=done), scope(PARCELS), **more)
+    assert isinstance(advance(way, NOW), Call)
+    assert way.scope["body"] == PARCELS
 
 
 # ── each ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -46,6 +46,40 @@ def test_the_kept_content_makes_the_same_plan_again(name: str) -> None:
     assert [type(step) for step in kept.steps] == [type(step) for step in plan.steps]
 
 
+LATER = "  - {id: more, call: erp.find_order, %s}\nexamples:"
+
+
+@pytest.mark.parametrize(
+    ("later", "done"),
+    [
+        ("input: order", {"erp", "more"}),
+        ('input: "{reference: erp, lines: order.lines[*].sku, by: $event.id}"', {"erp", "more"}),
+        ("input: body", {"more"}),
+        ('input: "{reference: $body.id}"', {"more"}),
+        ("input: envelope.id", {"more"}),
+        ("input: keys(@)", {"more"}),
+        ("input: $root", {"more"}),
+        ("input: '*.id'", {"more"}),
+        ('input: {template: "{{ body.id }}"}', {"more"}),
+        ("input: {fields: {reference: {value: 1}, order: {each: body.lines, fields: {sku: sku}}}}", {"more"}),
+        ("input: {from: order.total, decimal: body.currency}", {"more"}),
+        ("input: {from: order.total, unit: each, from_unit: order.note, packs: sizes, packs_of: body.sku}", {"more"}),
+        ("input: order, when: body.paid", {"more"}),
+    ],
+)
+def test_a_call_after_which_no_step_reads_the_body_is_known(later: str, done: set[str]) -> None:
+    files = edited((SPEC, "examples:", LATER % later), of=MINIMAL) | {"charter/tables/sizes.csv": "sku,case:integer\n"}
+    (plan,) = plans(files).values()
+    assert plan.done_with_body == again(plan).done_with_body == done
+
+
+def test_a_mapping_without_from_reads_the_body_and_a_wait_has_another_one() -> None:
+    mapped = "  - {id: mapped, map: shop-order}\nexamples:"
+    (plan,) = plans(edited((SPEC, "examples:", mapped), of=MINIMAL)).values()
+    assert plan.done_with_body == set()
+    assert plans()["orders"].done_with_body == set()  # its `each` reads it, and no call of its own comes after
+
+
 def test_lane_and_promise_are_the_plans() -> None:
     assert [(plan.lane, plan.within_us) for plan in plans().values()] == [(2, None), (0, DAY_US), (1, None)]
 
