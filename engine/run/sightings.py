@@ -7,6 +7,7 @@ way: it is counted in the record that ends it.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 
 from engine.errors import StoreFull
@@ -19,6 +20,9 @@ PATHS_MAX = 1_000
 SHAPES_MAX = 256
 """Sets of fields that are counted together, before each is counted alone."""
 WRITE_EVERY_S = 5.0
+LOOKED_INTO_MAX = 1_000
+"""Events of one contract between two writings whose fields are compared with it: all of them at 200 a second, in a
+storm the first. To compare costs each a thirtieth of all it costs, and a partner's events have the same fields."""
 
 
 class Count:
@@ -36,6 +40,12 @@ class Sightings:
     def __init__(self) -> None:
         self.seen: dict[str, dict[str, Count]] = {}
         self.together: dict[tuple[str, tuple[str, ...]], Count] = {}
+        self.looked_into: Counter[str] = Counter()
+
+    def wants(self, contract: str) -> bool:
+        """Whether one more event of a contract is to be looked into."""
+        self.looked_into[contract] += 1
+        return self.looked_into[contract] <= LOOKED_INTO_MAX
 
     def add(self, contract: str, paths: Iterable[str], event: int, now: int) -> None:
         """Counts the unknown fields of one event. A partner's events lack the same ones all day: so they are counted
@@ -73,6 +83,7 @@ class Sightings:
     def take(self) -> tuple[Tally, ...]:
         """All of it; counting begins anew."""
         self.spread()
+        self.looked_into.clear()
         taken = [
             Tally(Sighting(Sighted.UNKNOWN_FIELD, contract, path), each.count, each.first_at, each.last_at, each.event)
             for contract, counts in self.seen.items()

@@ -86,7 +86,12 @@ class Walk(Claim):
         receive = self.plan.receive
         if receive.contract is None or receive.unknown is None:
             return
-        unknown = self.opened.unknown if isinstance(self.opened, End) else receive.unknown(self.opened["body"])
+        if isinstance(self.opened, End):
+            unknown = self.opened.unknown
+        elif self.ports.sightings.wants(receive.contract.name):
+            unknown = receive.unknown(self.opened["body"])
+        else:
+            return
         if unknown:
             self.ports.sightings.add(receive.contract.name, unknown, self.delivery.event, self.ports.clock.now())
 

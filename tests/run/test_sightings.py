@@ -1,7 +1,7 @@
 """Counts of unknown fields between two writings: added up, bounded, put back where they could not be written."""
 
 from engine.model import Sighted, Sighting
-from engine.run.sightings import PATHS_MAX, SHAPES_MAX, Sightings, times_by_place
+from engine.run.sightings import LOOKED_INTO_MAX, PATHS_MAX, SHAPES_MAX, Sightings, times_by_place
 from engine.store import Tally
 
 ORDER, PAYMENT = "shop/order@1", "shop/payment@1"
@@ -24,6 +24,15 @@ def test_counts_are_added_up_and_begin_anew_once_taken() -> None:
     )
     assert times_by_place(taken) == {ORDER: 3, PAYMENT: 1}
     assert sightings.take() == ()
+
+
+def test_in_a_storm_only_so_many_events_of_a_contract_are_looked_into_between_two_writings() -> None:
+    sightings = Sightings()
+    wanted = [sightings.wants(ORDER) for _ in range(LOOKED_INTO_MAX + 2)]
+    assert wanted == [True] * LOOKED_INTO_MAX + [False, False]
+    assert sightings.wants(PAYMENT)
+    sightings.take()
+    assert sightings.wants(ORDER)
 
 
 def test_sets_of_fields_by_turns_keep_when_each_field_was_seen_first_and_last() -> None:

@@ -5,6 +5,7 @@ from blackbox.rig import FILES
 from run.stage import CREATED, LOST, Stage, answered
 
 from engine.model import Sighted, Sighting
+from engine.run.sightings import LOOKED_INTO_MAX
 
 TABLE = "sku,erp_sku\nA-1,100\n"
 NEWER = TABLE + "4711-B,200\nC-3,300\n"
@@ -175,6 +176,17 @@ def test_unknown_fields_are_counted_in_memory_and_cost_the_store_nothing() -> No
     assert stage.tallies() == []
     taken = {each.sighting: (each.count, each.event) for each in stage.ports.sightings.take()}
     assert taken == {field("duties"): (2, event), field("lines[*].duty"): (1, 1)}
+
+
+def test_in_a_storm_the_store_has_counts_of_the_first_events_and_all_events_are_done() -> None:
+    stage = Stage(*[CREATED] * 3, files=with_table())
+    sightings = stage.ports.sightings
+    sightings.looked_into["shop/order@1"] = LOOKED_INTO_MAX - 1
+    for number in range(3):
+        stage.arrive(f"e{number}", str(number), duties=1)
+    stage.run_all()
+    assert [each.count for each in sightings.take()] == [1]
+    assert len(stage.sent) == 3
 
 
 def test_retries_of_an_event_see_its_unknown_fields_once() -> None:
