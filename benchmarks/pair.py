@@ -6,10 +6,10 @@ one there can be (`raw`), a socket on which a prepared request is written and an
 signature, no look-up before an insert, no update after it. It shares no code of the engine but the schema and the
 settings, so that a faster engine does not make a faster baseline.
 
-Run as a process: `python -m benchmarks.pair CLIENT PORT BODY HEADERS PAYLOAD STORE EVENTS` with the paths of three files
-(the body to post, the headers and the body of a webhook to store) and the store: a path for a new file of SQLite, or the
-URL of an empty database of PostgreSQL. It prints one line of JSON: `events`, `seconds`, `cpu_s` (of this process),
-`rows`, `commits`.
+Run as a process: `python -m benchmarks.pair CLIENT PORT BODY HEADERS PAYLOAD STORE EVENTS ROWS` with the paths of three
+files (the body to post, the headers and the body of a webhook to store), the store: a path for a new file of SQLite, or the
+URL of an empty database of PostgreSQL; and which rows are inserted: `all`, or those of `completing` (delivery, effect,
+line). It prints one line of JSON: `events`, `seconds`, `cpu_s` (of this process), `rows`, `commits`.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ PLAN, KEY_DIGEST_BYTES, AT = "0" * 64, 16, 1_800_000_000_000_000
 Rows = tuple[Any, ...]
 """Of one event: the values of each insert."""
 
-INSERTS = (
+INSERTS: tuple[tuple[str, str], ...] = (
     (
         "event (event, integration, id, key, received_at, headers, query, body)",
         "{0}, 'shopify-orders-to-erp', {1}, {2}, {3}, {4}, {5}, {6}",
@@ -58,7 +58,9 @@ INSERTS = (
         "{0}, 0, 'erp', 'call', {1}, 'erp.create_order', {2}, 'done', 201, 1000, 'answered 201', 1, {3}",
     ),
 )
-"""(table and columns, values)."""
+"""(table and columns, values); the first two are written before a webhook is answered."""
+OF = {"all": slice(None), "completing": slice(2, None)}
+"""Which of them are inserted."""
 MARKS = [f"?{number}" for number in range(1, 10)]
 GIVEN = {int: "%t::bigint[]", str: "%t::text[]", bytes: "%b::bytea[]"}
 
@@ -66,8 +68,8 @@ GIVEN = {int: "%t::bigint[]", str: "%t::text[]", bytes: "%b::bytea[]"}
 class Store(Protocol):
     """What the rows go into."""
 
-    def write(self, groups: Sequence[Sequence[Rows]]) -> None:
-        """Inserts these, in one transaction, on disk when it returns."""
+    def write(self, inserts: Sequence[tuple[str, str]], groups: Sequence[Sequence[Rows]]) -> None:
+        """Inserts a group of rows by each, in one transaction, on disk when it returns."""
 
     def count(self) -> tuple[int, int]:
         """How many events are there, and how many rows were written for them."""
@@ -85,9 +87,9 @@ class SqliteStore:
         self.connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         self.rows_before = self.connection.total_changes()
 
-    def write(self, groups: Sequence[Sequence[Rows]]) -> None:
+    def write(self, inserts: Sequence[tuple[str, str]], groups: Sequence[Sequence[Rows]]) -> None:
         with self.connection:
-            for (into, values), rows in zip(INSERTS, groups, strict=True):
+            for (into, values), rows in zip(inserts, groups, strict=True):
                 self.connection.executemany(f"INSERT INTO {into} VALUES ({values.format(*MARKS)})", rows)
 
     def count(self) -> tuple[int, int]:
@@ -107,9 +109,9 @@ class PostgresStore:
         migrate(self.connection)
         make_ahead(self.connection)
 
-    def write(self, groups: Sequence[Sequence[Rows]]) -> None:
+    def write(self, inserts: Sequence[tuple[str, str]], groups: Sequence[Sequence[Rows]]) -> None:
         with self.connection.transaction(), self.connection.pipeline():
-            for (into, values), rows in zip(INSERTS, groups, strict=True):
+            for (into, values), rows in zip(inserts, groups, strict=True):
                 names = [f"c{number}" for number in range(len(rows[0]))]
                 arrays = ", ".join(GIVEN[type(value)] for value in rows[0])
                 given = f"unnest({arrays}) AS given({', '.join(names)})"
@@ -130,8 +132,9 @@ class PostgresStore:
 class Writer:
     """Inserts in groups on a thread; what comes while one group is under way is the next."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, of: slice) -> None:
         self.store = store
+        self.of = of
         self.thread = ThreadPoolExecutor(1)
         self.waiting: list[tuple[Rows, asyncio.Future[None]]] = []
         self.busy = False
@@ -152,7 +155,7 @@ class Writer:
 
     def write(self, group: list[Rows]) -> None:
         self.commits += 1
-        self.store.write(list(zip(*group, strict=True)))
+        self.store.write(INSERTS[self.of], list(zip(*group, strict=True))[self.of])
 
     def end(self, done: "asyncio.Future[None]", futures: "list[asyncio.Future[None]]") -> None:
         error = done.exception()
@@ -239,8 +242,10 @@ async def raw_client(port: int) -> AsyncIterator[Callable[[], Awaitable[Post]]]:
 CLIENTS = {"aiohttp": aiohttp_client, "raw": raw_client}
 
 
-async def run(client: str, port: int, body: bytes, headers: bytes, payload: bytes, store: Store, events: int) -> None:
-    writer = Writer(store)
+async def run(
+    client: str, port: int, body: bytes, headers: bytes, payload: bytes, store: Store, events: int, of: slice
+) -> None:
+    writer = Writer(store, of)
     numbers = iter(range(1, events + 1))
     async with CLIENTS[client](port) as make:
 
@@ -261,7 +266,7 @@ async def run(client: str, port: int, body: bytes, headers: bytes, payload: byte
 
 
 if __name__ == "__main__":
-    client, port, body, headers, payload, where, events = sys.argv[1:]
+    client, port, body, headers, payload, where, events, of = sys.argv[1:]
     given = [Path(path).read_bytes() for path in (body, headers, payload)]
     opened: Store = PostgresStore(where) if where.startswith("postgresql://") else SqliteStore(Path(where))
-    uvloop.run(run(client, int(port), given[0], given[1], given[2], opened, int(events)))
+    uvloop.run(run(client, int(port), given[0], given[1], given[2], opened, int(events), OF[of]))

@@ -8,6 +8,10 @@ PostgreSQL's processes where the store is theirs. Rows and commits are counted i
 of SQLite is one fsync of its log, those of checkpoints come on top. PostgreSQL tells itself how many rows it wrote and
 how often it synced its log.
 
+Completing alone (claim, attempt, effect, done) is measured over what an engine before has accepted on the same store, with
+one worker and a partner that takes a second: between the first thousand that are done and the last. Its baseline inserts
+the rows of that part alone.
+
 Baselines, in turn with it: of the whole, on the same partner and the same kind of store, `benchmarks/pair.py`, the same
 rows inserted in groups with an fsync and a client posting the same body, 64 at once, with no intake and nothing in
 between. What is asked is asked against aiohttp's client, the one everybody uses; against a bare socket it is told
@@ -57,6 +61,9 @@ DRAIN_S_MAX = 45.0
 COUNTS = "WAYBILL_BENCH_COUNTS"
 COSTS_MAX = 4.0
 """What holds on SQLite (3.1 to 3.6 measured); asked is 3."""
+COMPLETING_MAX = 3.0
+BEGUN = 1_000
+"""So many are done before completing is measured: by then an engine has started."""
 CORES_FOR_TWO = 6
 TWO_MIN = 1.5
 STATISTICS_S = 1.5
@@ -98,6 +105,16 @@ class Topics:
         self.against_one = Topic(
             section, "completed, both together", "/s", f"≥ {TWO_MIN} from {CORES_FOR_TWO} cores on"
         )
+
+
+class Completing:
+    """The lines of what comes after the ack."""
+
+    def __init__(self, setup: Setup) -> None:
+        section = f"Completing what was accepted, {setup.name}: claimed, mapped, delivered, recorded"
+        asked = setup is SQLITE
+        self.per_second = Topic(section, "completed", "/s", "≥ 0.33, then 0.50" if asked else "")
+        self.cpu = Topic(section, "CPU, each event", "µs", "≤ 3, then 2 (prototype 2.2)" if asked else "")
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +178,30 @@ def test_completes_events_end_to_end(
         assert median(report.ratios(topics.cpu, PAIR)) <= COSTS_MAX
 
 
+@pytest.mark.parametrize("setup", [SQLITE, POSTGRES], ids=lambda setup: setup.name)
+def test_completes_what_was_accepted_before(
+    setup: Setup, report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    topics = Completing(setup)
+    postgres: PostgresServer | None = request.getfixturevalue("server") if setup.on_postgres else None
+    with ExitStack() as stack:
+        folder = stack.enter_context(folder_on_disk())
+        store = stack.enter_context(a_database(postgres.url())) if postgres else f"sqlite://{folder / 'events.db'}"
+        fast, slow = (stack.enter_context(partner(delay_s)) for delay_s in (0.0, 1.0))
+        for number in range(ROUNDS):
+            payloads = make_payloads(ORDERS, number * ORDERS)
+            with engine(slow, workers=1, store=store) as before:
+                blast(before.port, HOOK, payloads, 64, ROUND_S)
+            with engine(fast, store=store) as measured:
+                ours = drain(measured, postgres)
+            pair = run_pair("aiohttp", fast, payloads[0], tmp_path, postgres, "completing")
+            for side, found in ((None, ours), (PAIR, pair)):
+                report.add(topics.per_second, found["events"] / found["seconds"], side)
+                report.add(topics.cpu, found["cpu_s"] / found["events"] * 1e6, side)
+    if not postgres:
+        assert median(report.ratios(topics.cpu, PAIR)) <= COMPLETING_MAX
+
+
 def test_two_engines_do_more_than_one(report: Report) -> None:
     cores = os.cpu_count() or 1
     if cores < CORES_FOR_TWO:
@@ -184,6 +225,19 @@ def complete(
         counted = {name: count - written_before[name] for name, count in written(postgres).items()}
         completed = done(reader) - done_before
     return {**found, **counted, "seconds": ended - started, "cpu_s": took_cpu_s, "events": completed}
+
+
+def drain(measured: Engine, postgres: PostgresServer | None) -> dict[str, Any]:
+    """Waits until all is done that was accepted before; what that cost from the first BEGUN on."""
+    with reading(measured.store) as reader:
+        at_start, until = done_so_far(reader), time.perf_counter() + DRAIN_S_MAX
+        while (begun := done_so_far(reader)) < at_start + BEGUN:
+            assert time.perf_counter() < until, f"not {BEGUN} events were done in {DRAIN_S_MAX} s"
+            time.sleep(0.01)
+        started, cpu_before_s = time.perf_counter(), total_cpu_s([measured], postgres)
+        ended = wait_until_still(reader)
+        took_cpu_s = total_cpu_s([measured], postgres) - cpu_before_s
+        return {"seconds": ended - started, "cpu_s": took_cpu_s, "events": done(reader) - begun}
 
 
 def written(postgres: PostgresServer | None) -> dict[str, int]:
@@ -226,6 +280,11 @@ def moves(reader: Database) -> bool:
     return bool(moving)
 
 
+def done_so_far(reader: Database) -> int:
+    ((count,),) = reader.rows("SELECT count(*) FROM delivery WHERE status = 'done'")
+    return int(count)
+
+
 def done(reader: Database) -> int:
     """How many events are done; none has ended in another way."""
     counted: dict[str, int] = dict(reader.rows("SELECT status, count(*) FROM delivery GROUP BY status"))
@@ -239,6 +298,7 @@ def run_pair(
     payload: tuple[bytes, dict[str, str]],
     tmp_path: Path,
     postgres: PostgresServer | None = None,
+    rows: str = "all",
 ) -> dict[str, Any]:
     """One round of a baseline, in a process of its own; the CPU of a server's processes counts."""
     body, headers = payload
@@ -250,7 +310,7 @@ def run_pair(
             store = str(stack.enter_context(folder_on_disk()) / "pair.db")
         else:
             store = stack.enter_context(a_database(postgres.url()))
-        words = [client, str(partner_port), *(str(tmp_path / name) for name in contents), store, str(PAIR_EVENTS)]
+        words = [client, str(partner_port), *(str(tmp_path / name) for name in contents), store, str(PAIR_EVENTS), rows]
         command = [sys.executable, "-m", "benchmarks.pair", *words]
         uncounted = {name: value for name, value in os.environ.items() if name != COUNTS}
         before_s = family_cpu_s(postgres.pid) if postgres else 0.0
