@@ -61,7 +61,6 @@ SAMPLES = 8
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_NO_MARKS = bytes(byte for byte in range(256) if byte not in b'"[{')
 _OFFSET = re.compile(r"^(?:JSON is malformed: )?(.*?) \(byte (\d+)\)$")
 _HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 _EXACT = Context(prec=100_000, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
@@ -72,7 +71,7 @@ def decode_body(raw: bytes, limits: BodyLimits = _DEFAULTS) -> object:
 
     RFC 8259, UTF-8 without a byte order mark. A number with a point or an exponent is a Decimal, any other an int.
     """
-    texts = _bounded_texts(raw, limits)
+    unescaped = _bounded(raw, limits)
     try:
         value = _decoder(limits).decode(raw)
     except UnicodeDecodeError:
@@ -82,14 +81,14 @@ def decode_body(raw: bytes, limits: BodyLimits = _DEFAULTS) -> object:
             raise error.__cause__ from None
         _refuse_syntax(raw, str(error))
     again = _ENCODER.encode(value)
-    if again != raw and texts != _count_texts(again):
+    if again != raw and unescaped.count(b'"') // 2 != _count_texts(again):
         raise BodyError("duplicate-key", "an object of the body holds one key twice")
     return value
 
 
-def _bounded_texts(raw: bytes, limits: BodyLimits) -> int:
-    """How many texts stand in a body that is small enough to build, keys counted; everything here runs before a value
-    exists."""
+def _bounded(raw: bytes, limits: BodyLimits) -> bytes:
+    """A body that is small enough to build, without the escapes that matter to who counts quotes; everything here runs
+    before a value exists."""
     if not raw or raw.isspace():
         raise BodyError("empty", "the body is empty")
     if len(raw) > limits.bytes_max:
@@ -108,22 +107,21 @@ def _bounded_texts(raw: bytes, limits: BodyLimits) -> int:
         if b"\\u0000" in unescaped:
             raise BodyError("nul", "a text of the body holds U+0000, which cannot be stored")
         unescaped = unescaped.replace(b'\\"', b"")
-    marks = unescaped.translate(None, _NO_MARKS)  # one pass, where each count would be one
-    quotes = marks.count(b'"')
     # Only a long text can hold too many nodes, and more than four quotes a node are too many before they are split.
     if len(raw) >= limits.nodes_max:
-        if quotes > 4 * limits.nodes_max:
+        if unescaped.count(b'"') > 4 * limits.nodes_max:
             _refuse_nodes(limits)
         if _count_nodes(_shape(unescaped)) > limits.nodes_max:
             _refuse_nodes(limits)
     # Both are looked for in the text as it is, since that costs a third: what it says of texts is said for nothing.
-    if len(marks) - quotes > limits.depth_max and _deeper(_shape(unescaped), limits.depth_max):
+    opened = unescaped.count(b"[") + unescaped.count(b"{")
+    if opened > limits.depth_max and _deeper(_shape(unescaped), limits.depth_max):
         raise BodyError("depth", f"the body is nested deeper than {limits.depth_max} levels")
     if _may_hold_digits(unescaped, limits.digits_max):
         digits = _shape(unescaped).translate(_DIGITS_ALIKE)
         if b"0" * (limits.digits_max + 1) in digits:
             _refuse_digits(limits)
-    return quotes // 2
+    return unescaped
 
 
 def _may_hold_digits(text: bytes, digits_max: int) -> bool:
