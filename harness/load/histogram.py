@@ -10,7 +10,7 @@ This file refuses to tell a quantile of too few samples: the 99th percentile of 
 import zlib
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from struct import Struct
 from types import MappingProxyType
 from typing import Any, Final
@@ -79,15 +79,8 @@ class Histogram:
 
     def quantile_us(self, quantile: float) -> int | None:
         """The value that this share of the samples does not exceed; None where fewer were taken than tell it."""
-        total = self.count
-        if total < samples_least(quantile):
-            return None
-        wanted, passed = max(1, int(quantile * total + 0.5)), 0
-        for index, count in enumerate(self._counts):
-            passed += count
-            if passed >= wanted:
-                return min(self._highest_in(index), self.max_us)
-        return self.max_us
+        index = quantile_of(enumerate(self._counts), self.count, quantile)
+        return None if index is None else min(self._highest_in(index), self.max_us)
 
     def above(self, us: int) -> int:
         """How many samples exceed a value, to a thousandth of it."""
@@ -161,6 +154,19 @@ class Histogram:
 def samples_least(quantile: float) -> int:
     """How many samples tell a quantile: where none is written down, ten beyond it."""
     return SAMPLES_LEAST.get(quantile) or int(10 / max(1e-9, 1 - quantile)) + 1
+
+
+def quantile_of(counted: Iterable[tuple[int, int]], total: int, quantile: float) -> int | None:
+    """Of values with their counts, the least first, the one that this share of all `total` does not exceed; None where
+    fewer were taken than tell it."""
+    if total < samples_least(quantile):
+        return None
+    wanted, passed, found = max(1, int(quantile * total + 0.5)), 0, None
+    for value, count in counted:
+        passed, found = passed + count, value
+        if passed >= wanted:
+            break
+    return found
 
 
 def _zigzag_runs(counts: "array[int]") -> Iterator[bytes]:

@@ -6,12 +6,12 @@ histograms. What was acknowledged twice counts once, from when it was due first.
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
 
-from harness.load.histogram import Histogram, PerSecond, samples_least
+from harness.load.histogram import Histogram, PerSecond, quantile_of
 from harness.load.model import SECOND_US, Latency, Message, PhaseSpan, Sent, Window
 
 WINDOW_S: Final = 10
@@ -80,23 +80,12 @@ class Series:
         for last in range(max(stretches, default=-1) + 1):
             counts.update(dict(stretches.get(last, ())))
             counts.subtract(dict(stretches.get(last - wide, ())))
+            counted, total = sorted(counts.items()), sum(counts.values())
             for quantile in (0.99, 0.9, 0.5):
-                us = quantile_of(counts, quantile)
+                us = quantile_of(counted, total, quantile)
                 if us is not None and us > highest.get(quantile, (-1, 0))[0]:
                     highest[quantile] = us, max(0, last + 1 - wide)
         return sorted({(first * step_s, (first + wide) * step_s) for _, first in highest.values()})
-
-
-def quantile_of(counts: Mapping[int, int], quantile: float) -> int | None:
-    total = sum(counts.values())
-    if total < samples_least(quantile):
-        return None
-    wanted, passed = max(1, int(quantile * total + 0.5)), 0
-    for us in sorted(counts):
-        passed += counts[us]
-        if passed >= wanted:
-            return us
-    return None
 
 
 def window(
