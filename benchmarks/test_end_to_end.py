@@ -180,7 +180,7 @@ def test_completes_events_end_to_end(
 
 @pytest.mark.parametrize("setup", [SQLITE, POSTGRES], ids=lambda setup: setup.name)
 def test_completes_what_was_accepted_before(
-    setup: Setup, report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    setup: Setup, report: Report, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     topics = Completing(setup)
     postgres: PostgresServer | None = request.getfixturevalue("server") if setup.on_postgres else None

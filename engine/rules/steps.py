@@ -71,7 +71,7 @@ class Course:
                     self.served[step.id] = step.operation
 
     def let_go(self) -> None:
-        """The event's body is in nobody's way any more."""
+        """Forgets the event's body, which no step reads any more."""
         for name in BODIES:
             self.scope.pop(name, None)
 
