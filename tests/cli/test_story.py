@@ -116,6 +116,19 @@ def test_what_is_dead_or_quarantined_waits_for_a_person() -> None:
     )
 
 
+def test_why_an_arrival_was_quarantined_is_told_once_before_and_after_a_person_decides() -> None:
+    stage = arrived(CREATED, CREATED)
+    stage.arrive(number=2)
+    why = "  08:00:00Z  quarantined: conflict: evt-1 has the same id and another body"
+    assert read(stage, 2)[3:4] == [why]
+    stage.pass_time(60)
+    stage.decide("redrive", 2)
+    stage.run()
+    told = read(stage, 2)
+    assert told[3:5] == [why, "  08:01:00Z  redriven by ada: because"]
+    assert told.count(why) == 1
+
+
 # ── what goes on by itself ───────────────────────────────────────────────────────────────────────────────────────────
 
 
