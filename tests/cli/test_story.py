@@ -179,6 +179,18 @@ def test_a_wait_for_a_topic_names_it_and_its_key() -> None:
     assert read(stage, 2)[3] == "  08:00:00Z  publish: emit (once n1:publish): told under news"
 
 
+def test_a_conflict_that_a_person_lets_go_on_tells_its_topic_nothing_and_says_so() -> None:
+    stage = Stage(answered(200), files=shop(PUBLISH, hearers=HEARER))
+    stage.arrive()
+    stage.run_all()
+    stage.arrive(number=2)
+    stage.decide("release", 3)
+    stage.run_all()
+    assert "  08:00:00Z  publish: emit (once e1:publish): told under orders" in read(stage)
+    assert "  08:00:00Z  publish: emit (once e1:publish): told under orders before, and not again" in read(stage, 3)
+    assert [row.integration for row in stage.rows()] == ["shop-orders", "hearers", "shop-orders"]
+
+
 # ── items, providers, what is undone ─────────────────────────────────────────────────────────────────────────────────
 
 
