@@ -4,6 +4,7 @@ import argparse
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,7 +14,8 @@ from engine.language.times import micros
 from engine.model import LANES, Status
 from engine.spec.leaves import MICROSECONDS, RATE_US
 from engine.store import EventRow, Filter
-from engine.store.readers import read_events
+from engine.store.database import Database
+from engine.store.readers import read_events, read_versions
 
 PAGE = 1000
 SPAN = re.compile(r"(\d{1,6})(s|m|h|d)")
@@ -45,6 +47,20 @@ def find_events(connection: Any, wanted: Filter, most: int | None) -> Iterator[E
             return
         after = page[-1].event
         left = None if left is None else left - len(page)
+
+
+def check_integration(connection: Database, root: Path, name: str | None) -> None:
+    """For where nothing was found: was an integration meant that there is? Raises UserError where no event of it
+    is stored, no plan was ever kept, and no specification of the workspace is called so, be it one that never ran."""
+    if name is None or any(read_events(connection, Filter(integration=name, limit=1))):
+        return
+    from engine.spec.workspace import closest
+    from engine.wire.files import find_files
+
+    known = {integration for integration, _ in read_versions(connection)}
+    known |= {path.stem for _, path in find_files(root, "specs")}
+    if name not in known:
+        raise UserError(f"there is no integration `{name[:40]}`; {closest(name, known, 'integrations')}")
 
 
 def check_statuses(statuses: list[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli import FAILED, HELD
-from engine.cli.choose import FILTERS, chosen, event_number, find_events, read_pace
+from engine.cli.choose import FILTERS, check_integration, chosen, event_number, find_events, read_pace
 from engine.cli.formats import moment, plural
 from engine.cli.terminal import say
 from engine.clock import SystemClock
@@ -78,6 +78,8 @@ def chosen_rows(arguments: argparse.Namespace) -> tuple[list[EventRow], int]:
     wanted = chosen(arguments, SystemClock().now, status=statuses, missing=arguments.missing)
     with reading(store_address(root, arguments.store)) as reader:
         rows = list(find_events(reader, wanted, arguments.limit))
+        if not rows:
+            check_integration(reader, root, wanted.integration)
     if not arguments.missing:
         return rows, 0
     from engine.cli.tallies import rows_of

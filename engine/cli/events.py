@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli import HELD
-from engine.cli.choose import FILTERS, check_statuses, chosen, event_number, find_events
+from engine.cli.choose import FILTERS, check_integration, check_statuses, chosen, event_number, find_events
 from engine.cli.formats import moment, plural
 from engine.cli.story import marks, read_story, story_as_json, story_lines
 from engine.cli.terminal import say, say_parts
@@ -79,6 +79,8 @@ def list_events(arguments: argparse.Namespace, connection: Database, wanted: Fil
             *marks(row),
             row.reason.splitlines()[0] if row.reason else "",
         )
+    if not count:
+        check_integration(connection, Path(arguments.workspace), wanted.integration)
     if arguments.format == "text":
         more = f" (the first {most}; --limit N for more)" if count == most else ""
         say(f"{plural(count, 'event')}{more}" if count else "no events")

@@ -71,6 +71,7 @@ class Engine:
         self.failure: BaseException | None = None
         self.ready = False
         self.counting = asyncio.Lock()
+        self.reloading = asyncio.Lock()
         self.interrupted = False
         self.background: set[asyncio.Task[None]] = set()
 
@@ -222,7 +223,12 @@ class Engine:
         self.spawn(self.http.replace(client))
 
     async def reload(self) -> None:
-        """Puts in the workspace as it is on disk now, or refuses it and says why."""
+        """Puts in the workspace as it is on disk now, or refuses it and says why. One after the other: of two at a time
+        the one that has read the older files could be through last."""
+        async with self.reloading:
+            await self.reload_alone()
+
+    async def reload_alone(self) -> None:
         try:
             # Reading and compiling takes a good part of a second: beside the loop, so that no sender waits for it.
             loaded = await asyncio.to_thread(load, self.settings.root, self.settings.environment)

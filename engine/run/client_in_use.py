@@ -3,6 +3,8 @@
 It sends nothing by itself and decides nothing; when a client is due to be replaced is the engine's to say.
 """
 
+from collections.abc import Coroutine
+
 from engine.model import Outcome, Request
 from engine.wire.http_client import HttpClient
 
@@ -24,11 +26,16 @@ class ClientInUse:
             if client is not self.client and not self.calls[client]:
                 await self.retire(client)
 
-    async def replace(self, client: HttpClient) -> None:
+    def replace(self, client: HttpClient) -> Coroutine[None, None, None]:
+        """Puts a client in, at once; what is awaited is that the old one closes. Were it put in only where that is
+        awaited, as a task of its own, it could come after a newer one and put that out."""
         old, self.client = self.client, client
         self.calls[client] = 0
-        if not self.calls[old]:
-            await self.retire(old)
+        return self.close_unused(old)
+
+    async def close_unused(self, client: HttpClient) -> None:
+        if not self.calls.get(client):
+            await self.retire(client)
 
     async def retire(self, client: HttpClient) -> None:
         if self.calls.pop(client, None) is not None:

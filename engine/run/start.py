@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from engine.errors import Fault, UserError
+from engine.errors import Fault, Mark, UserError
 from engine.rules.signature import Verification, secret_problem
 from engine.run.intake import Route
 from engine.run.live import LiveSystem
@@ -22,18 +22,23 @@ class Needs:
     """Resolves settings and secrets of the process's environment and gathers what is missing, all of it."""
 
     def __init__(self) -> None:
-        self.problems: list[str] = []
+        self.problems: list[tuple[Mark, str]] = []
+
+    def lack(self, mark: Mark, problem: str) -> None:
+        """What is missing, or of no use, and where it is asked for."""
+        self.problems.append((mark, problem))
 
     def secret(self, name: shape.SecretName) -> Secret:
         try:
             secret = read_secret(name.name)
         except UserError as error:
-            self.problems.append(str(error))
+            self.lack(name.mark, str(error))
             return Secret("")
         if secret is None:
-            self.problems.append(
-                f"{name.mark}: there is no secret {name.name}:"
-                f" put it into the file {name.name} of the folder in WAYBILL_SECRETS, or set WAYBILL_SECRET_{name.name}"
+            self.lack(
+                name.mark,
+                f"there is no secret {name.name}: put it into the file {name.name} of the folder in WAYBILL_SECRETS,"
+                f" or set WAYBILL_SECRET_{name.name}",
             )
         return secret or Secret("")
 
@@ -42,13 +47,15 @@ class Needs:
             return setting
         value = os.environ.get(setting.name, "")
         if not value:
-            self.problems.append(f"{setting.mark}: the environment variable {setting.name} is not set")
+            self.lack(setting.mark, f"the environment variable {setting.name} is not set")
         return value
 
     def settle(self) -> None:
-        """Raises UserError with everything that was missing."""
+        """Raises UserError with everything that was missing, in the order in which it stands in the files: so whoever
+        mends it goes through them once, however the parts of a start came upon it."""
         if self.problems:
-            raise UserError("\n".join(dict.fromkeys(self.problems)))
+            found = sorted(self.problems, key=lambda one: (one[0].file, one[0].line, one[0].column))
+            raise UserError("\n".join(dict.fromkeys(f"{mark}: {problem}" for mark, problem in found)))
 
 
 def addresses(loaded: Loaded) -> dict[str, SystemAddress]:
@@ -84,15 +91,16 @@ def find_address(loaded: Loaded, name: str, needs: Needs) -> SystemAddress | Non
     system = loaded.shape(name)
     base = system.base_url.get(loaded.environment)
     if base is None:
-        needs.problems.append(f"charter/systems/{name}.yaml: no base_url for environment `{loaded.environment}`")
+        mark = loaded.workspace.systems[name].mark("base_url")
+        needs.lack(mark, f"no base_url for environment `{loaded.environment}`")
         return None
     assert loaded.workspace.charter is not None
     charter: shape.Charter = loaded.workspace.charter.content
     allowed = charter.environments[loaded.environment].private_networks
     url = needs.setting(base)
     if isinstance(base, shape.EnvironmentName) and url:
-        given = f"{base.mark}: the environment variable {base.name} gives no address that can be called"
-        needs.problems += [f"{given}: {fault}" for fault in base_url_faults(url)]
+        for fault in base_url_faults(url):
+            needs.lack(base.mark, f"the environment variable {base.name} gives no address that can be called: {fault}")
     return SystemAddress(
         base_url=url,
         auth=sign_in(system.auth, needs),
@@ -134,7 +142,7 @@ def find_routes(loaded: Loaded, needs: Needs) -> dict[str, Route]:
             value = needs.secret(name).reveal().encode()
             problem = secret_problem(value)
             if problem and len(needs.problems) == before:
-                needs.problems.append(f"secret {name.name}: {problem}")
+                needs.lack(name.mark, f"secret {name.name}: {problem}")
             secrets.append(value)
         verify = webhooks.verify
         verification = Verification(

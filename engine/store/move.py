@@ -22,7 +22,10 @@ MOVES = {
     "redrive": ("dead", "quarantined", "held", "discarded"),
 }
 """What a person may do, and to events of which statuses."""
-READ = "event, key_digest, status, plan, number, step, on_release, on_reject, blocks, phase, cause, has_items"
+READ = (
+    "event, key_digest, status, plan, number, step, on_release, on_reject, blocks, phase, cause, reason, finished_at,"
+    " has_items"
+)
 WRITTEN = (
     "status, ready, in_way, due_at, attempts, number, plan, queue, reason, missing, on_release, again, token,"
     " finished_at, phase, cause, crashes, gate, awaits, has_items"
@@ -45,6 +48,8 @@ class Standing:
             self.blocks,
             self.phase,
             self.cause,
+            self.reason,
+            self.finished_at,
             _,
         ) = row
         self.on_reject = on_reject if self.status == Status.HELD else "discard"
@@ -133,7 +138,8 @@ def story(one: Move, standing: Standing) -> list[Line]:
     """The decision, and what it ends: a hold's result is who decided and why."""
     result = {"by": one.by, "reason": one.reason}
     ends = one.action == "release" and standing.on_release == "end"
-    lines = [Line(step=standing.step, kind=one.action, at=one.at, reason=said(one), ended=ends, result=result)]
+    lines = at_the_door(standing)
+    lines.append(Line(step=standing.step, kind=one.action, at=one.at, reason=said(one), ended=ends, result=result))
     if one.action == "release":
         lines += [
             Line(f"{item.place}.{item.step}", "release", one.at, reason=said(one), ended=True, result=result)
@@ -146,6 +152,14 @@ def story(one: Move, standing: Standing) -> list[Line]:
             Line(place, "new-effect", one.at, reason=said(one), result=result) for place in places or [standing.step]
         ]
     return lines
+
+
+def at_the_door(standing: Standing) -> list[Line]:
+    """Why an arrival was quarantined as it came. Only its delivery says so, whose reason the decision replaces: here it
+    becomes a line, and not as it is stored, where every arrival would ask for it and few are ever decided of."""
+    if standing.number or standing.status != Status.QUARANTINED:
+        return []
+    return [Line("", Status.QUARANTINED.value, standing.finished_at, reason=standing.reason)]
 
 
 def items_moved(one: Move, standing: Standing) -> list[ItemState]:

@@ -5,10 +5,12 @@ Whatever is written for a delivery carries the fencing token of its claim; a lat
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from engine.contract.body import encode_json
 from engine.model import EffectState, Status
 from engine.rules.order import older
-from engine.store import Record, Tally
+from engine.store import Line, Record, Tally
 from engine.store.buckets import learn_all
 from engine.store.database import Database, Row
 from engine.store.items import write_items
@@ -94,7 +96,6 @@ def write(database: Database, pairs: Sequence[Pair], room: Room) -> None:
     database.update("delivery", "event", GOES_ON, goes_on)
     database.update("delivery", "event", STOPS, stops)
     database.update("delivery", "event", f"{STOPS}, in_way", leaves)
-    write_lines(database, [(one.event, row.number, one.lines) for one, row in pairs])
     settle(database, pairs)
     items = [(one.event, one.items, row) for one, row in pairs if one.items is not None]
     write_items(database, {event: states for event, states, row in items if states or row.has_items})
@@ -105,7 +106,11 @@ def write(database: Database, pairs: Sequence[Pair], room: Room) -> None:
     waiting = {row.key: one for one, row in pairs if one.status is Status.WAITING and row.in_way == 2}
     changed = change_places(database, [(one.event, other, key) for key, one in waiting.items() for other in one.behind])
     give_way(database, waiting.keys() - changed)
-    emit(database, [emission for one, _ in pairs for emission in one.emitted], room)
+    news = iter(emit(database, [emission for one, _ in pairs for emission in one.emitted], room))
+    # Last: whether what a step told was news is known only now, and its line says so.
+    write_lines(
+        database, [(one.event, row.number, lines_of(one, [next(news) for _ in one.emitted])) for one, row in pairs]
+    )
     waits = [(one.event, one.awaits, one.seen_message) for one, _ in pairs if one.awaits is not None]
     look_again(database, waits, pairs[0][0].at)
 
@@ -156,6 +161,20 @@ def stand(one: Record, *, blocks: bool) -> tuple[int, int]:
     if one.status in STUCK:
         return asleep if one.status is Status.HELD else 0, int(blocks)
     return 0, 0
+
+
+def lines_of(one: Record, news: Sequence[bool]) -> Sequence[Line]:
+    """The lines of a record, those of its steps that told a topic with whether it was news. Under an id that was told
+    before, as after a conflict that a person let go on, nobody hears anything: its line says so."""
+    if all(news):
+        return one.lines
+    heard = iter(news)
+    return [
+        line
+        if line.kind != "emit" or next(heard, True)
+        else replace(line, reason=f"{line.reason} before, and not again")
+        for line in one.lines
+    ]
 
 
 def settle(database: Database, pairs: Sequence[Pair]) -> None:

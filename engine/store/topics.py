@@ -16,11 +16,11 @@ MESSAGES_MAX = 100
 """Events of one (topic, key) that a wait is shown, and that are kept for it."""
 
 
-def emit(database: Database, emissions: Sequence[Emission], room: Room) -> None:
-    """Stores the events that are new, and what arrives of them. News that was told before, under the same id, is no news
-    to anybody, whatever it says now: to its receivers it would be a conflict for a person."""
+def emit(database: Database, emissions: Sequence[Emission], room: Room) -> list[bool]:
+    """Stores the events that are new, and what arrives of them; which are. News that was told before, under the same id,
+    is no news to anybody, whatever it says now: to its receivers it would be a conflict for a person."""
     if not emissions:
-        return
+        return []
     named = [(digest_of(one.topic, one.id), digest_of(one.topic, one.key), one) for one in emissions]
     database.hold(digest for identity, awaited, _ in named for digest in (identity, awaited))
     inside, values = database.among("digest", [identity for identity, _, _ in named])
@@ -46,6 +46,7 @@ def emit(database: Database, emissions: Sequence[Emission], room: Room) -> None:
         waiting = database.rows(f"SELECT event FROM delivery WHERE {inside}", values)
         wake_all(database, [event for (event,) in waiting], emissions[0].at)
     accept_outcome(database, [arrival for _, one in fresh.values() for arrival in one.arrivals], room)
+    return [identity in fresh and fresh[identity][1] is one for identity, _, one in named]
 
 
 def forget(database: Database, awaited: Sequence[bytes]) -> None:

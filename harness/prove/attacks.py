@@ -343,7 +343,7 @@ class Attacks:
         for action in ("release", "reject"):
             decided = replace(self.scenario([first]), people=People(action))
             run = self.study.simulate(self.study.loaded, decided)
-            yield Attack(f"somebody says {action}", decided)
+            yield Attack(f"somebody {action}s it", decided)
             yield from self.beyond(decided, run, own, "a person")
             for chain in studied.chains[:1]:
                 told = replace(self.scenario(self.chain(chain, MINUTE_US)), people=People(action))

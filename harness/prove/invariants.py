@@ -344,9 +344,7 @@ def convergence(trial: Trial) -> Iterator[Violation]:
         standing = [one for one in trial.run.effects if one.event == row.event and one.struck_at_us is None]
         stands = next((one for one in standing if one.step == row.step), None)
         if row.status is Status.DEAD and not row.phase and stands is not None:
-            words = (
-                f"{trial.now.label(stands)} ends dead, and the {stands.system} holds its effect ({stands.operation})"
-            )
+            words = f"{trial.now.label(stands)} is dead, and the {stands.system} holds its effect ({stands.operation})"
             yield Violation("convergence", row.integration, row.step, words)
     for thing in trial.now.of_thing:
         if not trial.comparable(thing):

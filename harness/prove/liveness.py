@@ -31,7 +31,11 @@ def liveness(trial: Trial) -> Iterator[Violation]:
         if spec is not None and row.status.active and not trial.run.failure and not waits_behind(trial, row):
             label = trial.run.labels.get(row.event, "an event")
             endless = step_id(row.step) in spec.endless
-            why = "waits for an event that nobody sends, and says no `expires`" if endless else f"is still {row.status}"
+            why = (
+                "waits for an event that nobody sends, and its step has no `expires`"
+                if endless
+                else f"is still {row.status}"
+            )
             yield Violation("liveness", row.integration, row.step, f"{label} {why}")
     yield from never_woken(trial)
     yield from kept_by_others(trial)

@@ -104,7 +104,7 @@ def quota_kept(trial: Trial) -> Iterator[Violation]:
             continue
         system = calls[-1].system
         if len(calls) < trial.promises.attempts_max[system]:
-            words = f"{trial.run.labels.get(row.event)} ends dead, for the {system} said 429, which asks to come later"
+            words = f"{trial.run.labels.get(row.event)} is dead, for the {system} said 429, which asks to come later"
             yield Violation("quota-kept", row.integration, row.step, words)
     yield from too_soon(trial)
     for system, quotas in trial.promises.quotas.items():

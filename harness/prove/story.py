@@ -37,8 +37,11 @@ WENT_WRONG = {
 
 
 def story(run: Run, violation: Violation) -> tuple[str, ...]:
-    """The sentences, the last one saying what is wrong."""
+    """The sentences, the last one saying what is wrong. It is not told twice how a message ended: where that is what is
+    wrong, the last sentence says so too."""
     shown = [line for line, _ in groupby(happened(run))]
+    if shown and violation.words.startswith(f"{shown[-1]}, "):
+        shown.pop()
     if len(shown) > LINES_MAX:
         shown = [*shown[: LINES_MAX - 1], f"and {len(shown) - LINES_MAX + 1} more such things happen"]
     return (*shown, violation.words)
@@ -61,7 +64,7 @@ def happened(run: Run) -> Iterator[str]:
         elif moment.kind == "restart":
             yield "the engine starts again"
         elif moment.kind == "person":
-            yield f"somebody says {moment.detail or 'yes'} to {moment.label}"
+            yield f"somebody {moment.detail}s {moment.label}"
         elif moment.kind == "recorded" and moment.detail in (
             "held",
             "dead",

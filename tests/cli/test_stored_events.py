@@ -197,6 +197,31 @@ def test_an_unknown_status_is_answered_with_the_known_ones(stored: tuple[str, ..
     )
 
 
+COMMANDS = [("events",), ("events", "--format", "json"), ("redrive", "--status", "dead", "--dry-run")]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_integration_that_nobody_knows_is_answered_with_the_one_that_may_be_meant(
+    command: tuple[str, ...], stored: tuple[str, ...], capsys: Captured
+) -> None:
+    assert main([*command, *stored, "--integration", "shopfy-orders-to-erp"]) == 2
+    said = f"waybill: there is no integration `shopfy-orders-to-erp`; did you mean `{SHOPIFY}`?\n"
+    assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_integration_that_only_the_store_or_only_the_workspace_knows_is_one(
+    command: tuple[str, ...], stored: tuple[str, ...], shop: Path, capsys: Captured, tmp_path: Path
+) -> None:
+    (shop / "specs" / f"{SHOPIFY}.yaml").unlink()
+    store = "--store", f"sqlite://{shop}/.waybill/events.db"
+    for name, workspace in ((SHOPIFY, shop), (SHOPIFY, tmp_path / "elsewhere"), (STRIPE, shop)):
+        words = "--integration", name, "--lane", "bulk", "--workspace", str(workspace), *store
+        assert main([*command, *words]) == 0, name
+    assert main([*command, "--integration", "orders", "--workspace", str(tmp_path / "elsewhere"), *store]) == 2
+    assert f"there is no integration `orders`; integrations: {SHOPIFY}" in capsys.readouterr().err
+
+
 def test_the_story_of_an_event_is_told_to_people_and_to_programs(stored: tuple[str, ...], capsys: Captured) -> None:
     assert main(["event", "evt-2", *stored]) == 0
     lines = capsys.readouterr().out.splitlines()

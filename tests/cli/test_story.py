@@ -116,6 +116,19 @@ def test_what_is_dead_or_quarantined_waits_for_a_person() -> None:
     )
 
 
+def test_why_an_arrival_was_quarantined_is_told_once_before_and_after_a_person_decides() -> None:
+    stage = arrived(CREATED, CREATED)
+    stage.arrive(number=2)
+    why = "  08:00:00Z  quarantined: conflict: evt-1 has the same id and another body"
+    assert read(stage, 2)[3:4] == [why]
+    stage.pass_time(60)
+    stage.decide("redrive", 2)
+    stage.run()
+    told = read(stage, 2)
+    assert told[3:5] == [why, "  08:01:00Z  redriven by ada: because"]
+    assert told.count(why) == 1
+
+
 # ── what goes on by itself ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -164,6 +177,18 @@ def test_a_wait_for_a_topic_names_it_and_its_key() -> None:
     stage.arrive("n1", "9", "tellers", customer="c", number=1, currency="paid")
     stage.run()
     assert read(stage, 2)[3] == "  08:00:00Z  publish: emit (once n1:publish): told under news"
+
+
+def test_a_conflict_that_a_person_lets_go_on_tells_its_topic_nothing_and_says_so() -> None:
+    stage = Stage(answered(200), files=shop(PUBLISH, hearers=HEARER))
+    stage.arrive()
+    stage.run_all()
+    stage.arrive(number=2)
+    stage.decide("release", 3)
+    stage.run_all()
+    assert "  08:00:00Z  publish: emit (once e1:publish): told under orders" in read(stage)
+    assert "  08:00:00Z  publish: emit (once e1:publish): told under orders before, and not again" in read(stage, 3)
+    assert [row.integration for row in stage.rows()] == ["shop-orders", "hearers", "shop-orders"]
 
 
 # ── items, providers, what is undone ─────────────────────────────────────────────────────────────────────────────────

@@ -143,7 +143,7 @@ def test_what_a_person_lets_go_on_is_not_sent_again_where_it_never_is(
         "shop sends order 1",
         "the erp commits and the answer is lost (create_order)",
         "order 1 is held",
-        "somebody says release to order 1",
+        "somebody releases order 1",
         "the erp holds two effects of order 1 (create_order)",
     )
 

@@ -1,5 +1,6 @@
 """From a scenario that fails to a short one, and from its run to a story."""
 
+import pytest
 from told import run, sending
 
 from harness.prove.labels import label, made_of, near_of, noun_of, state_of, thing_of
@@ -60,6 +61,21 @@ def test_a_story_tells_what_somebody_did_what_went_wrong_and_what_is_wrong_in_th
         "order 1 is held",
         "the erp holds two orders",
     )
+
+
+def test_how_a_message_ended_is_told_once_where_that_is_what_is_wrong() -> None:
+    sent = Moment(0, "send", "order 1", system="shop", nth=1)
+    made = run(moments=(sent, Moment(1, "recorded", "order 1", 1, detail="quarantined")))
+    why = Violation("mapping-total", "orders", "map", "order 1 is quarantined, though shop/order@1 allows it")
+    assert story(made, why) == ("shop sends order 1", why.words)
+    other = Violation("liveness", "orders", "", "order 10 is still waiting")
+    assert story(made, other) == ("shop sends order 1", "order 1 is quarantined", other.words)
+
+
+@pytest.mark.parametrize("action", ["release", "reject", "redrive"])
+def test_what_a_person_decides_is_told_as_what_he_does(action: str) -> None:
+    decided = run(moments=(Moment(0, "person", "order 1", 1, detail=action),))
+    assert story(decided, Violation("liveness", "orders", "", "wrong")) == (f"somebody {action}s order 1", "wrong")
 
 
 def test_a_long_story_says_how_much_it_leaves_out() -> None:

@@ -13,6 +13,7 @@ from engine.model import Fact
 from engine.run import app
 from engine.run.app import Engine, Settings
 from engine.run.claim import Ports
+from engine.run.client_in_use import ClientInUse
 from engine.run.live import Live, none_kept
 from engine.run.parts import Parts
 from engine.store import GateRow
@@ -83,6 +84,41 @@ def test_a_reload_while_the_store_is_away_is_refused_and_told(engine: Any) -> No
     engine.opened.count = away
     asyncio.run(engine.reload())
     assert reasons(engine) == [("reload_refused", "the database cannot be read")]
+
+
+def test_two_reloads_are_one_after_the_other(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.refusal = StoreFull("the store is full")
+    begun: list[int] = []
+
+    def load(*_: object) -> Any:
+        begun.append(len(engine.facts))
+        return SimpleNamespace(plans={"shop": PLAN}, systems={})
+
+    async def play() -> None:
+        await asyncio.gather(engine.reload(), engine.reload())
+
+    monkeypatch.setattr(app, "load", load)
+    asyncio.run(play())
+    assert begun == [0, 1]  # the second read its files when the first was through
+
+
+def test_renewed_credentials_are_used_at_once_and_put_out_no_newer_client(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "addresses", lambda _: {})
+
+    async def play() -> None:
+        first: Any = Client(None, None)
+        engine.http = ClientInUse(first)
+        engine.refresh("erp")
+        assert engine.http.client is CLIENTS[1]
+        reloaded: Any = Client(None, None)
+        await engine.http.replace(reloaded)  # before what the refresh began has had its turn
+        await asyncio.gather(*engine.background)
+        assert engine.http.client is reloaded
+
+    asyncio.run(play())
+    assert [client.closed for client in CLIENTS] == [True, True, False]
 
 
 def test_a_start_without_room_is_told_to_the_person_who_starts(engine: Any) -> None:

@@ -65,3 +65,26 @@ def test_the_address_of_a_second_provider_is_missed_at_the_start(
     monkeypatch.delenv("OTHER_URL", raising=False)
     with pytest.raises(UserError, match="OTHER_URL is not set"):
         addresses_and_routes(loaded)
+
+
+def test_all_that_a_start_lacks_is_told_in_the_order_of_the_files(
+    loaded: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erp = tmp_path / "charter/systems/erp.yaml"
+    head, address, sign_in, *rest = erp.read_text().split("\n", 4)[1:]
+    assert (address.split(":")[0], sign_in.split(":")[0]) == ("base_url", "auth")
+    erp.write_text("\n".join(["system: erp", head, sign_in, address, *rest]))
+    for name in ("ERP_URL", "WAYBILL_SECRET_SHOP_SECRET", "WAYBILL_SECRETS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CARRIER_URL", "ftp://carrier.example")
+    monkeypatch.setenv("OTHER_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("WAYBILL_SECRET_ERP_TOKEN", " ")
+    with pytest.raises(UserError) as caught:
+        addresses_and_routes(load(tmp_path, "local"))
+    told = [" ".join(line.split()[:5]) for line in str(caught.value).splitlines()]
+    assert told == [
+        "charter/systems/carrier.yaml:3:19: the environment variable CARRIER_URL",
+        "charter/systems/erp.yaml:3:16: the secret ERP_TOKEN is",
+        "charter/systems/erp.yaml:4:19: the environment variable ERP_URL",
+        "charter/systems/shop.yaml:4:37: there is no secret",
+    ]

@@ -1,11 +1,12 @@
 """What any store must tell of one event, continued: whose turn it is, who is in its way, what it sent without an answer."""
 
+import pytest
 from conformance import DIGEST, T0, Driver, arrival, claim, intent, one_claimed, record
 from conformance_stories import item_of
 from msgspec.structs import replace
 
 from engine.model import EffectState, Status
-from engine.store import Settled
+from engine.store import Line, Move, Settled
 from engine.store.standing import Standing, read_standing, read_unanswered
 
 
@@ -46,6 +47,31 @@ class StandingConformance:
         assert effect.first_sent_at == intent(delivery).at
         driver.commit(driver.store.record, record(delivery, Status.DONE, settled=Settled(DIGEST, EffectState.DONE, 1)))
         assert read_unanswered(driver.database, delivery.event) == []
+
+    @pytest.mark.parametrize("action", ["release", "redrive", "reject"])
+    def test_why_it_was_quarantined_as_it_came_is_told_after_a_person_has_decided(
+        self, driver: Driver, action: str
+    ) -> None:
+        unnamed = replace(arrival("a"), id=None, reason="no id", received_at=T0 + 1)
+        driver.commit(driver.store.accept, arrival("b"), unnamed, replace(arrival("b", body=b"other"), key="k2"))
+        _, nameless, conflict = driver.rows()
+        moves = [Move(row.event, T0 + 9, action, "ada", "fine") for row in (nameless, conflict)]
+        assert driver.commit(driver.store.move, *moves) == ["", ""]
+        told = [[(line.kind, line.at, line.reason) for line in driver.lines(one.event)] for one in (nameless, conflict)]
+        assert told == [
+            [("quarantined", T0 + 1, "no id"), (action, T0 + 9, "ada: fine")],
+            [("quarantined", T0, conflict.reason), (action, T0 + 9, "ada: fine")],
+        ]
+        assert conflict.reason.startswith("conflict: ")
+
+    def test_what_was_quarantined_later_is_told_so_once(self, driver: Driver) -> None:
+        delivery = one_claimed(driver)
+        why = Line("map", "quarantined", T0 + 1, reason="no such row")
+        driver.commit(driver.store.record, record(delivery, Status.QUARANTINED, reason=why.reason, lines=(why,)))
+        driver.commit(
+            driver.store.move, Move(delivery.event, T0 + 2, "redrive"), Move(delivery.event, T0 + 3, "reject")
+        )
+        assert [line.kind for line in driver.lines(delivery.event)] == ["quarantined", "redrive"]
 
     def test_of_an_event_that_is_not_there_nothing_is_known(self, driver: Driver) -> None:
         assert read_standing(driver.database, 99) == Standing()

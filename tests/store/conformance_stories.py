@@ -186,6 +186,24 @@ class StoriesConformance:
         self.emit(driver, one_claimed(driver), message(body=b"1"), message(body=b"2"))
         assert len(self.messages(driver)) == 1
 
+    def test_the_story_says_of_each_step_whether_what_it_told_was_news(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, arrival("a", "1"), arrival("b", "2"))
+        first, second = claim(driver)
+        lines = [
+            Line("order", "map", T0, ended=True, reason="told under orders"),
+            *(
+                Line(f"tell_{id_}", "emit", T0, once=id_, reason="told under orders", ended=True)
+                for id_ in ("m1", "m2")
+            ),
+            Line("again", "emit", T0, once="m1", reason="told under orders", ended=True),
+        ]
+        emitted = (message("m1"), message("m2"), message("m1"))
+        more = record(second, Status.DONE, lines=lines[1:3], emitted=(message("m3"), message("m2")))
+        driver.commit(driver.store.record, record(first, Status.DONE, lines=lines, emitted=emitted), more)
+        told, again = "told under orders", "told under orders before, and not again"
+        assert [line.reason for line in driver.lines(first.event)] == [told, told, told, again]
+        assert [line.reason for line in driver.lines(second.event)] == [told, again]
+
     def test_what_a_late_record_emits_is_not_there(self, driver: Driver) -> None:
         stale = one_claimed(driver)
         claim(driver, at=T0 + 2 * HOUR)
