@@ -201,7 +201,8 @@ class Walk(Claim):
         item = self.item(place)
         if action is Action.WAIT and item:
             state = self.state_of(item, place)
-            self.put_item(replace(state, state="waiting", due_at=decision.at, reason=decision.reason))
+            waits = "behind" if decision.behind else "waiting"
+            self.put_item(replace(state, state=waits, due_at=decision.at, reason=decision.reason))
             return True
         if action is Action.WAIT:
             await self.record(Status.WAITING, step=place, due_at=decision.at, reason=decision.reason)
@@ -338,14 +339,17 @@ class Walk(Claim):
         self.put_item(replace(self.state_of(item, place), state="failed", due_at=0, reason=reason, queue=queue))
 
     async def rest(self, place: str) -> None:
-        """No item can move now: the event waits for the first that will, or is held with those that are."""
+        """No item can move now: the event waits for the first that will, or is held with those that are.
+
+        Who waits for another event's effect may wait for ever, where that one waits for what is held here: so that is
+        a person's at once, and the event wakes by itself to ask again."""
         states = self.course.items.values()
         held = [state for state in states if state.state == "held"]
-        waiting = [state for state in states if state.state == "waiting"]
+        waiting = [state for state in states if state.state in ("waiting", "behind")]
         due_at = min((state.due_at for state in states if state.due_at), default=0)
         shown = "; ".join(f"{state.place}: {state.reason}" for state in (waiting or held)[:REASONS_SHOWN])
         reason = f"step {place}: {len(waiting)} items wait, {len(held)} are held: {shown}"
-        if waiting:
+        if not held or any(state.state == "waiting" for state in waiting):
             await self.record(Status.WAITING, step=place, due_at=due_at, reason=reason)
             return
         await self.record(
