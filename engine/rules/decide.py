@@ -15,6 +15,9 @@ from engine.spec.shape import Retry
 
 UNKNOWN_EFFECTS = "unknown-effects"
 """The queue of calls of which nobody knows whether they took effect."""
+CHANGED_REQUESTS = "changed-requests"
+"""That of calls of which nobody knows it either, and which would be sent with another request now."""
+IN_DOUBT = frozenset((UNKNOWN_EFFECTS, CHANGED_REQUESTS))
 
 
 class Action(StrEnum):
@@ -231,7 +234,7 @@ def on_gated(gate: str, at: int) -> Decision:
 def on_changed() -> Decision:
     """This event sent another request for the same effect, and nobody knows what came of it."""
     reason = "the request differs from the one that was sent for the same effect"
-    return Decision(Action.HOLD, reason, on_release="send", queue="changed-requests")
+    return Decision(Action.HOLD, reason, on_release="send", queue=CHANGED_REQUESTS)
 
 
 def failed(known: Known, effect: EffectState | None, why: str) -> Decision:

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from engine.errors import Gone, LeaseLost, StoreAway
 from engine.model import Arrival, Delivery, EffectState, Emission, ItemState, Status
 from engine.rules import steps
-from engine.rules.decide import UNKNOWN_EFFECTS, Action, Decision
+from engine.rules.decide import IN_DOUBT, UNKNOWN_EFFECTS, Action, Decision
 from engine.rules.holds import began_of, times_of
 from engine.rules.needs import Ask, Call, Emit, End, Failed, Need, Rest
 from engine.rules.opening import open_event
+from engine.rules.undo import DOUBT
 from engine.run.call import CallOut
 from engine.run.claim import FULL_WAIT_S, Claim, Ports
 from engine.run.compensate import Compensation
@@ -164,6 +165,7 @@ class Walk(Claim):
         """A step failed: what it declares for that. Inside an `each` its item fails."""
         item = self.item(place)
         if on_failure == "continue":
+            self.end_doubts(place)
             self.end_step(place, "default", default, reason=reason)
             self.drop_items(place)
             return True
@@ -332,6 +334,13 @@ class Walk(Claim):
         for state in list(self.course.items.values()):
             if state.place.startswith(f"{place}["):
                 self.put_item(replace(state, state="held", on_release="send"))
+
+    def end_doubts(self, place: str) -> None:
+        """An `each` goes on without its failed items: of those that may have taken effect all the same, its story keeps
+        it, for who undoes the event, and whoever else asks for these effects."""
+        for state in list(self.course.items.values()):
+            if state.place.startswith(f"{place}[") and state.queue in IN_DOUBT:
+                self.end_step(f"{state.place}.{state.step}", DOUBT, None, reason=state.reason)
 
     def fail_item(self, item: str, place: str, reason: str, queue: str = "") -> None:
         """`queue`: that of what nobody knows of, where it is that."""

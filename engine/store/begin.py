@@ -24,14 +24,14 @@ STILL_MOVES = frozenset((Status.HELD, *(status for status in Status if status.ac
 """An event like that moves on, by itself or by a person, and settles its effects: all but those it left behind."""
 LEFT_BEHIND = (
     "SELECT f.digest FROM effect f JOIN delivery d ON d.event = f.event WHERE f.state IN ('unknown', 'turned_away') AND"
-    " (EXISTS (SELECT 1 FROM line l WHERE l.event = f.event AND l.ended = 1 AND (l.kind = 'release' OR d.phase = '')"
+    " (EXISTS (SELECT 1 FROM line l WHERE l.event = f.event AND l.ended = 1 AND (l.kind IN ('release', 'in-doubt') OR d.phase = '')"
     " AND (l.step = f.step OR substr(f.step, 1, length(l.step) + 1) = l.step || '['))"
     " OR EXISTS (SELECT 1 FROM item i WHERE i.event = f.event AND i.state = 'failed'"
     " AND (i.place = f.step OR substr(f.step, 1, length(i.place) + 1) = i.place || '.')))"
 )
 """Doubts that their event left behind: the step ended without them, as a person said; its item failed, or the `each`
-went on all the same. What is undone calls at the places of steps that ended long before: there only a person's word
-ends it. Such an event may be waiting itself for who asks."""
+went on all the same. What is undone calls at the places of steps that ended long before: there only such lines say it.
+Such an event may be waiting itself for who asks."""
 
 
 class Effect(Struct, gc=False):

@@ -70,6 +70,7 @@ class EffectsConformance:
             ("erp", "unknown", {"lines": (Line("erp", "release", T0),)}, Leave.BUSY),
             ("erp", "unknown", {"phase": "compensate", "lines": (over("erp", "call"),)}, Leave.BUSY),
             ("erp", "unknown", {"phase": "compensate", "lines": (over("erp", "release"),)}, Leave.UNKNOWN),
+            ("erp", "unknown", {"phase": "compensate", "lines": (over("erp", "in-doubt"),)}, Leave.UNKNOWN),
             ("erp", "unknown", {"phase": "compensate", "items": (ItemState("erp", "failed", "erp"),)}, Leave.UNKNOWN),
             ("a_b[1].label", "unknown", {"items": (ItemState("a_b[1]", "failed", "label"),)}, Leave.UNKNOWN),
             ("a_b[1].label", "unknown", {"items": (ItemState("a_b[1]", "failed", "later"),)}, Leave.UNKNOWN),
