@@ -147,3 +147,24 @@ def test_a_doubt_that_a_person_let_an_event_go_on_from_is_anothers_to_settle(ste
     stage.decide("release", 2)
     go_on(stage)
     assert (stands(stage), len(stage.sent)) == ([("done", "")] * 2, 2)
+
+
+# ── each behind the other's key ──────────────────────────────────────────────────────────────────────────────────────
+
+REVIEWED = """
+  - {id: review, when: 'body.number == `2`', hold: {queue: review, reason: look}}
+  - {id: label, call: carrier-a.buy, input: body.seat, once: body.seat}
+"""
+
+
+def test_two_older_events_do_not_wait_for_ever_for_the_younger_one_behind_the_other() -> None:
+    stage = Stage(LOST, LOST, files=shop(REVIEWED))
+    for order, (customer, seat) in enumerate((("c", "y"), ("d", "x"), ("c", "x"), ("d", "y")), 1):
+        stage.arrive(f"e{order}", str(order), customer=customer, number=2 if order < 3 else 1, seat=seat)
+    stage.run()
+    stage.run()
+    assert [stage.status(event) for event in (1, 2, 3, 4)] == ["held", "held", "waiting", "waiting"]
+    stage.decide("release", 1)
+    stage.decide("release", 2)
+    go_on(stage, DONE, DONE)
+    assert (stands(stage), len(stage.sent)) == ([("done", "")] * 4, 4)
