@@ -174,8 +174,9 @@ class Allowed(IntEnum):
 
 
 class ItemState(Struct, frozen=True):
-    """Where one item of an `each` stands that has not ended: `waiting`, `held` or `failed`. `place` is `parcels[2]`,
-    `step` the id of the inner step, `queue` where it is held; the rest as in a delivery."""
+    """Where one item of an `each` stands that has not ended: `waiting`, `behind` another event whose effect it waits
+    for, `held` or `failed`. `place` is `parcels[2]`, `step` the id of the inner step, `queue` where it is held; the
+    rest as in a delivery."""
 
     place: str
     state: str

@@ -15,6 +15,9 @@ from engine.spec.shape import Retry
 
 UNKNOWN_EFFECTS = "unknown-effects"
 """The queue of calls of which nobody knows whether they took effect."""
+CHANGED_REQUESTS = "changed-requests"
+"""That of calls of which nobody knows it either, and which would be sent with another request now."""
+IN_DOUBT = frozenset((UNKNOWN_EFFECTS, CHANGED_REQUESTS))
 
 
 class Action(StrEnum):
@@ -36,7 +39,7 @@ class Action(StrEnum):
 class Decision(Struct, frozen=True):
     """What happens next. `effect` is the ledger's new state (None: leave it), `at` a time for WAIT and PARK,
     `on_release` what a person's release will do to a HOLD: `send` once more, or `end` the step with null; `queue` is
-    where it is held, `gate` where it is parked."""
+    where it is held, `gate` where it is parked, `behind` the event whose effect it waits for (0: none's)."""
 
     action: Action
     reason: str = ""
@@ -45,6 +48,7 @@ class Decision(Struct, frozen=True):
     on_release: str = ""
     queue: str = ""
     gate: str = ""
+    behind: int = 0
 
 
 class Known(Struct, frozen=True):
@@ -218,7 +222,8 @@ def on_busy(event: int, first_sent_at: int, now: int) -> Decision:
     """Another event has an open intent for the same effect: its outcome will be ours. Asked for again after an eighth
     of the time that it has been open, since a doubt that is a person's may last for days."""
     wait_us = min(BUSY_WAIT_US_MAX, max(BUSY_WAIT_US, (now - first_sent_at) // BUSY_SHARE))
-    return Decision(Action.WAIT, f"evt-{event} has an open intent for the same effect", at=now + wait_us)
+    reason = f"evt-{event} has an open intent for the same effect"
+    return Decision(Action.WAIT, reason, at=now + wait_us, behind=event)
 
 
 def on_gated(gate: str, at: int) -> Decision:
@@ -229,7 +234,7 @@ def on_gated(gate: str, at: int) -> Decision:
 def on_changed() -> Decision:
     """This event sent another request for the same effect, and nobody knows what came of it."""
     reason = "the request differs from the one that was sent for the same effect"
-    return Decision(Action.HOLD, reason, on_release="send", queue="changed-requests")
+    return Decision(Action.HOLD, reason, on_release="send", queue=CHANGED_REQUESTS)
 
 
 def failed(known: Known, effect: EffectState | None, why: str) -> Decision:

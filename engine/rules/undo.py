@@ -16,8 +16,9 @@ from engine.rules.needs import Call
 from engine.rules.steps import RELEASE, Course, scope_at
 from engine.spec.plan import CallStep, EachStep, EmitStep, Plan, StepPlan
 
-UNDO, EMIT, SHARED = "undo", "emit", "known"
-"""Kinds of lines: an effect taken back, an event of a topic, an effect that another event had made."""
+UNDO, EMIT, SHARED, DOUBT = "undo", "emit", "known", "in-doubt"
+"""Kinds of lines: an effect taken back, an event of a topic, an effect that another event had made, a call that an
+`each` went on without though nobody knows whether it took effect."""
 STANDING_SHOWN = 20
 IN_DOUBT = "nobody knows whether it took effect"
 
@@ -89,7 +90,7 @@ def standing(plan: Plan, steps: tuple[Step, ...], reasons: dict[str, str]) -> li
             left.append(Standing(step.id, f"{step.operation} {step.once}", reasons[step.id]))
         elif step.kind == RELEASE and step.id in made:
             left.append(Standing(step.id, f"the undo of {step.id}", IN_DOUBT))
-        elif step.kind == RELEASE and isinstance(step_at(plan, step.id), CallStep):
+        elif step.kind in (RELEASE, DOUBT) and isinstance(step_at(plan, step.id), CallStep):
             left.append(Standing(step.id, step.id, IN_DOUBT))
         elif step.kind == EMIT:
             emitted = step_at(plan, step.id)

@@ -7,7 +7,7 @@ What that end is, and what is undone how, is `rules.undo`'s.
 
 from engine.model import Allowed, ItemState, Status, Step, effect_digest
 from engine.rules import undo
-from engine.rules.decide import UNKNOWN_EFFECTS, Action, Decision
+from engine.rules.decide import IN_DOUBT, Action, Decision
 from engine.rules.steps import advance
 from engine.run.call import CallOut
 from engine.run.claim import Claim
@@ -46,7 +46,7 @@ class Compensation:
     def keep_doubts(self) -> None:
         """Forgets the items, but for what nobody knows of: it may stand, and is told of in the end."""
         claim = self.claim
-        doubts = [one for one in claim.course.items.values() if one.queue == UNKNOWN_EFFECTS]
+        doubts = [one for one in claim.course.items.values() if one.queue in IN_DOUBT]
         claim.drop_items()
         for one in doubts:
             place = f"{one.place}.{one.step}"

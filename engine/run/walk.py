@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from engine.errors import Gone, LeaseLost, StoreAway
 from engine.model import Arrival, Delivery, EffectState, Emission, ItemState, Status
 from engine.rules import steps
-from engine.rules.decide import UNKNOWN_EFFECTS, Action, Decision
+from engine.rules.decide import IN_DOUBT, UNKNOWN_EFFECTS, Action, Decision
 from engine.rules.holds import began_of, times_of
 from engine.rules.needs import Ask, Call, Emit, End, Failed, Need, Rest
 from engine.rules.opening import open_event
+from engine.rules.undo import DOUBT
 from engine.run.call import CallOut
 from engine.run.claim import FULL_WAIT_S, Claim, Ports
 from engine.run.compensate import Compensation
@@ -164,6 +165,7 @@ class Walk(Claim):
         """A step failed: what it declares for that. Inside an `each` its item fails."""
         item = self.item(place)
         if on_failure == "continue":
+            self.end_doubts(place)
             self.end_step(place, "default", default, reason=reason)
             self.drop_items(place)
             return True
@@ -201,7 +203,8 @@ class Walk(Claim):
         item = self.item(place)
         if action is Action.WAIT and item:
             state = self.state_of(item, place)
-            self.put_item(replace(state, state="waiting", due_at=decision.at, reason=decision.reason))
+            waits = "behind" if decision.behind else "waiting"
+            self.put_item(replace(state, state=waits, due_at=decision.at, reason=decision.reason))
             return True
         if action is Action.WAIT:
             await self.record(Status.WAITING, step=place, due_at=decision.at, reason=decision.reason)
@@ -332,20 +335,30 @@ class Walk(Claim):
             if state.place.startswith(f"{place}["):
                 self.put_item(replace(state, state="held", on_release="send"))
 
+    def end_doubts(self, place: str) -> None:
+        """An `each` goes on without its failed items: of those that may have taken effect all the same, its story keeps
+        it, for who undoes the event, and whoever else asks for these effects."""
+        for state in list(self.course.items.values()):
+            if state.place.startswith(f"{place}[") and state.queue in IN_DOUBT:
+                self.end_step(f"{state.place}.{state.step}", DOUBT, None, reason=state.reason)
+
     def fail_item(self, item: str, place: str, reason: str, queue: str = "") -> None:
         """`queue`: that of what nobody knows of, where it is that."""
         self.tell(place, "failed", reason=reason)
         self.put_item(replace(self.state_of(item, place), state="failed", due_at=0, reason=reason, queue=queue))
 
     async def rest(self, place: str) -> None:
-        """No item can move now: the event waits for the first that will, or is held with those that are."""
+        """No item can move now: the event waits for the first that will, or is held with those that are.
+
+        Who waits for another event's effect may wait for ever, where that one waits for what is held here: so that is
+        a person's at once, and the event wakes by itself to ask again."""
         states = self.course.items.values()
         held = [state for state in states if state.state == "held"]
-        waiting = [state for state in states if state.state == "waiting"]
+        waiting = [state for state in states if state.state in ("waiting", "behind")]
         due_at = min((state.due_at for state in states if state.due_at), default=0)
         shown = "; ".join(f"{state.place}: {state.reason}" for state in (waiting or held)[:REASONS_SHOWN])
         reason = f"step {place}: {len(waiting)} items wait, {len(held)} are held: {shown}"
-        if waiting:
+        if not held or any(state.state == "waiting" for state in waiting):
             await self.record(Status.WAITING, step=place, due_at=due_at, reason=reason)
             return
         await self.record(

@@ -21,7 +21,17 @@ SURELY_NOT = (EffectState.CLEAR, EffectState.REFUSED)
 AGAIN_AT_ONCE = (*SURELY_NOT, EffectState.TURNED_AWAY)
 """May be sent again to the same partner, whatever the request."""
 STILL_MOVES = frozenset((Status.HELD, *(status for status in Status if status.active)))
-"""An event like that moves on, by itself or by a person, and settles its effects."""
+"""An event like that moves on, by itself or by a person, and settles its effects: all but those it left behind."""
+LEFT_BEHIND = (
+    "SELECT f.digest FROM effect f JOIN delivery d ON d.event = f.event WHERE f.state IN ('unknown', 'turned_away') AND"
+    " (EXISTS (SELECT 1 FROM line l WHERE l.event = f.event AND l.ended = 1 AND (l.kind IN ('release', 'in-doubt') OR d.phase = '')"
+    " AND (l.step = f.step OR substr(f.step, 1, length(l.step) + 1) = l.step || '['))"
+    " OR EXISTS (SELECT 1 FROM item i WHERE i.event = f.event AND i.state = 'failed'"
+    " AND (i.place = f.step OR substr(f.step, 1, length(i.place) + 1) = i.place || '.')))"
+)
+"""Doubts that their event left behind: the step ended without them, as a person said; its item failed, or the `each`
+went on all the same. What is undone calls at the places of steps that ended long before: there only such lines say it.
+Such an event may be waiting itself for who asks."""
 
 
 class Effect(Struct, gc=False):
@@ -165,6 +175,7 @@ class Ledger:
         self.database = database
         self.found: dict[bytes, Effect] = {}
         self.owners: dict[int, bool] = {}
+        self.left: set[bytes] = set()
         self.new: dict[bytes, Intent] = {}
         self.changed: dict[bytes, None] = {}
         self.digests = {intent.event: list(digests(intent)) for intent in intents}
@@ -185,6 +196,26 @@ class Ledger:
         ):
             effect = self.found[digest] = Effect(*row)
             self.owners.setdefault(effect.event, status in STILL_MOVES)
+        self.find_left()
+
+    def find_left(self) -> None:
+        """Which of the doubts that others ask for their own events have left behind."""
+        doubts = {
+            digest
+            for event, asked in self.digests.items()
+            for digest in asked
+            if (effect := self.found.get(digest)) is not None
+            and effect.event != event
+            and effect.state in (EffectState.UNKNOWN, EffectState.TURNED_AWAY)
+            and self.owners[effect.event]
+        }
+        if doubts:
+            inside, values = self.database.among("f.digest", sorted(doubts))
+            self.left = {digest for (digest,) in self.database.rows(f"{LEFT_BEHIND} AND {inside}", values)}
+
+    def is_anothers(self, digest: bytes, effect: Effect, intent: Intent) -> bool:
+        """Will another event settle it?"""
+        return effect.event != intent.event and self.owners.get(effect.event, False) and digest not in self.left
 
     def ask(self, intent: Intent) -> Answered:
         """What the ledger says to an intent; nothing is sent by it yet."""
@@ -208,7 +239,7 @@ class Ledger:
         if effect.state == EffectState.DONE:
             return Answered(Leave.KNOWN, result_of(effect), effect.first_sent_at, effect.event, differs)
         # What surely did not happen is open to all: its event may have gone on without it, and be waiting for this one.
-        if not mine and effect.state not in SURELY_NOT and self.owners.get(effect.event, False):
+        if effect.state not in SURELY_NOT and self.is_anothers(own, effect, intent):
             return Answered(Leave.BUSY, None, effect.first_sent_at, effect.event, differs)
         if effect.state in UNSETTLED and not intent.again:
             self.take(own, effect, intent)
@@ -226,7 +257,7 @@ class Ledger:
             return Answered(Leave.UNDONE, None, effect.first_sent_at, effect.event, place=place)
         if effect.state == EffectState.DONE:
             return Answered(Leave.KNOWN, result_of(effect), effect.first_sent_at, effect.event, place=place)
-        if effect.event != intent.event and self.owners.get(effect.event, False):
+        if self.is_anothers(digest, effect, intent):
             return Answered(Leave.BUSY, None, effect.first_sent_at, effect.event, place=place)
         if effect.state == EffectState.TURNED_AWAY:
             mine = effect.event == intent.event
@@ -235,10 +266,11 @@ class Ledger:
         return Answered(Leave.UNKNOWN, None, effect.first_sent_at, intent.event, place=place)
 
     def take(self, digest: bytes, effect: Effect, intent: Intent) -> None:
-        """The doubt of an event that will not move any more is this one's now."""
+        """The doubt of an event that will not settle it any more is this one's now."""
         if effect.event != intent.event:
-            effect.event = intent.event
+            effect.event, effect.step = intent.event, intent.step
             self.changed[digest] = None
+            self.left.discard(digest)
 
     def send(self, intent: Intent, answered: Answered) -> None:
         """The intent is in the ledger: open, and this event's."""
@@ -251,6 +283,7 @@ class Ledger:
             self.new[own] = intent
         elif own not in self.new:
             self.changed[own] = None
+            self.left.discard(own)
         self.found[own] = Effect(
             intent.event, "open", intent.request_digest, answered.first_sent_at, None, attempts, intent.step
         )

@@ -10,9 +10,14 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 
-from engine.store.database import Database
+from engine.model import Status
+from engine.store.database import Database, Value
 from engine.store.rows import hold_deliveries
 
+BEGUN_AMONG_MAX = 64
+"""What has begun is looked for among so many that are behind: it comes before what has not."""
+KEYS_AT_ONCE = 64
+"""Those behind so many keys are read in one statement."""
 _DIGITS_ORDERED = 18
 """So many digits fit into eight bytes."""
 
@@ -98,9 +103,36 @@ def change_places(database: Database, pairs: Sequence[tuple[int, int, bytes]]) -
         )
     )
     found = {key: (event, other) for event, other, key in pairs if behind.get(other) == key}
-    database.update("delivery", "event", "ready, in_way, gate", [(event, 0, 1, "") for event, _ in found.values()])
-    database.update("delivery", "event", "ready, in_way", [(other, 1, 2) for _, other in found.values()])
+    hand_over(database, list(found.values()))
     return set(found)
+
+
+def let_pass(database: Database, waits: Sequence[tuple[int, int, bytes]]) -> set[bytes]:
+    """Who has a key and waits for an effect at another key lets the first younger one pass that has begun already and
+    is due before: others may wait for what that one began, the very event that is waited for among them. Of (who has
+    it, when it asks again, the key), the keys that are another's now. Who calls it holds the keys."""
+    one = (
+        "SELECT * FROM (SELECT key_digest, event, due_at, status, token FROM delivery WHERE key_digest = ?"
+        f" AND in_way > 0 AND in_way = 1 AND event > ? ORDER BY event LIMIT {BEGUN_AMONG_MAX}) AS behind"
+    )
+    found: dict[bytes, tuple[int, int]] = {}
+    for at in range(0, len(waits), KEYS_AT_ONCE):
+        chunk = waits[at : at + KEYS_AT_ONCE]
+        holders = {key: (event, asks_at) for event, asks_at, key in chunk}
+        values: list[Value] = [value for event, _, key in chunk for value in (key, event)]
+        for key, other, due_at, status, token in database.rows(" UNION ALL ".join([one] * len(chunk)), values):
+            event, asks_at = holders[key]
+            if key not in found and token and due_at <= asks_at and status in (Status.ACCEPTED, Status.WAITING):
+                found[key] = (event, other)
+    if found:
+        hand_over(database, list(found.values()))
+    return set(found)
+
+
+def hand_over(database: Database, pairs: Sequence[tuple[int, int]]) -> None:
+    """Of (who has a key, who gets it)."""
+    database.update("delivery", "event", "ready, in_way, gate", [(event, 0, 1, "") for event, _ in pairs])
+    database.update("delivery", "event", "ready, in_way", [(other, 1, 2) for _, other in pairs])
 
 
 def wake(database: Database, events: Sequence[int], now: int) -> None:

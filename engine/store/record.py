@@ -14,7 +14,7 @@ from engine.store import Line, Record, Tally
 from engine.store.buckets import learn_all
 from engine.store.database import Database, Row
 from engine.store.items import write_items
-from engine.store.keys import change_places, digest_of, give_way, promote
+from engine.store.keys import change_places, digest_of, give_way, let_pass, promote
 from engine.store.room import Room
 from engine.store.rows import decode_revision, hold_deliveries, rounds, write_lines
 from engine.store.tallies import add_tallies, rows_waited_for
@@ -105,6 +105,9 @@ def write(database: Database, pairs: Sequence[Pair], room: Room) -> None:
     promote(database, free)
     waiting = {row.key: one for one, row in pairs if one.status is Status.WAITING and row.in_way == 2}
     changed = change_places(database, [(one.event, other, key) for key, one in waiting.items() for other in one.behind])
+    changed |= let_pass(
+        database, [(one.event, one.due_at, key) for key, one in waiting.items() if one.behind and key not in changed]
+    )
     give_way(database, waiting.keys() - changed)
     news = iter(emit(database, [emission for one, _ in pairs for emission in one.emitted], room))
     # Last: whether what a step told was news is known only now, and its line says so.

@@ -100,6 +100,6 @@ class SqlStore:
         """See `Store.shift`."""
         jump = sum(jumps)
         # What waits behind another of its key is not ready, and has its time all the same.
-        for table, moved in (("delivery", "(ready > 0 OR in_way > 0)"), ("item", "state = 'waiting'")):
+        for table, moved in (("delivery", "(ready > 0 OR in_way > 0)"), ("item", "state IN ('waiting', 'behind')")):
             database.run(f"UPDATE {table} SET due_at = due_at + ? WHERE {moved} AND due_at > 0", (jump,))
         return [None] * len(jumps)

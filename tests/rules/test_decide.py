@@ -172,4 +172,4 @@ def test_those_told_the_same_time_do_not_return_at_once() -> None:
 def test_who_waits_for_anothers_effect_asks_the_less_often_the_longer_it_takes(open_for_s: int, wait_s: int) -> None:
     now = 1_800_000_000_000_000
     found = decide.on_busy(7, now - open_for_s * 1_000_000, now)
-    assert (found.action, found.at - now) == (decide.Action.WAIT, wait_s * 1_000_000)
+    assert (found.action, found.at - now, found.behind) == (decide.Action.WAIT, wait_s * 1_000_000, 7)

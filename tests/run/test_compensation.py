@@ -263,6 +263,35 @@ def test_an_item_of_which_nobody_knows_may_stand(how: str) -> None:
     assert MAY_STAND.format("parcels[0].label") in stage.row().reason
 
 
+@pytest.mark.parametrize("how", ["rejected", "dead letter"])
+def test_an_item_of_which_nobody_knows_may_stand_though_its_event_went_on_without_it(how: str) -> None:
+    steps = EACH.replace("on_failure: compensate", "on_failure: continue, default: []") + TOUCH
+    if how == "dead letter":
+        steps = steps.replace('parcel.id])"', 'parcel.id])", on_unknown: dead_letter')
+    stage = play(LOST, LABEL_A, *[LOST] * (3 if how == "rejected" else 0), BAD, DONE, steps=steps)
+    stage.run_all()
+    if how == "rejected":
+        assert (stage.status(), stage.row().queue) == ("held", "unknown-effects")
+        stage.decide("reject")
+        stage.run_all()
+    assert (stage.status(), stage.paths()[-1]) == ("dead", VOID_A)
+    assert MAY_STAND.format("parcels[0].label") in stage.row().reason
+
+
+def test_an_item_whose_changed_request_a_person_said_no_to_may_stand() -> None:
+    steps = EACH.replace("input: parcel", "input: {fields: {id: {from: parcel.id, table: ids}}}")
+    stage = Stage(LOST, LABEL_A, DONE, files={**shop(steps), "charter/tables/ids.csv": "id,theirs\na,1\nb,2\n"})
+    stage.arrive(parcels=[{"id": "a"}, {"id": "b"}])
+    stage.run()
+    stage.change_table("ids", "id,theirs\na,9\nb,2\n")
+    stage.run_all()
+    assert (stage.status(), stage.row().queue) == ("held", "changed-requests")
+    stage.decide("reject")
+    stage.run_all()
+    assert (stage.status(), stage.paths()[-1]) == ("dead", VOID_A)
+    assert MAY_STAND.format("parcels[0].label") in stage.row().reason
+
+
 def test_an_item_whose_doubt_was_settled_does_not() -> None:
     stage = play(LOST, LABEL_A, LOST, LOST, LOST, BAD, DONE, steps=EACH)
     stage.run_all()

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import pytest
 from conformance import DIGEST, HOUR, T0, Driver, arrival, claim, intent, one_claimed, record
 from msgspec.structs import replace
 
-from engine.model import Delivery, EffectState, Status, effect_digest
+from engine.model import Delivery, EffectState, ItemState, Status, effect_digest
 from engine.rules import quota
 from engine.rules.quota import Heard, Quota
 from engine.store import Answered, ClaimRequest, GateRow, Intent, Learnt, Leave, Line, Move, Settled
@@ -30,6 +31,10 @@ def own(delivery: Delivery, **more: Any) -> Intent:
     return replace(intent(delivery, once=f"own-{delivery.event}"), **more)
 
 
+def over(step: str, kind: str) -> Line:
+    return Line(step, kind, T0, ended=True)
+
+
 class EffectsConformance:
     """Every method is a promise; subclasses give the `driver` fixture."""
 
@@ -52,6 +57,62 @@ class EffectsConformance:
         assert begin(driver, intent(second))[0].leave is Leave.UNKNOWN
         (effect,) = self.story(driver, second)
         assert effect.event == second.event
+
+    @pytest.mark.parametrize(
+        ("step", "state", "more", "leave"),
+        [
+            ("erp", "unknown", {}, Leave.BUSY),
+            ("erp", "unknown", {"lines": (over("erp", "release"),)}, Leave.UNKNOWN),
+            ("erp", "open", {"lines": (over("erp", "release"),)}, Leave.BUSY),
+            ("erp", "turned_away", {}, Leave.BUSY),
+            ("erp", "turned_away", {"lines": (over("erp", "release"),)}, Leave.SEND),
+            ("erp", "unknown", {"lines": (over("other", "release"),)}, Leave.BUSY),
+            ("erp", "unknown", {"lines": (Line("erp", "release", T0),)}, Leave.BUSY),
+            ("erp", "unknown", {"phase": "compensate", "lines": (over("erp", "call"),)}, Leave.BUSY),
+            ("erp", "unknown", {"phase": "compensate", "lines": (over("erp", "release"),)}, Leave.UNKNOWN),
+            ("erp", "unknown", {"phase": "compensate", "lines": (over("erp", "in-doubt"),)}, Leave.UNKNOWN),
+            ("erp", "unknown", {"phase": "compensate", "items": (ItemState("erp", "failed", "erp"),)}, Leave.UNKNOWN),
+            ("a_b[1].label", "unknown", {"items": (ItemState("a_b[1]", "failed", "label"),)}, Leave.UNKNOWN),
+            ("a_b[1].label", "unknown", {"items": (ItemState("a_b[1]", "failed", "later"),)}, Leave.UNKNOWN),
+            ("a_b[1].label", "unknown", {"items": (ItemState("a_b[1]", "held", "label"),)}, Leave.BUSY),
+            ("a_b[1].label", "unknown", {"items": (ItemState("a_b[1]", "waiting", "label"),)}, Leave.BUSY),
+            ("a_b[12].label", "unknown", {"items": (ItemState("a_b[1]", "failed", "label"),)}, Leave.BUSY),
+            ("a_b[1].label", "unknown", {"lines": (over("a_b", "default"),)}, Leave.UNKNOWN),
+            ("axb[1].label", "unknown", {"lines": (over("a_b", "default"),)}, Leave.BUSY),
+            ("a_b[1].label", "unknown", {"phase": "compensate", "lines": (over("a_b", "default"),)}, Leave.BUSY),
+        ],
+    )
+    def test_a_doubt_is_its_events_until_that_leaves_it_behind(
+        self, driver: Driver, step: str, state: str, more: dict[str, Any], leave: Leave
+    ) -> None:
+        first, second, third = several(driver, 3)
+        begin(driver, replace(intent(first), step=step))
+        settled = Settled(DIGEST, EffectState(state))
+        driver.commit(driver.store.record, record(first, Status.WAITING, due_at=T0 + HOUR, settled=settled, **more))
+        answers = begin(driver, intent(second), intent(third))
+        heir = first if leave is Leave.BUSY else second
+        assert [(one.leave, one.event) for one in answers] == [(leave, heir.event), (Leave.BUSY, heir.event)]
+        assert begin(driver, intent(third))[0].event == heir.event
+
+    def test_who_comes_back_to_a_doubt_that_it_left_behind_waits_for_its_heir(self, driver: Driver) -> None:
+        first, second = several(driver, 2)
+        begin(driver, intent(first))
+        settled = Settled(DIGEST, EffectState.UNKNOWN)
+        left = record(first, Status.RUNNING, lines=(over("erp", "release"),), settled=settled)
+        driver.commit(driver.store.record, left)
+        assert begin(driver, intent(second))[0].leave is Leave.UNKNOWN
+        assert begin(driver, intent(first))[0].leave is Leave.BUSY
+        assert begin(driver, intent(second, again=True))[0].leave is Leave.SEND
+
+    def test_a_doubt_about_another_provider_that_was_left_behind_is_the_heirs_too(self, driver: Driver) -> None:
+        first, second = several(driver, 2)
+        begin(driver, replace(intent(first), system="carrier-a", operation="buy"))
+        settled = Settled(effect_digest("carrier-a", "buy", "order-1"), EffectState.UNKNOWN)
+        left = record(first, Status.WAITING, due_at=T0, lines=(over("erp", "release"),), settled=settled)
+        driver.commit(driver.store.record, left)
+        asks = replace(intent(second), system="carrier-b", operation="buy", others=OTHERS[:1])
+        (answered,) = begin(driver, asks)
+        assert (answered.leave, answered.event, answered.place) == (Leave.UNKNOWN, second.event, 1)
 
     def story(self, driver: Driver, delivery: Delivery) -> list[Any]:
         line = Line("erp", "call", T0, "erp.create_order", "order-1")

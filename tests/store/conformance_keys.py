@@ -94,6 +94,56 @@ class KeysConformance:
         driver.commit(driver.store.record, record(new, Status.DONE))
         assert [self.end(driver) for _ in range(3)] == ["old", "between", "last"]
 
+    @pytest.mark.parametrize(
+        ("due_at", "asks_at", "passes"), [(T0, T0, True), (T0 + 5, T0 + 5, True), (T0 + 6, T0 + 5, False)]
+    )
+    def test_who_waits_for_an_effect_of_another_key_lets_a_younger_one_pass_that_has_begun_and_is_due(
+        self, driver: Driver, due_at: int, asks_at: int, passes: bool
+    ) -> None:
+        driver.commit(driver.store.accept, keyed("old"), keyed("begun"), keyed("new"), keyed("other", "other"))
+        old, other = claim(driver)
+        driver.commit(driver.store.record, record(old, Status.HELD), record(other, Status.HELD))
+        (begun,) = claim(driver)
+        driver.commit(driver.store.move, Move(old.event, T0, "release"))
+        driver.commit(driver.store.record, record(begun, Status.WAITING, due_at=due_at))
+        for _ in range(2):
+            (old,) = claim(driver, at=asks_at)
+            assert old.id == "old"
+            waits = record(old, Status.WAITING, due_at=asks_at, behind=(other.event,))
+            driver.commit(driver.store.record, waits)
+            (first,) = claim(driver, at=asks_at)
+            assert first.id == ("begun" if passes else "old")
+            driver.commit(driver.store.record, record(first, Status.WAITING, due_at=T0))
+
+    def test_nobody_passes_who_has_not_begun_nor_one_that_waits_for_nobody(self, driver: Driver) -> None:
+        driver.commit(driver.store.accept, *map(keyed, ("old", "new")))
+        (old,) = claim(driver)
+        driver.commit(driver.store.record, record(old, Status.WAITING, due_at=T0, behind=(99,)))
+        assert ids(driver) == ["old"]
+        driver.commit(driver.store.accept, *(keyed(name, "other") for name in ("first", "second")))
+        (first,) = claim(driver)
+        driver.commit(driver.store.record, record(first, Status.HELD))
+        (second,) = claim(driver)
+        driver.commit(driver.store.move, Move(first.event, T0, "release"))
+        driver.commit(driver.store.record, record(second, Status.WAITING, due_at=T0))
+        (first,) = claim(driver)
+        driver.commit(driver.store.record, record(first, Status.WAITING, due_at=T0))
+        assert ids(driver) == ["first"]
+
+    def test_the_keys_of_many_who_wait_pass_on_at_once(self, driver: Driver) -> None:
+        names = [f"{number}" for number in range(70)]
+        driver.commit(driver.store.accept, *(keyed(f"old-{name}", name) for name in names))
+        olds = claim(driver, limit=70)
+        driver.commit(driver.store.accept, *(keyed(f"begun-{name}", name) for name in names))
+        driver.commit(driver.store.record, *(record(old, Status.HELD) for old in olds))
+        begun = claim(driver, limit=70)
+        driver.commit(driver.store.move, *(Move(old.event, T0, "release") for old in olds))
+        driver.commit(driver.store.record, *(record(one, Status.WAITING, due_at=T0) for one in begun))
+        olds = claim(driver, limit=70)
+        assert all((old.id or "").startswith("old") for old in olds)
+        driver.commit(driver.store.record, *(record(old, Status.WAITING, due_at=T0, behind=(99999,)) for old in olds))
+        assert all((one.id or "").startswith("begun") for one in claim(driver, limit=70))
+
     def test_of_another_key_nobody_goes_first(self, driver: Driver) -> None:
         driver.commit(driver.store.accept, keyed("a"), keyed("b"), keyed("c", "other"), keyed("d", "other"))
         first, other = claim(driver)

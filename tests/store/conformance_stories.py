@@ -72,6 +72,14 @@ class StoriesConformance:
         (again,) = claim(driver, at=T0 + 5)
         assert again.items == items
 
+    @pytest.mark.parametrize("state", ["waiting", "behind"])
+    def test_a_clock_that_is_set_moves_what_items_wait_for(self, driver: Driver, state: str) -> None:
+        delivery = one_claimed(driver)
+        items = (each("parcels[2]", state, due_at=T0 + 5), each("parcels[3]", "held", due_at=T0 + 5))
+        driver.commit(driver.store.record, record(delivery, Status.WAITING, due_at=T0 + 5, items=items))
+        driver.commit(driver.store.shift, HOUR)
+        assert [item.due_at for item in driver.items(delivery.event)] == [T0 + HOUR + 5, T0 + 5]
+
     def test_a_record_replaces_the_items_or_leaves_them_as_they_are(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
         items = (each("parcels[0]"), each("parcels[1]"))
@@ -101,8 +109,9 @@ class StoriesConformance:
     def test_held_items_are_released_with_their_event(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
         doubt = replace(RELEASE, place="parcels[2]", step="label", on_release="send")
-        failed = each("parcels[3]", "failed")
-        held = record(delivery, Status.HELD, step="parcels", items=(RELEASE, doubt, failed), on_release="send")
+        failed, behind = each("parcels[3]", "failed"), each("parcels[4]", "behind", step="label", due_at=T0 + 50)
+        items = (RELEASE, doubt, failed, behind)
+        held = record(delivery, Status.HELD, step="parcels", items=items, due_at=T0 + 50, on_release="send")
         driver.commit(driver.store.record, held)
         driver.commit(driver.store.move, Move(delivery.event, T0 + 9, "release", "ada", "fine"))
         (again,) = claim(driver, at=T0 + 9)
@@ -110,6 +119,7 @@ class StoriesConformance:
             each("parcels[1]", step="review", due_at=T0 + 9),
             each("parcels[2]", step="label", due_at=T0 + 9, again=Allowed.ANOTHER_REQUEST),
             failed,
+            behind,
         )
         assert [(step.id, step.result) for step in again.steps] == [
             ("parcels[1].review", {"by": "ada", "reason": "fine"})
@@ -117,11 +127,15 @@ class StoriesConformance:
 
     def test_held_items_that_are_rejected_fail_and_their_event_goes_on(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
-        held = record(delivery, Status.HELD, step="parcels", items=(RELEASE,), on_reject="items")
+        items = (RELEASE, each("parcels[2]", "behind", reason="evt-7"))
+        held = record(delivery, Status.HELD, step="parcels", items=items, on_reject="items")
         driver.commit(driver.store.record, held)
         driver.commit(driver.store.move, Move(delivery.event, T0, "reject", "ada", "no"))
         (again,) = claim(driver)
-        assert [(item.state, item.reason) for item in again.items] == [("failed", "rejected by ada: no")]
+        assert [(item.state, item.reason) for item in again.items] == [
+            ("failed", "rejected by ada: no"),
+            ("behind", "evt-7"),
+        ]
 
     def test_an_event_that_is_rejected_whole_is_discarded_and_keeps_its_items_for_a_redrive(
         self, driver: Driver
@@ -136,7 +150,9 @@ class StoriesConformance:
 
     def test_a_new_effect_is_that_of_the_items_that_stand_still(self, driver: Driver) -> None:
         delivery = one_claimed(driver)
-        items = (each("parcels[0]", "waiting", step="label"), each("parcels[3]", "failed", step="label"))
+        items = tuple(
+            each(f"parcels[{at}]", state, step="label") for at, state in ((0, "waiting"), (1, "behind"), (3, "failed"))
+        )
         driver.commit(driver.store.record, record(delivery, Status.DEAD, step="parcels", items=items))
         driver.commit(driver.store.move, Move(delivery.event, T0, "redrive", "ada", "yes", new_effect=True))
         (again,) = claim(driver)
