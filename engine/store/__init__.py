@@ -122,12 +122,12 @@ class Record(Struct, frozen=True):
     waits for.
 
     `phase` and `cause` as in Delivery. `items` are those of an `each` that have not ended (None: leave them as they
-    are). `emitted` are events of topics, `awaits` is the (topic, key) that a WAITING one waits for, having seen messages
-    up to `seen_message`; it is due at once where a newer one is there. `behind` are events whose effects a WAITING one
-    waits for: one of its own key goes first, and who has begun behind it may pass. `gate` is where a WAITING one waits. `on_reject`
-    is what a person's no does to a HELD one: `discard`, `compensate`, `continue`, or `items`: those that are held fail;
-    its `due_at` is when it wakes by itself (0: never). `undone` are effects that were taken back. `learnt` is what
-    answers told of gates.
+    are). `emitted` are events of topics, `awaits` is the (topic, key) that a WAITING one waits for, having seen
+    messages up to `seen_message`; it is due at once where a newer one is there. `behind` are events whose effects a
+    WAITING one waits for: one of its own key goes first, and who has begun behind it may pass. `gate` is where a
+    WAITING one waits. `on_reject` is what a person's no does to a HELD one: `discard`, `compensate`, `continue`, or
+    `items`: those that are held fail; its `due_at` is when it wakes by itself (0: never). `undone` are effects that
+    were taken back. `learnt` is what answers told of gates.
     """
 
     event: int
