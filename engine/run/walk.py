@@ -356,9 +356,10 @@ class Walk(Claim):
         held = [state for state in states if state.state == "held"]
         waiting = [state for state in states if state.state in ("waiting", "behind")]
         due_at = min((state.due_at for state in states if state.due_at), default=0)
-        shown = "; ".join(f"{state.place}: {state.reason}" for state in (waiting or held)[:REASONS_SHOWN])
+        waits = not held or any(state.state == "waiting" for state in waiting)
+        shown = "; ".join(f"{state.place}: {state.reason}" for state in (waiting if waits else held)[:REASONS_SHOWN])
         reason = f"step {place}: {len(waiting)} items wait, {len(held)} are held: {shown}"
-        if not held or any(state.state == "waiting" for state in waiting):
+        if waits:
             await self.record(Status.WAITING, step=place, due_at=due_at, reason=reason)
             return
         await self.record(
