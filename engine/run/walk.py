@@ -358,7 +358,7 @@ class Walk(Claim):
         due_at = min((state.due_at for state in states if state.due_at), default=0)
         waits = not held or any(state.state == "waiting" for state in waiting)
         shown = "; ".join(f"{state.place}: {state.reason}" for state in (waiting if waits else held)[:REASONS_SHOWN])
-        reason = f"step {place}: {len(waiting)} items wait, {len(held)} are held: {shown}"
+        reason = f"step {place}: {len(waiting)} waiting and {len(held)} held of its items: {shown}"
         if waits:
             await self.record(Status.WAITING, step=place, due_at=due_at, reason=reason)
             return

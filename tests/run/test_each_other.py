@@ -87,7 +87,7 @@ def test_what_is_held_of_an_event_is_a_persons_though_its_other_items_wait_for_a
     stage = meet(*in_vain, steps=steps)
     go_on(stage)
     assert stands(stage) == [HELD, HELD]
-    assert "1 items wait, 1 are held: seats[0]: " in stage.row(1).reason
+    assert "1 waiting and 1 held of its items: seats[0]: " in stage.row(1).reason
     first, second = order
     release(stage, first, found)
     assert (stage.status(first), stands(stage)[second - 1]) == ("waiting", HELD)
@@ -100,7 +100,7 @@ def test_an_event_that_is_held_asks_by_itself_whether_the_other_has_made_its_eff
     go_on(stage)
     release(stage, 2, THERE)
     assert stage.story(1)[-1] == "known"
-    assert stage.row(1).reason.startswith("step seats: 0 items wait, 1 are held")
+    assert stage.row(1).reason.startswith("step seats: 0 waiting and 1 held of its items")
 
 
 def test_a_no_to_what_is_held_lets_the_other_event_settle_it() -> None:
