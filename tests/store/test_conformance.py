@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from conformance import HOUR, T0, Conformance, arrival, record
 from conformance_counting import CountingConformance
+from conformance_deaths import DeathsConformance
 from conformance_effects import EffectsConformance
 from conformance_keys import KeysConformance
 from conformance_standing import StandingConformance
@@ -17,7 +18,13 @@ from engine.store.files import open_memory
 
 
 class All(
-    Conformance, CountingConformance, KeysConformance, EffectsConformance, StoriesConformance, StandingConformance
+    Conformance,
+    CountingConformance,
+    KeysConformance,
+    DeathsConformance,
+    EffectsConformance,
+    StoriesConformance,
+    StandingConformance,
 ):
     """The suite; below, for each store."""
 
