@@ -9,8 +9,11 @@ of SQLite is one fsync of its log, those of checkpoints come on top. PostgreSQL 
 how often it synced its log.
 
 Completing alone (claim, attempt, effect, done) is measured over what an engine before has accepted on the same store, with
-one worker and a partner that takes a second: between the first thousand that are done and the last. Its baseline inserts
-the rows of that part alone.
+one worker and a partner that takes a second. Its baseline inserts the rows of that part alone.
+
+Measured is an engine that is warm: a statement is compiled for each number of rows when there are first so many, a quarter
+of a millisecond each, some hundreds in the first few thousand events and never again. So a round comes before those that
+count, and of what is only completed the last part counts.
 
 Baselines, in turn with it: of the whole, on the same partner and the same kind of store, `benchmarks/pair.py`, the same
 rows inserted in groups with an fsync and a client posting the same body, 64 at once, with no intake and nothing in
@@ -59,11 +62,13 @@ ORDERS = 20_000
 PAIR_EVENTS = 8_000
 DRAIN_S_MAX = 45.0
 COUNTS = "WAYBILL_BENCH_COUNTS"
-COSTS_MAX = 4.0
-"""What holds on SQLite (3.1 to 3.6 measured); asked is 3."""
+COSTS_MAX = 3.5
+"""Of the whole on SQLite, from the webhook on (2.7 to 3.1 measured)."""
 COMPLETING_MAX = 3.0
-BEGUN = 1_000
-"""So many are done before completing is measured: by then an engine has started."""
+"""Of what comes after the ack, which is what is asked (2.5 to 2.8 measured)."""
+FILL_S = 3.0
+BEGUN = 6_000
+"""So many are done before completing is measured."""
 CORES_FOR_TWO = 6
 TWO_MIN = 1.5
 STATISTICS_S = 1.5
@@ -142,6 +147,10 @@ def test_completes_events_end_to_end(
         if postgres and setup.engines > 1:
             beside = stack.enter_context(a_database(postgres.url()))
             alone = [stack.enter_context(engine(partner_port, store=beside))]
+        for engines in (measured, alone):
+            if engines:
+                warm = complete(make_payloads(ORDERS, ROUNDS * ORDERS), engines, postgres)
+                events += warm["events"]
         for number in range(ROUNDS):
             payloads = make_payloads(ORDERS, number * ORDERS)
             ours = complete(payloads, measured, postgres)
@@ -191,7 +200,7 @@ def test_completes_what_was_accepted_before(
         for number in range(ROUNDS):
             payloads = make_payloads(ORDERS, number * ORDERS)
             with engine(slow, workers=1, store=store) as before:
-                blast(before.port, HOOK, payloads, 64, ROUND_S)
+                blast(before.port, HOOK, payloads, 64, FILL_S)
             with engine(fast, store=store) as measured:
                 ours = drain(measured, postgres)
             pair = run_pair("aiohttp", fast, payloads[0], tmp_path, postgres, "completing")
