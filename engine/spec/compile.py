@@ -54,8 +54,8 @@ from engine.spec.plan import (
     UntilPlan,
 )
 from engine.spec.read import INVALID, Reader
+from engine.spec.reads import reads_body
 from engine.spec.steps import values_of
-from engine.spec.uses import reads_body
 from engine.spec.value import to_value
 from engine.spec.workspace import Workspace
 

@@ -11,15 +11,11 @@ from typing import Literal
 
 from engine.contract.versions.compatibility import Change, Comparison, Each, Others, Path, written
 from engine.errors import Mark
-from engine.language import LanguageError
-from engine.language.places import NOWHERE, Every, Origin, Origins, Read, elements, expression_places, template_places
+from engine.language.places import Every
 from engine.spec import shape
+from engine.spec.reads import ROOT, Reads, Variables, value_reads
 from engine.spec.steps import every_step, texts_of
-from engine.spec.value import expressions_of
 from engine.spec.workspace import Document, Workspace
-
-ROOT: Origins = frozenset((Origin(()),))
-Variables = Mapping[str, Origins]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +138,11 @@ def _meets(one: str | int | Each | Others, other: str | int | Each | Others) -> 
 def _mapping_reads(mapping: shape.Mapping) -> Iterator[Use]:
     variables: Variables = {"root": ROOT}
     for name, value in mapping.let.items():
-        reads, origins = _value(value, ROOT, variables)
+        reads, origins = value_reads(value, ROOT, variables)
         yield from _uses(reads)
         variables = {**variables, name: origins}
     for value in mapping.fields.values():
-        yield from _uses(_value(value, ROOT, variables)[0])
+        yield from _uses(value_reads(value, ROOT, variables)[0])
 
 
 def _spec_reads(workspace: Workspace, document: Document, contract: str) -> Iterator[Use]:
@@ -172,22 +168,9 @@ def _spec_reads(workspace: Workspace, document: Document, contract: str) -> Iter
         yield from _reads_below(text, names)
 
 
-def reads_body(step: shape.Step) -> bool:
-    """May a step, or one inside it, read the body of its event, or what that was split from? Rather yes than no."""
-    return any(
-        (inner.map is not None and inner.from_ is None) or any(_reaches_body(text) for text in texts_of(inner))
-        for _, inner in every_step((step,))
-    )
-
-
-def _reaches_body(value: shape.Value) -> bool:
-    reads, _ = _value(value, ROOT, {"root": ROOT})
-    return any(not read.steps or read.steps[0] in ("body", "envelope", Every.FIELD) for _, read in reads)
-
-
 def _reads_below(value: shape.Value, names: set[str]) -> Iterator[Use]:
     """What a value reads of the documents that stand under some names of its scope."""
-    for use in _uses(_value(value, ROOT, {"root": ROOT})[0]):
+    for use in _uses(value_reads(value, ROOT, {"root": ROOT})[0]):
         if use.steps and use.steps[0] in names:
             yield Use(use.mark, use.kind, use.steps[1:], use.whole)
 
@@ -202,7 +185,7 @@ def _topic_reads(workspace: Workspace, charter: Document, contract: str) -> Iter
         if topic.contract == contract:
             yield Use(charter.mark(f"topics.{name}.contract"), "checks", (), whole=True)
             for value in (topic.key, *topic.revision):
-                yield from _uses(_value(value, ROOT, {"root": ROOT})[0])
+                yield from _uses(value_reads(value, ROOT, {"root": ROOT})[0])
 
 
 def _texts_of(spec: shape.Integration) -> Iterator[shape.Value]:
@@ -214,44 +197,7 @@ def _texts_of(spec: shape.Integration) -> Iterator[shape.Value]:
         yield from texts_of(step)
 
 
-_Reads = list[tuple[shape.Written, Read]]
-
-
-def _value(value: shape.Value, current: Origins, variables: Variables) -> tuple[_Reads, Origins]:
-    """What a value reads, and where it comes from itself as far as it is not made anew."""
-    if isinstance(value, shape.Expression):
-        return _text(value, current, variables)
-    if isinstance(value, shape.Converted):
-        reads, origins = _text(value.from_, current, variables)
-        for text in expressions_of(value)[1:]:
-            reads += _text(text, current, variables)[0]
-        return reads, origins
-    if isinstance(value, shape.Filled):
-        return _text(value.template, current, variables)
-    if isinstance(value, shape.Items):
-        reads, origins = _text(value.each, current, variables)
-        # That there is a list is read; of its items only what the fields read.
-        reads = [(text, Read(read.offset, read.steps, whole=False)) for text, read in reads]
-        variables = {"root": ROOT, **variables, "parent": current, "index": NOWHERE}
-        return reads + _fields(value.fields, elements(origins), variables), NOWHERE
-    return _fields(value.fields, current, variables) if isinstance(value, shape.Object) else [], NOWHERE
-
-
-def _fields(fields: Mapping[str, shape.Value], current: Origins, variables: Variables) -> _Reads:
-    return [read for value in fields.values() for read in _value(value, current, variables)[0]]
-
-
-def _text(text: shape.Written, current: Origins, variables: Variables) -> tuple[_Reads, Origins]:
-    try:
-        if isinstance(text, shape.Template):
-            return [(text, read) for read in template_places(text.text, current, variables)], NOWHERE
-        reads, origins = expression_places(text.text, current, variables)
-    except LanguageError:  # which is a fault already
-        return [], NOWHERE
-    return [(text, read) for read in reads], origins
-
-
-def _uses(reads: _Reads) -> Iterator[Use]:
+def _uses(reads: Reads) -> Iterator[Use]:
     for text, read in reads:
         steps = tuple(_EACH[step] if isinstance(step, Every) else step for step in read.steps)
         yield Use(text.at(read.offset), "reads", steps, read.whole)
