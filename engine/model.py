@@ -188,6 +188,11 @@ class ItemState(Struct, frozen=True):
     again: Allowed = Allowed.NOTHING
     queue: str = ""
 
+    @property
+    def waits(self) -> bool:
+        """Does it go on by itself?"""
+        return self.state in ("waiting", "behind")
+
 
 class Delivery(Struct, frozen=True):
     """One claimed event with all that is needed to go on: the arrival as stored, and the steps already ended.

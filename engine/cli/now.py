@@ -163,7 +163,7 @@ def waiting(
         return Now("topic", until, then, told=(f"waits for an event of {topic} with key {row.key or '-'}", words))
     if row.gate:
         return Now("gate", row.due_at, told=tuple(gate_told(row.reason, gate)))
-    times = [item.due_at for item in items if item.state in ("waiting", "behind")]
+    times = [item.due_at for item in items if item.waits]
     if times and not row.phase:
         first = f"{plural(len(times), 'item')} to be tried again, the first at {moment(min(times))}"
         return Now("retry", min(times), told=(first,))

@@ -227,7 +227,7 @@ def item_told(item: ItemState) -> str:
     until = f" until {moment(item.due_at)}" if item.due_at else ""
     sends = item.attempts and item.state == "waiting"
     after = f", after {plural(item.attempts, 'attempt')}" if sends else ""
-    state = {"waiting": "waits", "behind": "waits"}.get(item.state, item.state)
+    state = "waits" if item.waits else item.state
     return f"{item.place} {state}{queue}{where}{until}{after}"
 
 

@@ -156,10 +156,12 @@ class Claim:
 
     def drop_items(self, place: str = "") -> None:
         """Forgets the items of an `each`, or of all."""
-        items = self.course.items
-        for item in [one for one in items if one.startswith(f"{place}[") or not place]:
-            del items[item]
-            self.items_changed = True
+        for state in self.items_of(place) if place else [*self.course.items.values()]:
+            self.drop_item(state.place)
+
+    def items_of(self, place: str) -> list[ItemState]:
+        """The items of an `each` that have not ended."""
+        return [state for state in self.course.items.values() if state.place.startswith(f"{place}[")]
 
     def count_attempt(self, place: str) -> None:
         """Counts a send, as the store did when it wrote the intent."""

@@ -331,15 +331,14 @@ class Walk(Claim):
 
     def hold_failed(self, place: str) -> None:
         """The failed items of an `each` are a person's, whose release lets them go on."""
-        for state in list(self.course.items.values()):
-            if state.place.startswith(f"{place}["):
-                self.put_item(replace(state, state="held", on_release="send"))
+        for state in self.items_of(place):
+            self.put_item(replace(state, state="held", on_release="send"))
 
     def end_doubts(self, place: str) -> None:
         """An `each` goes on without its failed items: of those that may have taken effect all the same, its story keeps
         it, for who undoes the event, and whoever else asks for these effects."""
-        for state in list(self.course.items.values()):
-            if state.place.startswith(f"{place}[") and state.queue in IN_DOUBT:
+        for state in self.items_of(place):
+            if state.queue in IN_DOUBT:
                 self.end_step(f"{state.place}.{state.step}", DOUBT, None, reason=state.reason)
 
     def fail_item(self, item: str, place: str, reason: str, queue: str = "") -> None:
@@ -354,7 +353,7 @@ class Walk(Claim):
         a person's at once, and the event wakes by itself to ask again."""
         states = self.course.items.values()
         held = [state for state in states if state.state == "held"]
-        waiting = [state for state in states if state.state in ("waiting", "behind")]
+        waiting = [state for state in states if state.waits]
         due_at = min((state.due_at for state in states if state.due_at), default=0)
         waits = not held or any(state.state == "waiting" for state in waiting)
         shown = "; ".join(f"{state.place}: {state.reason}" for state in (waiting if waits else held)[:REASONS_SHOWN])

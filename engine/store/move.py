@@ -147,7 +147,7 @@ def story(one: Move, standing: Standing) -> list[Line]:
             if item.state == "held" and item.on_release == "end"
         ]
     if one.new_effect:
-        places = [f"{item.place}.{item.step}" for item in standing.items if item.state in ("held", "failed")]
+        places = [f"{item.place}.{item.step}" for item in standing.items if not item.waits]
         lines += [
             Line(place, "new-effect", one.at, reason=said(one), result=result) for place in places or [standing.step]
         ]
@@ -171,7 +171,7 @@ def items_moved(one: Move, standing: Standing) -> list[ItemState]:
 
 def item_moved(one: Move, item: ItemState) -> ItemState:
     """An item that stood still goes on with its event, or fails where a person said no."""
-    if item.state in ("waiting", "behind") or (item.state == "failed" and one.action != "redrive"):
+    if item.waits or (item.state == "failed" and one.action != "redrive"):
         return item
     if one.action == "reject":
         return replace(item, state="failed", due_at=0, reason=f"rejected by {said(one)}", on_release="")
