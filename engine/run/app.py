@@ -6,7 +6,6 @@ alone are taken as they change.
 """
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +31,7 @@ from engine.run.tables import TableWatch, find_marks
 from engine.spec.compile import compile_content
 from engine.spec.plan import Plan
 from engine.store import GateRow, Gauges
+from engine.store.garbage import freeze_garbage
 from engine.store.open import open_store, store_address
 from engine.store.opened import Surroundings
 from engine.store.readers import read_gates, read_gauges, read_kept_gates, read_plan, read_versions
@@ -347,13 +347,6 @@ class Engine:
 
     def http_error(self, error: BaseException) -> None:
         self.fact("http_error", reason=type(error).__name__)
-
-
-def freeze_garbage() -> None:
-    """What was made until now lives as long as the process; looking through it again is the longest pause left."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def run_engine(settings: Settings) -> None:

@@ -1,94 +1,38 @@
 """The embedded store's committers: verbs in transactions on one SQLite file, each answered only after its commit is on
 disk.
 
-While a group is written the loop lends the writer the interpreter, and they work side by side while the disk is waited
-for (`hand_over`). Checkpoints run on a thread and a connection of their own, because an automatic one inside a commit is
-a long pause for everybody who waits.
+In production a process of its own writes (`writer.py`); this is the engine's half of it. Elsewhere the caller writes, at
+once.
 """
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import apsw
 
-from engine.clock import SystemClock
-from engine.errors import StoreBroken, StoreFull
+from engine.errors import StoreBroken
 from engine.ports import Item, Result, Verb
-from engine.store import Turn, turn_of
-from engine.store.files import BUSY_WAIT_S, PAGE_BYTES
-from engine.store.groups import GroupCommitter, run_verbs
-from engine.store.head import Head, count_group
+from engine.store.channel import Inbox, framed, made_pipe, send
+from engine.store.files import StoreAddress
+from engine.store.groups import Entry, GroupCommitter
+from engine.store.settle import settle_group
+from engine.store.words import Begin, Group, Lost, Opened, Pinned, Written
 
-CHECKPOINT_EVERY_S = 0.05
-"""Seldom enough that its own fsync rarely meets a commit's."""
-CHECKPOINT_PAGES = 500
-CHECKPOINT_TURNS_MAX = 4
-"""With fewer pages to move it waits for more, so many turns long: pages that every group writes are then moved once for
-many groups. More at once would be a pause for those whose commit meets its fsync."""
-LEND_S = 0.005
-"""What 64 events need, claimed, announced and recorded together, is written in this time; a group that takes longer no
-longer holds up the loop."""
-WAL_RESTART_BYTES = 128 << 20
-"""To begin the log anew is the longest pause an ack can meet, ten milliseconds: well under one in a hundred meets it."""
-LEFT_MAX = 1024
-"""Pages that the writer may move itself then."""
-
-
-def run_group(
-    connection: apsw.Connection, entries: Sequence[tuple[Any, Any]], committing: Callable[[], None] = lambda: None
-) -> list[Any]:
-    """Runs one group in one transaction; results in the order of the entries. Raises what a verb raised, rolled back.
-
-    `committing` is called when all is written and only the disk is waited for.
-    """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        results = run_verbs(connection, entries)
-        committing()
-        connection.execute("COMMIT")
-    except BaseException:
-        # SQLite may have rolled back by itself (disk full); a second rollback is then an error of no interest.
-        with contextlib.suppress(apsw.SQLError):
-            connection.execute("ROLLBACK")
-        raise
-    return results
-
-
-def settle_group(
-    connection: apsw.Connection, entries: Sequence[tuple[Any, Any]], committing: Callable[[], None] = lambda: None
-) -> list[Any]:
-    """As `run_group`, but a full store or disk refuses new arrivals alone: outcomes are tried again without them.
-
-    A result may be an exception, to be raised where the entry was submitted.
-    """
-    try:
-        return run_group(connection, entries, committing)
-    except apsw.FullError:
-        arrivals = {place for place, (verb, _) in enumerate(entries) if turn_of(verb) is Turn.ACCEPT}
-        rest = [place for place in range(len(entries)) if place not in arrivals]
-        results: list[Any] = [StoreFull("the store is full") for _ in entries]
-        if rest and arrivals:
-            for place, result in zip(
-                rest, settle_group(connection, [entries[place] for place in rest], committing), strict=True
-            ):
-                results[place] = result
-        return results
-    except apsw.IOError as error:
-        raise disk_failed(error) from error
-    except apsw.BusyError as error:
-        raise StoreBroken(
-            f"another process has held the store's file for {BUSY_WAIT_S} s; end it, then start the engine again"
-        ) from error
-
-
-def disk_failed(error: apsw.IOError) -> StoreBroken:
-    return StoreBroken(
-        f"the disk failed under the store ({error}); nothing more is written until a restart has checked it"
-    )
+START = """
+import signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+hears, says, *sys.path[:] = sys.argv[1:]
+from engine.store.writer import serve
+serve(int(hears), int(says))
+"""
+"""Who asks all processes to end means the engine, which will tell this one. It finds the modules that the engine finds,
+and nothing beside them in the folder it is started in."""
 
 
 class InlineCommitter:
@@ -111,129 +55,108 @@ class InlineCommitter:
         return results[0]  # type: ignore[no-any-return]
 
 
-class ThreadCommitter(GroupCommitter):
-    """The production `Committer` of an embedded store."""
+class ProcessCommitter(GroupCommitter):
+    """The production `Committer` of an embedded store. Made in the loop; raises UserError, StoreBroken.
+
+    `lock` is the descriptor of the file's lock, which the writer keeps until it ends. `disk_low` goes with each group.
+    """
 
     def __init__(
         self,
-        connection: apsw.Connection,
-        path: Path,
+        address: StoreAddress,
         on_failure: Callable[[BaseException], None],
-        log_bytes_max: int = WAL_RESTART_BYTES,
+        lock: int | None = None,
+        log_bytes_max: int | None = None,
     ) -> None:
         super().__init__(on_failure)
-        self.connection = connection
-        self.path = path
-        self.log_bytes_max = min(log_bytes_max, WAL_RESTART_BYTES)
-        # The log is written over in place: to cut it and to let it grow again costs a commit of 20 ms each time.
-        connection.pragma("journal_size_limit", 2 * self.log_bytes_max)
-        self.lent = threading.Lock()  # held while the writer has the interpreter
-        self.stopping = threading.Event()
-        self.checkpointer = threading.Thread(target=self.checkpoint, name="waybill-checkpoint", daemon=True)
-        self.restart_wal = False
-        self.log_pages = 0
-        connection.set_wal_hook(self.log_grew)
-        self.head = Head(path)
-        self.clock = SystemClock()
-        self.commit_began_s = self.clock.monotonic()
+        self.disk_low = False
         self.pinned_s = 0.0  # for how long a reader has kept the log from being moved
-        self.writer.start()
-        self.checkpointer.start()
+        hears, self.says = made_pipe()
+        self.hears, says = made_pipe()
+        self.inbox = Inbox(self.hears)
+        self.process = subprocess.Popen(  # noqa: S603 — ourselves
+            [sys.executable, "-c", START, str(hears), str(says), *sys.path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(hears, says) if lock is None else (hears, says, lock),
+            process_group=0,  # Ctrl-C is the engine's, which tells it what to do
+        )
+        os.close(hears)
+        os.close(says)
+        with contextlib.suppress(BrokenPipeError):  # it has ended already: what is heard of it says so
+            send(self.says, Begin(address, log_bytes_max))
+        opened: Opened = next(self.inbox.values(), None) or Opened(self.gone())
+        if opened.error is not None:
+            self.hang_up()
+            self.process.wait()
+            raise opened.error
+        os.set_blocking(self.says, False)
+        os.set_blocking(self.hears, False)
+        self.unsent = memoryview(b"")
+        self.loop.add_reader(self.hears, self.read)
 
-    def hand_over(self) -> None:
-        """Gives the writer a group, and the interpreter for as long as it writes, but LEND_S at most.
+    def gone(self) -> StoreBroken:
+        code = self.process.wait()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+        return StoreBroken(f"the process that writes the store {how}; start the engine again, it goes on where it was")
 
-        SQLite lets go of the interpreter at every statement. Beside a busy loop the writer then got it back only when
-        the loop ran out of work, and each waited for the other in turn (measured: a tenth more CPU for each event, and
-        a shorter switch interval cost more than it gave). Waiting here costs the loop only what it would have lost.
-        """
-        self.lent.acquire(blocking=False)
-        super().hand_over()
-        self.lent.acquire(timeout=LEND_S)
+    # ── the channel ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def commit_begins(self) -> None:
-        """The writer's: from here on it waits for the disk."""
-        self.commit_began_s = self.clock.monotonic()
-        self.give_back()
+    def send(self, group: list[Entry]) -> None:
+        """See `GroupCommitter.send`."""
+        self.unsent = memoryview(framed(Group([(verb.__name__, item) for verb, item, _ in group], self.disk_low)))
+        self.write()
+        if self.unsent:
+            self.loop.add_writer(self.says, self.write_on)
 
-    def give_back(self) -> None:
-        """The writer's: what is left to do needs no interpreter. Said twice, where a full disk made it try again."""
-        if self.lent.locked():
-            self.lent.release()
+    def write(self) -> None:
+        """As much as the pipe takes at once. Where nobody is there any more, reading says so."""
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            while self.unsent:
+                self.unsent = self.unsent[os.write(self.says, self.unsent) :]
 
-    def write_group(self, entries: Sequence[tuple[Any, Any]]) -> list[Any]:
-        """See `GroupCommitter.write_group`."""
-        *results, number = settle_group(self.connection, [*entries, (count_group, None)], self.commit_begins)
-        self.commits += 1
-        self.commit_s += self.clock.monotonic() - self.commit_began_s
-        if isinstance(number, int):
-            self.head.write(number)
-        self.restart_log()
-        return results
+    def write_on(self) -> None:
+        self.write()
+        if not self.unsent:
+            self.loop.remove_writer(self.says)
 
-    def written(self) -> None:
-        """See `GroupCommitter.written`."""
-        self.give_back()
-
-    def log_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        """SQLite tells after each commit how long its log is."""
-        self.log_pages = pages
-        return apsw.SQLITE_OK
-
-    def restart_log(self) -> None:
-        """Between two groups, where little is left to move: the next write then starts the log anew.
-
-        The checkpoint thread may be at it this moment (`BusyError`), or the disk be full: the next turn will do, and
-        the group that was just committed stands either way.
-        """
-        if self.restart_wal:
-            self.restart_wal = False
-            with contextlib.suppress(apsw.BusyError, apsw.FullError):
-                self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-
-    def lose_disk(self, error: BaseException) -> None:
-        self.fail(error, self.pending)
-
-    def checkpoint(self) -> None:
-        """Moves pages from the log into the file, beside the writer. Passive: it never makes anybody wait."""
-        connection = apsw.Connection(str(self.path))
-        connection.pragma("user_version")  # until it has read once, a connection knows of no log and moves nothing
-        before, wait_s = 0, CHECKPOINT_EVERY_S
-        there, caught_up_at = 0, self.clock.monotonic()
-        turns = 0
+    def read(self) -> None:
         try:
-            while not self.stopping.wait(wait_s):
-                turns += 1
-                if wait_s and turns < CHECKPOINT_TURNS_MAX and 0 <= self.log_pages - before < CHECKPOINT_PAGES:
-                    continue
-                turns = 0
-                try:
-                    frames, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-                except apsw.IOError as error:
-                    # What an fsync has failed to write may be gone, and the next fsync says that all is well.
-                    self.loop.call_soon_threadsafe(self.lose_disk, disk_failed(error))
-                    return
-                except apsw.Error:
-                    continue  # busy, or the disk is full: the log simply grows until the next turn
-                # All that was there a turn ago is moved by now, but for what a reader still needs the file without.
-                if moved >= there or frames < there:
-                    caught_up_at = self.clock.monotonic()
-                there, self.pinned_s = frames, self.clock.monotonic() - caught_up_at
-                few = moved - before if moved >= before else moved  # fewer than before: it has begun anew
-                before = moved
-                log_bytes = frames * PAGE_BYTES if frames - moved < LEFT_MAX else 0  # a reader holds on to the rest
-                # Where little came meanwhile the writer finishes it between two groups, and its next write starts the
-                # log anew. Else once more at once: what came in this turn would be a long pause, but not for ever.
-                long = log_bytes > self.log_bytes_max
-                self.restart_wal = long and (few < LEFT_MAX or log_bytes > 2 * self.log_bytes_max)
-                wait_s = 0 if long and not self.restart_wal else CHECKPOINT_EVERY_S
-        finally:
-            connection.close()
+            words = self.inbox.take()
+        except BlockingIOError:
+            return
+        if words is not None:
+            for word in words:
+                self.hear(word)
+            return
+        self.leave_loop()
+        if self.flying or self.failed is None:
+            self.fail(self.gone(), [*self.flying, *self.pending])
+
+    def hear(self, word: object) -> None:
+        if isinstance(word, Written):
+            if isinstance(word.outcome, list):
+                self.commits += 1
+                self.commit_s += word.took_s
+            group, self.flying = self.flying, []
+            self.answer(group, word.outcome)
+        elif isinstance(word, Pinned):
+            self.pinned_s = word.seconds
+        elif isinstance(word, Lost):
+            self.fail(word.error, self.pending)
+
+    def leave_loop(self) -> None:
+        self.loop.remove_reader(self.hears)
+        self.loop.remove_writer(self.says)
+
+    def hang_up(self) -> None:
+        """Nothing more is said, which ends the process."""
+        os.close(self.says)
+        os.close(self.hears)
 
     async def close(self) -> None:
-        """Commits what is pending, then ends both threads and closes the connection."""
+        """Commits what is pending, then ends the process."""
         await super().close()
-        self.stopping.set()
-        await asyncio.to_thread(self.checkpointer.join)
-        self.connection.close()
-        self.head.close()
+        self.leave_loop()
+        self.hang_up()
+        await asyncio.to_thread(self.process.wait)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engine.clock import SystemClock
-from engine.store.committer import WAL_RESTART_BYTES, ThreadCommitter
+from engine.store.committer import ProcessCommitter
 from engine.store.database import Database
-from engine.store.files import Lock, StoreAddress, disk_free_bytes, open_reader, open_writer
+from engine.store.files import Lock, StoreAddress, disk_free_bytes, open_reader
 from engine.store.opened import Health, Read, Surroundings
 from engine.store.upkeep import forget
 from engine.store.verbs import SqlStore
@@ -33,13 +33,11 @@ class EmbeddedStore:
         with contextlib.ExitStack() as undo:
             self.lock = Lock(address.path)
             undo.callback(self.lock.release)
-            connection = open_writer(address)
-            undo.callback(connection.close)
+            log_bytes_max = None if address.bytes_max is None else address.bytes_max // 4
+            self.committer = ProcessCommitter(address, surroundings.failed, self.lock.descriptor, log_bytes_max)
             self.reader = open_reader(address.path)
             self.counter = open_reader(address.path)
             self.store = SqlStore()
-            log_bytes_max = WAL_RESTART_BYTES if address.bytes_max is None else address.bytes_max // 4
-            self.committer = ThreadCommitter(connection, address.path, surroundings.failed, log_bytes_max)
             undo.pop_all()
 
     def count(self, read: Callable[[Database], Read]) -> Read:
@@ -68,7 +66,7 @@ class EmbeddedStore:
         grow without end: that is told, how long and how large."""
         clock, told_at = SystemClock(), -TELL_EVERY_S
         while True:
-            self.store.disk_low = disk_free_bytes(self.address.path) < DISK_RESERVE_BYTES
+            self.committer.disk_low = disk_free_bytes(self.address.path) < DISK_RESERVE_BYTES
             pinned_s, now = self.committer.pinned_s, clock.monotonic()
             log_bytes = size_of(self.address.path.with_name(self.address.path.name + "-wal"))
             if pinned_s > PINNED_S and log_bytes > PINNED_BYTES and now - told_at > TELL_EVERY_S:

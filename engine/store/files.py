@@ -6,6 +6,7 @@ file, because two engines would lease the same deliveries.
 
 import fcntl
 import os
+import threading
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 import apsw
 
+from engine.clock import SystemClock
 from engine.errors import StoreBroken, UserError
 from engine.store.head import HEAD, check_head, check_new
 from engine.store.options import STANDARD, Keep, read_keep, read_size, take_options
@@ -29,6 +31,11 @@ RESET_DEFECT_MENDED = ((3, 44, 6), (3, 50, 7))
 PAGE_BYTES = 4096
 BUSY_WAIT_S = 30
 """So long the engine waits for whoever holds the file, and its senders with it."""
+LEAVING_S = 1.0
+"""An engine that is just leaving may take so long to let go of the file."""
+ENDING_S = 10.0
+"""What wrote for an engine that was killed ends after its last group."""
+LOOK_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +80,56 @@ def is_defective(version: tuple[int, int, int]) -> bool:
 
 
 class Lock:
-    """Holds `<file>.lock` for as long as the engine lives; the operating system gives it back when the process dies."""
+    """Holds `<file>.lock` for as long as the engine lives, and the process that writes for it; the operating system gives
+    it back when both have ended."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(path.name + ".lock")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(self.descriptor, 20).decode(errors="replace").strip()
-            os.close(self.descriptor)
-            raise UserError(
-                f"another engine (process {holder or 'unknown'}) has {path}; stop it first, or use another --store"
-            ) from None
+        clock, pause = SystemClock(), threading.Event()
+        began_s = clock.monotonic()
+        while not is_locked(self.descriptor):
+            holder = os.pread(self.descriptor, 20, 0).decode(errors="replace").strip()
+            lives = is_alive(holder)
+            if clock.monotonic() - began_s > (LEAVING_S if lives else ENDING_S):
+                os.close(self.descriptor)
+                raise UserError(refusal(path, holder, lives=lives)) from None
+            pause.wait(LOOK_EVERY_S)
         os.ftruncate(self.descriptor, 0)
         os.write(self.descriptor, str(os.getpid()).encode())
 
     def release(self) -> None:
         os.close(self.descriptor)
+
+
+def is_locked(descriptor: int) -> bool:
+    """Takes the lock, if nobody has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def is_alive(process: str) -> bool:
+    """Is there a process of this id? Whoever has not said its own yet, has just begun."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True
+
+
+def refusal(path: Path, holder: str, *, lives: bool) -> str:
+    if lives:
+        return f"another engine (process {holder or 'unknown'}) has {path}; stop it first, or use another --store"
+    return (
+        f"the engine that had {path} (process {holder}) is gone, but what wrote for it has not ended in {ENDING_S:.0f} s:"
+        f" its disk does not answer. Look after the disk, or end the process that has {path.name}.lock open"
+    )
 
 
 def open_writer(address: StoreAddress) -> SqliteDatabase:

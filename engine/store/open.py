@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import StoreFull, UserError
 from engine.store import backup as embedded_backup
 from engine.store import files
-from engine.store.committer import settle_group
 from engine.store.database import Database
 from engine.store.embedded import EmbeddedStore
 from engine.store.files import Lock, StoreAddress, open_writer
 from engine.store.head import Head, count_group
 from engine.store.opened import OpenStore, Surroundings
 from engine.store.postgres.address import PostgresAddress, parse_postgres_url
+from engine.store.settle import settle_group
 from engine.store.verify import Verified
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import apsw
 
 from engine.model import Outcome, Request
 from engine.ports import Item, Result, Verb
-from engine.store.committer import settle_group
 from engine.store.groups import Entry, GroupCommitter
+from engine.store.settle import settle_group
 from harness.simulation.loop import SimLoop
 from harness.simulation.streams import Stream
 from harness.simulation.witness import Witness
@@ -114,20 +114,17 @@ class SimCommitter(GroupCommitter):
             self.origins[id(item)] = self.sending
         super().hand_in(verb, item, done)
 
-    def hand_over(self) -> None:
-        """The disk takes its time over a group; what is handed in meanwhile is the next one."""
-        super().hand_over()
-        self.groups.get_nowait()  # there is no thread to take it
-        self.loop.call_later(self.disk.between(*self.disk_s), self.commit)
+    def send(self, group: list[Entry]) -> None:
+        """See `GroupCommitter.send`. The disk takes its time over it; what is handed in meanwhile is the next one."""
+        self.loop.call_later(self.disk.between(*self.disk_s), self.commit, group)
 
-    def commit(self) -> None:
+    def commit(self, group: list[Entry]) -> None:
         """The group is on disk, and whoever waits is told, unless the power went before or goes now."""
         if not self.power.on:
             return
-        group = self.flying
         try:
             results = settle_group(self.connection, [(verb, item) for verb, item, _ in group])
-        except Exception as error:  # noqa: BLE001 — as the writer's thread does: the loop must hear of it
+        except Exception as error:  # noqa: BLE001 — whatever it was, the loop must hear of it
             self.answer(group, error)
             return
         for (verb, item, _), result in zip(group, results, strict=True):

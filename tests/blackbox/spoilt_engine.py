@@ -20,12 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from engine import clock
 from engine.cli import main
 from engine.run import app  # noqa: F401 — with it every module of the loops is there to be spoilt
-from engine.store.committer import ThreadCommitter
+from engine.store import committer
+from engine.store.groups import GroupCommitter
 from engine.wire.http_client import HttpClient
 
 VERBS = ("keep_plans", "recover", "accept", "claim", "begin", "record", "move")
@@ -59,8 +58,7 @@ class Countdown:
 
 def at_point(number: signal.Signals, words: str) -> None:
     count = Countdown(words, number)
-    committer = next(one for one in ThreadCommitter.__mro__ if "hand_in" in vars(one))  # what all committers share
-    hand_in, send = committer.hand_in, HttpClient.send
+    hand_in, send = GroupCommitter.hand_in, HttpClient.send
 
     def handed_in(self: Any, verb: Any, item: Any, done: Callable[[Any], None]) -> None:
         def told(result: Any) -> None:
@@ -77,7 +75,7 @@ def at_point(number: signal.Signals, words: str) -> None:
         count.come_to("after-send", request)
         return outcome
 
-    committer.hand_in, HttpClient.send = handed_in, sent  # type: ignore[method-assign]
+    GroupCommitter.hand_in, HttpClient.send = handed_in, sent  # type: ignore[method-assign]
 
 
 def shorten_leases(seconds: str) -> None:
@@ -99,30 +97,13 @@ def shift_clock(file: str) -> None:
 
 
 def fail_sync(file: str) -> None:
-    path = Path(file)
+    """The disk is that of the process which writes the store."""
+    before = "from engine.store.writer import serve\n"
+    assert before in committer.START
+    committer.START = committer.START.replace(
+        before, f"{before}from spoilt_disk import fail_sync\nfail_sync({file!r})\n"
+    )
 
-    class Disk(apsw.VFS):
-        def __init__(self) -> None:
-            super().__init__("spoilt", "unix", makedefault=True)
-
-        def xOpen(self, name: Any, flags: list[int]) -> "File":  # noqa: N802 — the library's name
-            return File(name, flags)
-
-    class File(apsw.VFSFile):
-        def __init__(self, name: Any, flags: list[int]) -> None:
-            super().__init__("unix", name, flags)
-            self.name = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
-
-        def xSync(self, flags: int) -> None:  # noqa: N802
-            if path.exists() and self.name.endswith(path.read_text()):
-                raise apsw.IOError("disk I/O error")
-            super().xSync(flags)
-
-    kept.append(Disk())
-
-
-kept: list[apsw.VFS] = []
-"""The library holds on to a disk by name only."""
 
 MISCHIEF: dict[str, Callable[[str], None]] = {
     "die": partial(at_point, signal.SIGKILL),

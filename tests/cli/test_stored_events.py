@@ -12,8 +12,8 @@ from engine.cli import main
 from engine.model import Arrival, Status
 from engine.run.load import load
 from engine.store import ClaimRequest, Record
-from engine.store.committer import run_group
 from engine.store.files import open_writer, store_address
+from engine.store.settle import run_group
 from engine.store.verbs import SqlStore
 
 Captured = pytest.CaptureFixture[str]

@@ -13,8 +13,8 @@ from engine.clock import SystemClock
 from engine.rules.opening import time_text
 from engine.rules.quota import Bucket, Heard, Quota, encode, learn, take
 from engine.store import GateRow
-from engine.store.committer import run_group
 from engine.store.files import open_writer, store_address
+from engine.store.settle import run_group
 from engine.store.verbs import SqlStore
 
 Captured = pytest.CaptureFixture[str]

@@ -11,8 +11,8 @@ from engine.language import TextTable
 from engine.model import Arrival, Sighted, Sighting, Status
 from engine.run.load import load
 from engine.store import ClaimRequest, Record, Tally
-from engine.store.committer import run_group
 from engine.store.files import open_writer, store_address
+from engine.store.settle import run_group
 from engine.store.verbs import SqlStore
 
 Captured = pytest.CaptureFixture[str]

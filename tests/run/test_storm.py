@@ -19,8 +19,8 @@ from engine.run.gates import Admitted, Denied, Gates
 from engine.run.live import Live, LiveSystem, none_kept, quota_at
 from engine.spec import shape
 from engine.store import ClaimRequest, Intent, Leave, Quota, Record
-from engine.store.committer import run_group
 from engine.store.files import open_memory
+from engine.store.settle import run_group
 from engine.store.verbs import SqlStore
 
 S = 1_000_000

@@ -8,11 +8,11 @@ import psycopg
 
 from engine.model import ItemState, Sighted
 from engine.store import Effect, EventRow, Filter, GateRow, Line, Tally
-from engine.store.committer import run_group
 from engine.store.groups import run_verbs
 from engine.store.postgres.connect import column_types, connect
 from engine.store.postgres.database import PostgresDatabase
 from engine.store.readers import read_effects, read_events, read_gates, read_items, read_lines, read_tallies
+from engine.store.settle import run_group
 from engine.store.sqlite import SqliteDatabase
 from engine.store.verbs import SqlStore
 

@@ -1,344 +1,371 @@
-"""The writer thread: what is answered is on disk, groups are shared, and a full disk refuses arrivals alone."""
+"""The process that writes: what is answered is on disk, groups are shared, and whatever ends it, everybody is told."""
 
 import asyncio
-import threading
-from collections.abc import Sequence
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
-from conformance import arrival, intent, record
+from conformance import arrival, intent
+from real import ROOT
 
-from engine.errors import StoreBroken, StoreFull
-from engine.model import Status
-from engine.store import ClaimRequest, Filter, Turn, turn
-from engine.store.committer import ThreadCommitter, settle_group
-from engine.store.files import StoreAddress, open_memory, open_reader, open_writer
+from engine.errors import StatementFailed, StoreBroken, UserError, WaybillError
+from engine.store import ClaimRequest, Filter, committer
+from engine.store.committer import ProcessCommitter
+from engine.store.files import Lock, StoreAddress, open_reader, open_writer
 from engine.store.readers import read_events
 from engine.store.verbs import SqlStore
+from engine.store.words import Lost, Pinned
+from engine.store.writer import Writer, told
+
+Play = Callable[[ProcessCommitter, SqlStore], Any]
+ALL = ClaimRequest(2_000_000_000_000_000, 512, 3_000_000_000_000_000)
 
 
-class CountingFile(apsw.VFSFile):
-    def __init__(self, name: Any, flags: list[int]) -> None:
-        super().__init__("unix", name, flags)
-
-    def xSync(self, flags: int) -> None:  # noqa: N802 — SQLite's own name
-        CountingDisk.syncs += 1
-        CountingDisk.wait()
-        super().xSync(flags)
-
-
-class CountingDisk(apsw.VFS):
-    """The real disk, and how often it was asked to make things last."""
-
-    syncs = 0
-
-    @staticmethod
-    def wait() -> None:
-        """What a sync waits for."""
-
-    def __init__(self) -> None:
-        super().__init__("counting", "unix", makedefault=True)
-
-    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
-        return CountingFile(name, flags)
+def spoil(monkeypatch: pytest.MonkeyPatch, lines: str) -> None:
+    """What the process does before anything else."""
+    before = "from engine.store.writer import serve"
+    assert before in committer.START
+    monkeypatch.setattr(committer, "START", committer.START.replace(before, f"{before}\n{lines}"))
 
 
 @pytest.fixture
-def disk() -> Any:
-    before = apsw.vfs_names()[0]
-    disk = CountingDisk()
-    yield disk
-    disk.unregister()
-    assert apsw.vfs_names()[0] == before
+def syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How often the process has synced."""
+    count = tmp_path / "syncs"
+    count.touch()
+    spoil(monkeypatch, f"from counting_disk import CountingDisk\ndisk = CountingDisk({str(count)!r})")
+    return lambda: count.stat().st_size
 
 
-def on_thread(path: Path, play: Any, *log_bytes_max: int) -> Any:
-    """Runs `play(committer, store)` with a writer thread over the file."""
+def played(path: Path, play: Play, log_bytes_max: int | None = None) -> Any:
+    """Runs `play(committer, store)` with a process that writes the file, and nothing fails."""
 
     async def run() -> Any:
         failures: list[BaseException] = []
-        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append, *log_bytes_max)
+        writing = ProcessCommitter(StoreAddress(path, None), failures.append, log_bytes_max=log_bytes_max)
         try:
-            return await play(committer, SqlStore())
+            async with asyncio.timeout(60):
+                return await play(writing, SqlStore())
         finally:
-            await committer.close()
+            await writing.close()
+            assert writing.process.returncode == 0
             assert failures == []
 
     return asyncio.run(run())
 
 
-def test_no_arrival_is_answered_before_it_was_synced(tmp_path: Path, disk: Any) -> None:
-    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
+def failed(path: Path, play: Play) -> list[BaseException]:
+    """As `played`; what the engine heard of failures."""
+
+    async def run() -> list[BaseException]:
+        failures: list[BaseException] = []
+        writing = ProcessCommitter(StoreAddress(path, None), failures.append)
+        async with asyncio.timeout(60):
+            await play(writing, SqlStore())
+        await writing.close()
+        return failures
+
+    return asyncio.run(run())
+
+
+def test_no_arrival_is_answered_before_it_was_synced(tmp_path: Path, syncs: Callable[[], int]) -> None:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
         for number in range(20):
-            before = CountingDisk.syncs
-            await committer.submit(store.accept, arrival(f"{number}", f"{number}"))
-            assert CountingDisk.syncs > before
+            before = syncs()
+            await writing.submit(store.accept, arrival(f"{number}", f"{number}"))
+            assert syncs() > before
 
-    on_thread(tmp_path / "events.db", play)
+    played(tmp_path / "events.db", play)
 
 
-def test_no_intent_is_answered_before_it_was_synced(tmp_path: Path, disk: Any) -> None:
-    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
-        await committer.submit(store.accept, arrival())
-        claimed = await committer.submit(store.claim, ClaimRequest(2_000_000_000_000_000, 1, 3_000_000_000_000_000))
-        before = CountingDisk.syncs
-        await committer.submit(store.begin, intent(claimed.deliveries[0]))
-        assert CountingDisk.syncs > before
+def test_no_intent_is_answered_before_it_was_synced(tmp_path: Path, syncs: Callable[[], int]) -> None:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        await writing.submit(store.accept, arrival())
+        claimed = await writing.submit(store.claim, ALL)
+        before = syncs()
+        await writing.submit(store.begin, intent(claimed.deliveries[0]))
+        assert syncs() > before
 
-    on_thread(tmp_path / "events.db", play)
+    played(tmp_path / "events.db", play)
 
 
 def test_what_is_answered_is_there_for_another_reader(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
 
-    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        receipts = await asyncio.gather(*(writing.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(200)))
         reader = open_reader(path)
-        receipts = await asyncio.gather(*(committer.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(200)))
         assert [row.event for row in read_events(reader, Filter())] == [receipt.event for receipt in receipts]
         reader.close()
 
-    on_thread(path, play)
+    played(path, play)
 
 
-def test_many_share_few_commits(tmp_path: Path, disk: Any) -> None:
-    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
-        before = CountingDisk.syncs
-        await asyncio.gather(*(committer.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(400)))
-        assert CountingDisk.syncs - before < 40
+def test_many_share_few_commits(tmp_path: Path, syncs: Callable[[], int]) -> None:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        before = syncs()
+        await asyncio.gather(*(writing.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(400)))
+        assert syncs() - before < 40
+        assert 1 <= writing.commits < 40
+        assert writing.commit_s > 0
 
-    on_thread(tmp_path / "events.db", play)
+    played(tmp_path / "events.db", play)
 
 
-def test_the_first_few_after_a_crowd_wait_for_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[int] = []
+def test_the_loop_goes_on_while_a_group_passes_that_no_pipe_holds(tmp_path: Path) -> None:
+    """Both ways: many bodies go to the store in one group, and come back in one claim."""
+    bodies = {f"{n}": bytes([n]) * 300_000 for n in range(60)}
 
-    def sized(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
-        sizes.append(len(items))
-        return items
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        turns = 0
 
-    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
-        monkeypatch.setattr("engine.store.groups.GATHER_S", 0.5)
-        await asyncio.gather(*(committer.submit(sized, n) for n in range(32)))
-        few = [committer.submit(sized, n) for n in range(4)]
+        async def turn() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        turning = asyncio.ensure_future(turn())
+        await asyncio.gather(
+            *(writing.submit(store.accept, arrival(name, name, body)) for name, body in bodies.items())
+        )
+        claimed = await writing.submit(store.claim, ALL)
+        assert {delivery.key: delivery.body for delivery in claimed.deliveries} == bodies
+        turning.cancel()
+        assert turns > 20
+
+    played(tmp_path / "events.db", play)
+
+
+def test_a_low_disk_is_a_matter_of_the_group_that_comes_next(tmp_path: Path) -> None:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        writing.disk_low = True
+        with pytest.raises(WaybillError, match="no room for new events"):
+            await writing.submit(store.accept, arrival())
+        writing.disk_low = False
+        assert (await writing.submit(store.accept, arrival())).verdict == "accepted"
+
+    played(tmp_path / "events.db", play)
+
+
+# ── what ends it ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_defect_stops_everything_loudly_and_says_where_it_was(tmp_path: Path) -> None:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        with pytest.raises(AttributeError) as raised:
+            await writing.submit(store.accept, "no arrival")  # type: ignore[arg-type]
+        assert "in accept" in "".join(raised.value.__notes__)
+        with pytest.raises(AttributeError):
+            await writing.submit(store.accept, arrival())
+
+    assert [type(failure) for failure in failed(tmp_path / "events.db", play)] == [AttributeError]
+
+
+def test_an_error_that_cannot_pass_is_told_in_words() -> None:
+    class Local(Exception):
+        pass
+
+    def raising() -> None:
+        raise Local("here it was")
+
+    with pytest.raises(Local) as raised:
+        raising()
+    said = told(raised.value)
+    assert isinstance(said, StatementFailed)
+    assert "in raising" in str(said)
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_everybody_is_told_of_a_process_that_was_killed(tmp_path: Path, busy: bool) -> None:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        await writing.submit(store.accept, arrival())
+        os.kill(writing.process.pid, signal.SIGSTOP)
+        waiting = [writing.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(3 * busy)]
         await asyncio.sleep(0.05)
-        await asyncio.gather(*few, *(committer.submit(sized, n) for n in range(28)))
-        monkeypatch.setattr("engine.store.groups.GATHER_S", 3600)
-        await asyncio.gather(*(committer.submit(sized, n) for n in range(16)))
-        await asyncio.gather(*(committer.submit(sized, n) for n in range(32)))
-        await committer.submit(store.accept, arrival())  # a sender waits for nobody
+        waiting += [writing.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(3, 3 + 3 * busy)]
+        os.kill(writing.process.pid, signal.SIGKILL)
+        while writing.failed is None:
+            await asyncio.sleep(0.01)
+        for said in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(said, StoreBroken)
+        with pytest.raises(StoreBroken, match="killed by signal 9; start the engine again"):
+            await writing.submit(store.accept, arrival())
 
-    on_thread(tmp_path / "events.db", play)
-    assert sizes == [32, 32, 16, 32]
-
-
-def test_a_verb_that_fails_stops_everything_loudly(tmp_path: Path) -> None:
-    def broken(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
-        raise ZeroDivisionError
-
-    async def run() -> None:
-        failures: list[BaseException] = []
-        path = tmp_path / "events.db"
-        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append)
-        with pytest.raises(ZeroDivisionError):
-            await committer.submit(broken, None)
-        with pytest.raises(ZeroDivisionError):
-            await committer.submit(SqlStore().accept, arrival())
-        await committer.close()
-        assert [type(failure) for failure in failures] == [ZeroDivisionError]
-
-    asyncio.run(run())
+    assert [type(failure) for failure in failed(tmp_path / "events.db", play)] == [StoreBroken]
 
 
-def test_a_fault_in_one_who_is_told_is_loud_and_the_others_are_told(tmp_path: Path) -> None:
-    fault = ZeroDivisionError("in what was to be done next")
+def test_who_asks_all_processes_to_end_means_the_engine(tmp_path: Path) -> None:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(writing.process.pid, number)
+            assert await writing.submit(store.accept, arrival(f"{number}", f"{number}"))
 
-    def failing(receipt: Any) -> None:
-        raise fault
-
-    async def run() -> None:
-        failures: list[BaseException] = []
-        path = tmp_path / "events.db"
-        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append)
-        store, told = SqlStore(), asyncio.Queue[Any]()
-        for number, done in enumerate((told.put_nowait, failing, told.put_nowait)):
-            committer.hand_in(store.accept, arrival(f"{number}", f"{number}"), done)
-        async with asyncio.timeout(20):
-            assert [(await told.get()).event for _ in range(2)] == [1, 3]
-        await committer.close()
-        assert failures == [fault]
-
-    asyncio.run(run())
+    played(tmp_path / "events.db", play)
 
 
-def test_everybody_is_told_of_a_store_that_fails_and_whoever_comes_later(tmp_path: Path) -> None:
-    def broken(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
-        raise ZeroDivisionError
-
-    async def run() -> None:
-        failures: list[BaseException] = []
-        path = tmp_path / "events.db"
-        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, failures.append)
-        told = asyncio.Queue[Any]()
-        for verb in (SqlStore().accept, broken):
-            committer.hand_in(verb, arrival(), told.put_nowait)
-        async with asyncio.timeout(20):
-            assert [type(await told.get()) for _ in range(2)] == [ZeroDivisionError] * 2
-        committer.hand_in(SqlStore().accept, arrival(), told.put_nowait)
-        assert type(told.get_nowait()) is ZeroDivisionError
-        await committer.close()
-        assert [type(failure) for failure in failures] == [ZeroDivisionError]
-
-    asyncio.run(run())
-
-
-def test_the_loop_goes_on_beside_a_group_that_takes_long(tmp_path: Path) -> None:
-    """The writer has the interpreter to itself for a while and no longer: here it waits for the loop."""
-    gate = threading.Event()
-
-    def slow(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
-        return [gate.wait(20) for _ in items]
-
-    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
-        waiting = committer.submit(slow, None)
-        asyncio.get_running_loop().call_later(0.01, gate.set)
-        assert await waiting is True
-
-    on_thread(tmp_path / "events.db", play)
-
-
-def test_the_writer_has_the_interpreter_to_itself_while_it_writes(
+def test_a_disk_that_fails_while_the_log_is_moved_ends_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Group after group, whether the one before was written or failed."""
-    monkeypatch.setattr("engine.store.committer.LEND_S", 60)
-    went_on = threading.Event()
+    spoil(
+        monkeypatch,
+        "import apsw, engine.store.writer as writer\n"
+        "class Connection(apsw.Connection):\n"
+        "    def wal_checkpoint(self, **more):\n"
+        "        raise apsw.IOError('disk I/O error')\n"
+        "apsw.Connection = Connection",
+    )
 
-    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
-        loop = asyncio.get_running_loop()
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        await writing.submit(store.accept, arrival())
+        while writing.failed is None:
+            await asyncio.sleep(0.01)
+        with pytest.raises(StoreBroken, match="the disk failed under the store"):
+            await writing.submit(store.accept, arrival("2", "2"))
 
-        def watched(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
-            went_on.clear()
-            loop.call_soon_threadsafe(went_on.set)
-            return [went_on.wait(0.05) for _ in items]
-
-        for _ in range(3):
-            assert await committer.submit(watched, None) is False
-
-    on_thread(tmp_path / "events.db", play)
+    assert [type(failure) for failure in failed(tmp_path / "events.db", play)] == [StoreBroken]
 
 
-def test_the_interpreter_is_given_back_by_a_group_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.store.committer.LEND_S", 60)
-
-    def broken(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
-        raise ZeroDivisionError
+def test_a_file_that_is_no_store_is_said_as_ever(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    path.write_bytes(b"x" * 8192)
 
     async def run() -> None:
-        path = tmp_path / "events.db"
-        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, lambda error: None)
-        rescue = threading.Timer(10, committer.give_back)
-        rescue.start()
-        with pytest.raises(ZeroDivisionError):
-            await committer.submit(broken, None)
-        assert rescue.is_alive(), "the loop had to be rescued"
-        rescue.cancel()
-        await committer.close()
+        with pytest.raises(StoreBroken, match="is not a sound store"):
+            ProcessCommitter(StoreAddress(path, None), pytest.fail)
 
     asyncio.run(run())
 
 
-def test_the_loop_goes_on_while_the_disk_is_waited_for(
-    tmp_path: Path, disk: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_process_that_does_not_come_up_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(monkeypatch, "raise SystemExit(3)")
+
+    async def run() -> None:
+        with pytest.raises(StoreBroken, match="the process that writes the store ended with 3"):
+            ProcessCommitter(StoreAddress(tmp_path / "events.db", None), pytest.fail)
+
+    asyncio.run(run())
+
+
+ENGINE = """
+import asyncio, sys
+from pathlib import Path
+from conformance import arrival
+from engine.store import committer
+from engine.store.files import Lock, StoreAddress
+from engine.store.verbs import SqlStore
+
+async def run(path, start):
+    lock = Lock(path)
+    committer.START = start
+    writing = committer.ProcessCommitter(StoreAddress(path, None), print, lock.descriptor)
+    for number in range(1_000_000):
+        await writing.submit(SqlStore().accept, arrival(f"{number}", f"{number}"))
+        print(number, flush=True)
+
+asyncio.run(run(Path(sys.argv[1]), sys.argv[2]))
+"""
+
+
+def kill_engine(path: Path, before: Callable[[], None] = lambda: None) -> None:
+    """An engine that writes one group after the other, and is killed."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/store")])
+    words = [sys.executable, "-c", ENGINE, str(path), committer.START]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": paths}) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        before()
+        running.kill()
+        running.wait()
+
+
+def test_what_writes_for_an_engine_ends_with_it_and_another_may_begin(tmp_path: Path) -> None:
+    kill_engine(tmp_path / "events.db")
+    Lock(tmp_path / "events.db").release()  # which it can have as soon as nobody else has
+
+
+def test_no_engine_begins_while_a_last_group_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syncs: Callable[[], int]
 ) -> None:
-    """The interpreter is given back before the commit: it is, whenever a sync has to wait for the loop to go on."""
-    gate = threading.Event()
-    passed: list[bool] = []
-    monkeypatch.setattr("engine.store.committer.LEND_S", 60)
-
-    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
-        await committer.submit(store.accept, arrival("0"))
-        monkeypatch.setattr(CountingDisk, "wait", lambda: passed.append(gate.wait(20)))
-        waiting = committer.submit(store.accept, arrival("1"))
-        asyncio.get_running_loop().call_later(0.01, gate.set)
-        await waiting
-        assert passed
-        assert all(passed)
-
-    on_thread(tmp_path / "events.db", play)
+    monkeypatch.setattr("engine.store.files.ENDING_S", 0.1)
+    path, stuck = tmp_path / "events.db", tmp_path / "stuck"
+    kill_engine(path, stuck.touch)
+    with pytest.raises(UserError, match="is gone, but what wrote for it has not ended in 0 s"):
+        Lock(path)
+    stuck.unlink()
+    monkeypatch.setattr("engine.store.files.ENDING_S", 20)
+    Lock(path).release()
 
 
-@turn(Turn.ACCEPT)
-def full(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
-    raise apsw.FullError
-
-
-def test_a_full_disk_refuses_arrivals_and_still_writes_outcomes() -> None:
-    connection, store = open_memory(), SqlStore()
-    settle_group(connection, [(store.accept, arrival())])
-    ((claimed,),) = [settle_group(connection, [(store.claim, ClaimRequest(2 * 10**15, 1, 3 * 10**15))])]
-    results = settle_group(
-        connection, [(full, None), (store.record, record(claimed.deliveries[0], Status.DONE)), (full, None)]
-    )
-    assert [type(result) for result in results] == [StoreFull, bool, StoreFull]
-    assert next(read_events(connection, Filter())).status is Status.DONE
-
-
-def test_a_disk_that_fails_is_not_tried_again() -> None:
-    def failing(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
-        raise apsw.IOError("disk I/O error")
-
-    with pytest.raises(StoreBroken, match="the disk failed"):
-        settle_group(open_memory(), [(failing, None)])
-
-
-def test_a_file_that_somebody_holds_for_too_long_is_said_in_a_sentence(tmp_path: Path) -> None:
-    address = StoreAddress(tmp_path / "events.db", None)
-    writer, somebody = open_writer(address), open_writer(address)
-    writer.set_busy_timeout(10)
-    somebody.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreBroken, match="another process has held the store's file"):
-        settle_group(writer, [(SqlStore().accept, arrival())])
-    somebody.execute("ROLLBACK")
-    assert settle_group(writer, [(SqlStore().accept, arrival())])[0].verdict == "accepted"
+# ── the log ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_log_is_moved_into_the_file_beside_the_writer(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
 
-    async def play(committer: ThreadCommitter, store: SqlStore) -> int:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> int:
         for number in range(30):
-            await committer.submit(store.accept, arrival(f"{number}", f"{number}", b"x" * 50_000))
-        async with asyncio.timeout(20):
-            while path.stat().st_size < 1_000_000:
-                await asyncio.sleep(0.02)
+            await writing.submit(store.accept, arrival(f"{number}", f"{number}", b"x" * 50_000))
+        while path.stat().st_size < 1_000_000:
+            await asyncio.sleep(0.02)
         return path.stat().st_size
 
-    assert on_thread(path, play) >= 1_000_000
+    assert played(path, play) >= 1_000_000
 
 
 def test_the_log_begins_anew_under_steady_writing(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     log = tmp_path / "events.db-wal"
 
-    async def play(committer: ThreadCommitter, store: SqlStore) -> int:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> int:
         for batch in range(70):
             bodies = (arrival(f"{batch}-{n}", f"{batch}-{n}", b"x" * 100_000) for n in range(10))
-            await asyncio.gather(*(committer.submit(store.accept, body) for body in bodies))
+            await asyncio.gather(*(writing.submit(store.accept, body) for body in bodies))
         return log.stat().st_size
 
-    assert on_thread(path, play, 4 << 20) < 60_000_000
+    assert played(path, play, 4 << 20) < 60_000_000
 
 
 def test_a_checkpoint_that_meets_another_is_put_off_and_the_group_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.store.committer.CHECKPOINT_EVERY_S", 0.0001)
+    monkeypatch.setattr("engine.store.writer.CHECKPOINT_EVERY_S", 0.0001)
+    path = tmp_path / "events.db"
+    words: list[Pinned | Lost] = []
+    writer, store = Writer(open_writer(StoreAddress(path, None)), path, words.append), SqlStore()
+    for number in range(300):
+        writer.restart_wal = True  # as if the log were long: every group meets the other thread's checkpoints
+        (receipt,), _ = writer.write_group([(store.accept, arrival(f"{number}", f"{number}", b"x" * 20_000))])
+        assert receipt.verdict == "accepted"
+    writer.close()
+    assert words == []
 
-    async def play(committer: ThreadCommitter, store: SqlStore) -> None:
-        for number in range(300):
-            committer.restart_wal = True  # as if the log were long: every group meets the other thread's checkpoints
-            await committer.submit(store.accept, arrival(f"{number}", f"{number}", b"x" * 20_000))
 
-    on_thread(tmp_path / "events.db", play)
+def test_a_reader_that_pins_the_log_is_told_until_it_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        number = 0
+
+        async def write_until(done: Callable[[], bool]) -> None:
+            nonlocal number
+            while not done():
+                number += 1
+                await writing.submit(store.accept, arrival(f"{number}", f"{number}"))
+                await asyncio.sleep(0.005)
+
+        await write_until(lambda: number > 20)
+        assert writing.pinned_s == 0
+        reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        reader.execute("BEGIN; SELECT count(*) FROM event")
+        await write_until(lambda: writing.pinned_s >= 1)
+        reader.close()
+        await write_until(lambda: writing.pinned_s < 1)
+
+    played(path, play)

@@ -10,7 +10,7 @@ from conformance import arrival
 from engine.cli import main
 from engine.errors import StoreBroken
 from engine.store import Filter
-from engine.store.committer import ThreadCommitter
+from engine.store.committer import ProcessCommitter
 from engine.store.files import StoreAddress, open_reader, open_writer
 from engine.store.head import Head, head_path, line, read_head
 from engine.store.readers import read_events
@@ -26,7 +26,7 @@ def killed(folder: Path, groups: int = GROUPS) -> Path:
     path.parent.mkdir()
 
     async def play() -> None:
-        committer = ThreadCommitter(open_writer(StoreAddress(path, None)), path, pytest.fail)
+        committer = ProcessCommitter(StoreAddress(path, None), pytest.fail)
         await committer.submit(SqlStore().keep_plans, ("p1", "shop", 1, b"", 1))
         for number in range(groups - 1):
             await committer.submit(SqlStore().accept, arrival(f"{number}", f"{number}"))

@@ -17,9 +17,9 @@ from drivers import SqliteDriver
 from engine.errors import StoreBroken, UserError
 from engine.model import Status
 from engine.store import Filter
-from engine.store.committer import run_group
 from engine.store.files import Lock, StoreAddress, is_defective, open_reader, open_writer, parse_store_url
 from engine.store.readers import read_events
+from engine.store.settle import run_group
 
 
 class TestBoundedSqlite(BoundedConformance, BoundedCountingConformance, BoundedStoriesConformance):

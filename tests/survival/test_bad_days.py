@@ -3,6 +3,7 @@ is stopped. What is defined for each is what its test says; the partners' books 
 """
 
 import asyncio
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -82,6 +83,36 @@ def test_a_failed_fsync(partners: Partners, tmp_path: Path, file: str) -> None:
         assert "the disk failed under the store" in told(rig, "failed")[0]["reason"]
         assert "Traceback" not in rig.log.read_text()
         assert life.verdict() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=lambda number: number.name)
+def test_the_process_that_writes_the_store_is_killed(
+    partners: Partners, tmp_path: Path, number: signal.Signals
+) -> None:
+    with rig_beside(partners, tmp_path, "sqlite") as rig:
+        life = Life(rig, make_sale(f"writer-{number.name}"), partners, [(), ()])
+
+        async def happens() -> None:
+            await life.until(0.3)
+            assert rig.engine is not None
+            (writer,) = children(rig.engine.pid)
+            os.kill(writer, number)
+
+        asyncio.run(beside(life, happens))
+        assert life.deaths == [4]
+        assert f"the process that writes the store was killed by signal {number:d}" in told(rig, "failed")[0]["reason"]
+        assert "Traceback" not in rig.log.read_text()
+        assert life.verdict() == []
+
+
+def children(pid: int) -> list[int]:
+    """The processes that one has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            if stat.read_text().rpartition(")")[2].split()[1] == str(pid):
+                found.append(int(stat.parent.name))
+    return found
 
 
 def test_a_file_that_somebody_holds(partners: Partners, tmp_path: Path) -> None:

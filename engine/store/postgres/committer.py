@@ -9,6 +9,7 @@ nothing is given up while the engine runs.
 
 import asyncio
 import contextlib
+import queue
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from engine.clock import SystemChance, SystemClock
 from engine.errors import StatementFailed, StoreAway, StoreBroken, StoreFull
 from engine.ports import Item, Result, Verb
 from engine.store import Turn, turn_of
-from engine.store.groups import GroupCommitter, run_verbs
+from engine.store.groups import Entry, GroupCommitter, run_verbs
 from engine.store.opened import TellFact
 from engine.store.postgres.connect import Connection, column_types, connect
 from engine.store.postgres.database import PostgresDatabase
@@ -63,6 +64,8 @@ class PostgresCommitter(GroupCommitter):
         self.away = ""  # why arrivals are refused; the loop's
         self.closing = threading.Event()
         self.resting = threading.Event()  # set by nobody: a pause of the writer's
+        self.groups: queue.SimpleQueue[list[Entry] | None] = queue.SimpleQueue()
+        self.writer = threading.Thread(target=self.write, name="waybill-writer", daemon=True)
         self.writer.start()
 
     # ── in the loop ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -73,6 +76,10 @@ class PostgresCommitter(GroupCommitter):
             done(StoreAway(self.away))
         else:
             super().hand_in(verb, item, done)
+
+    def send(self, group: list[Entry]) -> None:
+        """See `GroupCommitter.send`."""
+        self.groups.put(group)
 
     def go_away(self, reason: str) -> None:
         """From now on arrivals are refused, and those that wait are told. One that is in the group that is tried may
@@ -98,13 +105,25 @@ class PostgresCommitter(GroupCommitter):
         """Commits what is pending, where there is still a server, then ends the thread."""
         self.closing.set()
         await super().close()
+        self.groups.put(None)
+        await asyncio.to_thread(self.writer.join)
         if self.database is not None:
             await asyncio.to_thread(self.database.connection.close)
 
     # ── in the writer's thread ───────────────────────────────────────────────────────────────────────────────────────
 
+    def write(self) -> None:
+        while (group := self.groups.get()) is not None:
+            outcome: list[Any] | BaseException
+            try:
+                outcome = self.write_group([(verb, item) for verb, item, _ in group])
+            except BaseException as error:  # noqa: BLE001 — whatever it was, the loop must hear of it
+                outcome = error
+            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits for the answer
+                self.loop.call_soon_threadsafe(self.answer, group, outcome)
+
     def write_group(self, entries: Sequence[tuple[Any, Any]]) -> list[Any]:
-        """See `GroupCommitter.write_group`."""
+        """Commits a group (see `GroupCommitter.answer`). What is raised here ends the committer."""
         results: list[Any] = [None] * len(entries)
         places = list(range(len(entries)))
         began, refusing, pause_s = self.clock.monotonic(), False, PAUSE_FIRST_S
