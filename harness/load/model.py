@@ -98,7 +98,7 @@ class Second(Struct, frozen=True, kw_only=True):
     calls: int = 0
     retries: int = 0
     engine_cpu: float = 0.0
-    """Of one core."""
+    """Of one core: the busier of the engine's processes."""
     engine_rss_mib: float = 0.0
     generator_cpu: float = 0.0
     """Of one core: the busiest of the generator's processes."""
@@ -256,7 +256,7 @@ class Work(Struct, frozen=True, kw_only=True):
     """As many messages: a message may be several events."""
     workers: int
     engine_cpu: float
-    """Of one core."""
+    """Of one core: the busier of the engine's processes."""
     machine_cpu: float = 0.0
     commit_busy: float = 0.0
     running: float = 0.0

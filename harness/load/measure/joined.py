@@ -49,7 +49,7 @@ def measure(loaded: Loaded, ran: Ran, database: Database) -> Measures:
     )
     reasons = invalid_because(generator, sends.offered)
     seen = [row.page for row in ran.rows if row.page]
-    cpu_s = spent_s([row.engine for row in ran.rows])
+    cpu_s = spent_s([row.engine for row in ran.rows]) + spent_s([row.writer for row in ran.rows])
     return Measures(
         phases=ran.phases,
         seconds=tuple(seconds_of(ran, sends, passed)),
@@ -195,8 +195,8 @@ def watched_seconds(rows: Sequence[watch.Row], began_us: int) -> dict[int, Secon
             oldest_s=round(page.oldest_s, 3),
             calls=(page.calls - earlier.calls) // parts if both else 0,
             retries=(page.retries - earlier.retries) // parts if both else 0,
-            engine_cpu=round(watch.share(before.engine, row.engine, span_s), 4),
-            engine_rss_mib=round(row.engine.rss_mib, 1) if row.engine else 0.0,
+            engine_cpu=round(watch.engine_share(before, row), 4),
+            engine_rss_mib=round(watch.engine_rss_mib(row), 1),
             generator_cpu=round(max((watch.share(*pair, span_s) for pair in generators), default=0.0), 4),
             machine_cpu=round(watch.machine_share(before.machine, row.machine), 4),
             commit_busy=round(max(0.0, page.commit_s - earlier.commit_s) / span_s, 4) if both else 0.0,

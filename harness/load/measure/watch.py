@@ -11,6 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -70,12 +71,14 @@ class Cpu(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One look. `at_us` is of the wall clock, `at_s` of the monotonic one; None: it could not be seen."""
+    """One look. `at_us` is of the wall clock, `at_s` of the monotonic one; None: it could not be seen. `writer` is the
+    engine's process that writes an embedded store; without such a store there is none."""
 
     at_us: int
     at_s: float
     page: Page | None
     engine: Cpu | None
+    writer: Cpu | None = None
     generators: tuple[Cpu | None, ...]
     machine: Cpu | None
 
@@ -95,6 +98,7 @@ class Watch:
         self.session = session
         self.metrics_url = metrics_url
         self.engine_pid = engine_pid
+        self.writer_pid = child_of(engine_pid)
         self.generator_pids = list(generator_pids)
         self.clock = clock or SystemClock()
         self.rows: list[Row] = []
@@ -109,6 +113,7 @@ class Watch:
             at_s=at_s,
             page=page,
             engine=cpu_of(self.engine_pid),
+            writer=cpu_of(self.writer_pid) if self.writer_pid else None,
             generators=tuple(cpu_of(pid) for pid in self.generator_pids),
             machine=machine_cpu(),
         )
@@ -188,6 +193,15 @@ def cpu_of(pid: int, proc: Path = Path("/proc")) -> Cpu | None:
         return None
 
 
+def child_of(pid: int, proc: Path = Path("/proc")) -> int | None:
+    """A process that this one has started; None where there is none, or no /proc."""
+    for stat in proc.glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):  # it has just ended
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                return int(stat.parent.name)
+    return None
+
+
 def machine_cpu(proc: Path = Path("/proc")) -> Cpu | None:
     """Of all cores together; None where there is no /proc. A guest's time is in the user's already."""
     try:
@@ -209,6 +223,17 @@ def share(before: Cpu | None, after: Cpu | None, span_s: float) -> float:
     if before is None or after is None or span_s <= 0:
         return 0.0
     return max(0.0, after.used_s - before.used_s) / span_s
+
+
+def engine_share(before: Row, after: Row) -> float:
+    """Of one core: the busier of the engine's processes, since neither has more than one."""
+    span_s = after.at_s - before.at_s
+    return max(share(before.engine, after.engine, span_s), share(before.writer, after.writer, span_s))
+
+
+def engine_rss_mib(row: Row) -> float:
+    """Of both its processes."""
+    return sum(each.rss_mib for each in (row.engine, row.writer) if each is not None)
 
 
 def machine_share(before: Cpu | None, after: Cpu | None) -> float:

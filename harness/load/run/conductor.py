@@ -12,7 +12,7 @@ from engine.clock import SystemClock
 from engine.errors import UserError
 from engine.store.open import reading
 from harness.load.measure.timeline import to_move
-from harness.load.measure.watch import Row, Watch, share
+from harness.load.measure.watch import Row, Watch, engine_rss_mib, engine_share
 from harness.load.run.plan import Plan
 from harness.load.run.sending import ANSWER_S, GENERATOR_GRACE_S, Generators
 from harness.load.send.arrivals import spans
@@ -107,7 +107,7 @@ class Conductor:
             accept_p95_ms=worst(answered, "0.95"),
             accept_p99_ms=worst(answered, "0.99"),
             engine_cpu=share_of(before, row),
-            engine_rss_mib=row.engine.rss_mib if row.engine else 0.0,
+            engine_rss_mib=engine_rss_mib(row),
             generator_cpu=max((each["cpu"] for each in said), default=0.0),
             lag_ms=worst(said, "lag_ms"),
             parked=page.parked if page else {},
@@ -131,4 +131,4 @@ def worst(said: Sequence[dict[str, Any]], name: str) -> float | None:
 
 
 def share_of(before: Row | None, row: Row) -> float:
-    return share(before.engine, row.engine, row.at_s - before.at_s) if before is not None else 0.0
+    return engine_share(before, row) if before is not None else 0.0

@@ -7,6 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from harness.load.measure.joined import growth_per_s, watched_seconds
 from harness.load.measure.ran import Ran
@@ -17,8 +18,11 @@ from harness.load.measure.watch import (
     Watch,
     both,
     busiest,
+    child_of,
     clock_jump_ms,
     cpu_of,
+    engine_rss_mib,
+    engine_share,
     machine_cpu,
     read_page,
     steal_share,
@@ -94,6 +98,33 @@ def test_a_row_is_of_one_engine_and_of_the_machine() -> None:
     assert good.engine.rss_mib > 10
     assert good.generators == (None,)
     assert (broken.page, gone.page) == (None, None)
+
+
+def test_an_engine_that_writes_its_store_in_another_process_is_both(tmp_path: Path) -> None:
+    """Of a core the busier one counts, of memory both."""
+    before, after = (
+        Row(
+            at_us=0,
+            at_s=at_s,
+            page=None,
+            engine=Cpu(at_s / 2, 50),
+            writer=Cpu(at_s * 0.75, 30),
+            generators=(),
+            machine=None,
+        )
+        for at_s in (10.0, 12.0)
+    )
+    assert engine_share(before, after) == pytest.approx(0.75)
+    assert engine_rss_mib(after) == 80
+    alone = replace(before, writer=None), replace(after, writer=None)
+    assert engine_share(*alone) == pytest.approx(0.5)
+    assert engine_rss_mib(alone[1]) == 50
+    for pid, parent in ((8, 1), (9, 7), (10, 8)):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (a (strange) name) S {parent} 0 0\n")
+    assert child_of(7, tmp_path) == 9
+    assert child_of(9, tmp_path) is None
+    assert child_of(7, tmp_path / "nowhere") is None
 
 
 def test_proc_is_read_also_where_a_name_has_brackets_and_what_is_not_there_is_none(tmp_path: Path) -> None:

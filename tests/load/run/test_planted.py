@@ -34,13 +34,18 @@ examples:
   - {name: an order, events: [recordings/order.json], expect: [{status: done, calls: [erp.create_order]}]}
 """
 SLOW_DISK = """
+from engine.store import committer
+before = "from engine.store.writer import serve\\n"
+assert before in committer.START
+committer.START = committer.START.replace(before, before + '''
 import time
-from engine.store.committer import ThreadCommitter
-begins = ThreadCommitter.commit_begins
+from engine.store.writer import Writer
+begins = Writer.commit_begins
 def throttled(self):
     begins(self)
     time.sleep(0.15)
-ThreadCommitter.commit_begins = throttled
+Writer.commit_begins = throttled
+''')
 """
 BUSY = """
 import time
@@ -139,7 +144,7 @@ def test_a_busy_core(tmp_path: Path, planted: Any) -> None:
     stage, name, rate = named(flooded(workspace(tmp_path), 80))
     assert stage == "cpu"
     assert name in ("engine", "machine")
-    assert rate <= 60 / 0.02
+    assert rate <= 1.1 * 60 / 0.02  # those of one claim all end at its end: that may lie just within what is counted
 
 
 def test_a_slow_quota_from_the_command_line_to_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
