@@ -239,15 +239,8 @@ def engine(
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds a process has used, all its threads; nan where the system has no /proc to tell."""
-    if not Path("/proc/self/stat").exists():
-        return math.nan
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def family_cpu_s(pid: int) -> float:
-    """The same of a process and its children, those it has buried too."""
+    """CPU seconds that a process and its children have used, all their threads, those it has buried too; nan where the
+    system has no /proc to tell."""
     if not Path("/proc/self/stat").exists():
         return math.nan
     found = 0
