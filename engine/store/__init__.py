@@ -3,7 +3,7 @@
 A verb is a synchronous function over (database, batch): it runs inside a transaction that a `Committer` opened, gives
 one result for each item, and promises what its docstring says once that transaction is on disk. Nothing else writes.
 The values verbs take and give are here. `verbs.py` has the verbs, written once over rows; `database.py` is what they
-see of SQLite (`sqlite.py`) or PostgreSQL; `committer.py` runs them. Every store passes the same conformance suite
+see of SQLite (`sqlite.py`) or PostgreSQL; `settle.py` and PostgreSQL's committer run them. Every store passes the same conformance suite
 (`tests/store/conformance.py`).
 """
 

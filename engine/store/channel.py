@@ -7,6 +7,7 @@ microseconds for an arrival of 5 KB and back). Nothing here knows what is said.
 
 import contextlib
 import fcntl
+import io
 import os
 import pickle
 from collections.abc import Iterator
@@ -18,10 +19,19 @@ PIPE_BYTES = 1 << 20
 for a turn of a busy loop."""
 
 
-def framed(value: Any) -> bytes:
-    """A value as it passes."""
-    raw = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    return len(raw).to_bytes(LENGTH_BYTES) + raw
+def framed(value: Any) -> memoryview:
+    """A value as it passes. Raises whatever keeps it from passing."""
+    file = io.BytesIO()
+    file.write(bytes(LENGTH_BYTES))
+    pickle.Pickler(file, pickle.HIGHEST_PROTOCOL).dump(value)
+    frame = file.getbuffer()
+    frame[:LENGTH_BYTES] = (len(frame) - LENGTH_BYTES).to_bytes(LENGTH_BYTES)
+    return frame
+
+
+def unframed(frame: memoryview) -> Any:
+    """The value of a whole frame."""
+    return pickle.loads(frame[LENGTH_BYTES:])  # noqa: S301 — ourselves
 
 
 def made_pipe() -> tuple[int, int]:
@@ -35,7 +45,7 @@ def made_pipe() -> tuple[int, int]:
 
 def send(end: int, value: Any) -> None:
     """Sends a value; it blocks."""
-    left = memoryview(framed(value))
+    left = framed(value)
     while left:
         left = left[os.write(end, left) :]
 
@@ -62,17 +72,20 @@ class Inbox:
                 wanted = LENGTH_BYTES + int.from_bytes(view[at : at + LENGTH_BYTES])
                 if self.held - at < wanted:
                     break
-                values.append(pickle.loads(view[at + LENGTH_BYTES : at + wanted]))  # noqa: S301 — ourselves
-                at += wanted
-                wanted = LENGTH_BYTES
+                values.append(unframed(view[at : at + wanted]))
+                at, wanted = at + wanted, LENGTH_BYTES
         self.keep(at, wanted)
         return values
 
     def keep(self, at: int, wanted: int) -> None:
-        """What is there from `at` on is the beginning of a frame of so many bytes."""
+        """What is there from `at` on is the beginning of a frame of so many bytes: it is moved only where it must be, or
+        a large frame would be moved at each of its many reads."""
+        size = max(wanted, PIPE_BYTES)
+        if size == len(self.buffer) and not at:
+            return
         rest = self.buffer[at : self.held]
-        if max(wanted, PIPE_BYTES) != len(self.buffer):
-            self.buffer = bytearray(max(wanted, PIPE_BYTES))
+        if size != len(self.buffer):
+            self.buffer = bytearray(size)
         self.buffer[: len(rest)] = rest
         self.held = len(rest)
 

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 import apsw
@@ -21,7 +22,7 @@ from engine.store.channel import Inbox, framed, made_pipe, send
 from engine.store.files import StoreAddress
 from engine.store.groups import Entry, GroupCommitter
 from engine.store.settle import settle_group
-from engine.store.words import Begin, Group, Lost, Opened, Pinned, Written
+from engine.store.words import Begin, End, Group, Lost, Opened, Pinned, Written
 
 START = """
 import signal, sys
@@ -31,8 +32,10 @@ hears, says, *sys.path[:] = sys.argv[1:]
 from engine.store.writer import serve
 serve(int(hears), int(says))
 """
-"""Who asks all processes to end means the engine, which will tell this one. It finds the modules that the engine finds,
-and nothing beside them in the folder it is started in."""
+"""Who asks all processes to end means the engine, which will tell this one. With `-P` it finds the modules that the engine
+finds, and nothing beside them in the folder it is started in."""
+
+NOTHING = memoryview(b"")
 
 
 class InlineCommitter:
@@ -71,29 +74,31 @@ class ProcessCommitter(GroupCommitter):
         super().__init__(on_failure)
         self.disk_low = False
         self.pinned_s = 0.0  # for how long a reader has kept the log from being moved
-        hears, self.says = made_pipe()
-        self.hears, says = made_pipe()
+        self.process, self.says, self.hears = start_writer(lock)
         self.inbox = Inbox(self.hears)
-        self.process = subprocess.Popen(  # noqa: S603 — ourselves
-            [sys.executable, "-c", START, str(hears), str(says), *sys.path],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=(hears, says) if lock is None else (hears, says, lock),
-            process_group=0,  # Ctrl-C is the engine's, which tells it what to do
-        )
-        os.close(hears)
-        os.close(says)
-        with contextlib.suppress(BrokenPipeError):  # it has ended already: what is heard of it says so
-            send(self.says, Begin(address, log_bytes_max))
-        opened: Opened = next(self.inbox.values(), None) or Opened(self.gone())
-        if opened.error is not None:
-            self.hang_up()
-            self.process.wait()
-            raise opened.error
+        self.unsent = NOTHING
+        try:
+            self.open(Begin(address, log_bytes_max))
+        except BaseException:
+            self.drop()
+            raise
         os.set_blocking(self.says, False)
         os.set_blocking(self.hears, False)
-        self.unsent = memoryview(b"")
         self.loop.add_reader(self.hears, self.read)
+
+    def open(self, begin: Begin) -> None:
+        """Waits until the file is open. Raises what keeps it from that."""
+        with contextlib.suppress(BrokenPipeError):  # it has ended already: what is heard of it says so
+            send(self.says, begin)
+        words: list[Any] = []
+        while not words:
+            heard = self.inbox.take()
+            words = [Opened(self.gone())] if heard is None else heard
+        opened, *rest = words
+        if opened.error is not None:
+            raise opened.error
+        for word in rest:
+            self.hear(word)
 
     def gone(self) -> StoreBroken:
         code = self.process.wait()
@@ -104,7 +109,11 @@ class ProcessCommitter(GroupCommitter):
 
     def send(self, group: list[Entry]) -> None:
         """See `GroupCommitter.send`."""
-        self.unsent = memoryview(framed(Group([(verb.__name__, item) for verb, item, _ in group], self.disk_low)))
+        try:
+            self.unsent = framed(Group([(verb.__name__, item) for verb, item, _ in group], self.disk_low))
+        except Exception as error:  # noqa: BLE001 — a defect, or no memory: whoever waits must hear of it
+            self.fail(error, [*group, *self.pending])
+            return
         self.write()
         if self.unsent:
             self.loop.add_writer(self.says, self.write_on)
@@ -114,6 +123,7 @@ class ProcessCommitter(GroupCommitter):
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             while self.unsent:
                 self.unsent = self.unsent[os.write(self.says, self.unsent) :]
+        self.unsent = self.unsent or NOTHING  # else its empty end would keep the whole
 
     def write_on(self) -> None:
         self.write()
@@ -124,6 +134,10 @@ class ProcessCommitter(GroupCommitter):
         try:
             words = self.inbox.take()
         except BlockingIOError:
+            return
+        except Exception as error:  # noqa: BLE001 — what came cannot be read: a defect, or no memory
+            self.leave_loop()
+            self.fail(error, [*self.flying, *self.pending])
             return
         if words is not None:
             for word in words:
@@ -145,18 +159,59 @@ class ProcessCommitter(GroupCommitter):
         elif isinstance(word, Lost):
             self.fail(word.error, self.pending)
 
+    # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def close(self) -> None:
+        """Commits what is pending, then ends the process. Whoever waits for a group of which a failed store has not
+        told, waits no longer."""
+        await super().close()
+        whole = self.failed is None
+        self.failed = self.failed or StoreBroken("the store is closed")
+        self.leave_loop()
+        if whole:
+            with contextlib.suppress(BrokenPipeError):
+                send(self.says, End())
+        else:
+            self.hang_up()
+            group, self.flying = self.flying, []
+            self.tell(group, repeat(self.failed, len(group)))
+        await asyncio.to_thread(self.process.wait)
+        if whole:
+            self.hang_up()
+
+    def drop(self) -> None:
+        """Ends the process at once."""
+        self.leave_loop()
+        self.hang_up()
+        self.process.wait()
+
     def leave_loop(self) -> None:
         self.loop.remove_reader(self.hears)
         self.loop.remove_writer(self.says)
 
     def hang_up(self) -> None:
-        """Nothing more is said, which ends the process."""
         os.close(self.says)
         os.close(self.hears)
 
-    async def close(self) -> None:
-        """Commits what is pending, then ends the process."""
-        await super().close()
-        self.leave_loop()
-        self.hang_up()
-        await asyncio.to_thread(self.process.wait)
+
+def start_writer(lock: int | None) -> tuple["subprocess.Popen[bytes]", int, int]:
+    """(the process, the end of the pipe that it hears, the end of the one it answers on). Raises StoreBroken."""
+    ends: list[int] = []
+    try:
+        ends += made_pipe()
+        ends += made_pipe()
+        hears, says, answered, answers = ends
+        process = subprocess.Popen(  # noqa: S603 — ourselves
+            [sys.executable, "-P", "-c", START, str(hears), str(answers), *sys.path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(hears, answers) if lock is None else (hears, answers, lock),
+            process_group=0,  # Ctrl-C is the engine's, which tells it what to do
+        )
+    except OSError as error:
+        for end in ends:
+            os.close(end)
+        raise StoreBroken(f"the process that writes the store cannot be started: {error}") from error
+    os.close(hears)
+    os.close(answers)
+    return process, says, answered

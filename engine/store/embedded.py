@@ -35,7 +35,9 @@ class EmbeddedStore:
             undo.callback(self.lock.release)
             log_bytes_max = None if address.bytes_max is None else address.bytes_max // 4
             self.committer = ProcessCommitter(address, surroundings.failed, self.lock.descriptor, log_bytes_max)
+            undo.callback(self.committer.drop)
             self.reader = open_reader(address.path)
+            undo.callback(self.reader.close)
             self.counter = open_reader(address.path)
             self.store = SqlStore()
             undo.pop_all()

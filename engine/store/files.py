@@ -31,10 +31,8 @@ RESET_DEFECT_MENDED = ((3, 44, 6), (3, 50, 7))
 PAGE_BYTES = 4096
 BUSY_WAIT_S = 30
 """So long the engine waits for whoever holds the file, and its senders with it."""
-LEAVING_S = 1.0
-"""An engine that is just leaving may take so long to let go of the file."""
 ENDING_S = 10.0
-"""What wrote for an engine that was killed ends after its last group."""
+"""What wrote for an engine that is gone ends at once, unless the disk lets it not."""
 LOOK_EVERY_S = 0.02
 
 
@@ -92,9 +90,9 @@ class Lock:
         while not is_locked(self.descriptor):
             holder = os.pread(self.descriptor, 20, 0).decode(errors="replace").strip()
             lives = is_alive(holder)
-            if clock.monotonic() - began_s > (LEAVING_S if lives else ENDING_S):
+            if lives or clock.monotonic() - began_s > ENDING_S:
                 os.close(self.descriptor)
-                raise UserError(refusal(path, holder, lives=lives)) from None
+                raise UserError(refusal(path, holder, lives=lives))
             pause.wait(LOOK_EVERY_S)
         os.ftruncate(self.descriptor, 0)
         os.write(self.descriptor, str(os.getpid()).encode())
@@ -113,22 +111,26 @@ def is_locked(descriptor: int) -> bool:
 
 
 def is_alive(process: str) -> bool:
-    """Is there a process of this id? Whoever has not said its own yet, has just begun."""
+    """Is there a process of this id that has not ended? Whoever has not said its own yet, has just begun."""
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
         return False
     except (ValueError, OverflowError, PermissionError):
         return True
-    return True
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:  # it has just ended, or there is no /proc to ask
+        return not Path("/proc/self").exists()
 
 
 def refusal(path: Path, holder: str, *, lives: bool) -> str:
     if lives:
         return f"another engine (process {holder or 'unknown'}) has {path}; stop it first, or use another --store"
     return (
-        f"the engine that had {path} (process {holder}) is gone, but what wrote for it has not ended in {ENDING_S:.0f} s:"
-        f" its disk does not answer. Look after the disk, or end the process that has {path.name}.lock open"
+        f"the engine that has {path} (process {holder}) is gone, or runs where it cannot be seen from here, as in another"
+        f" container: stop it there. If it is gone, what wrote for it waits for a disk that has not answered in"
+        f" {ENDING_S:.0f} s"
     )
 
 
@@ -178,7 +180,7 @@ def beside(path: Path) -> list[str]:
 
 
 def configure(connection: apsw.Connection) -> None:
-    """Durable before fast: WAL with an fsync at every commit. Checkpoints are the committer's matter."""
+    """Durable before fast: WAL with an fsync at every commit. Checkpoints are the writer's matter."""
     connection.set_busy_timeout(BUSY_WAIT_S * 1_000)
     connection.pragma("page_size", PAGE_BYTES)
     connection.pragma("journal_mode", "wal")

@@ -27,6 +27,10 @@ class Group(NamedTuple):
     disk_low: bool
 
 
+class End(NamedTuple):
+    """The last word, the engine's: nothing more is to be written."""
+
+
 class Written(NamedTuple):
     """What came of it: results in the order of the entries, an exception among them to be raised where its entry was
     submitted; or what the group failed of, and with it the store. `took_s`: so long the disk was waited for."""

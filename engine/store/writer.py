@@ -5,12 +5,15 @@ and half of a second core would lie idle (measured: `benchmarks/test_end_to_end.
 after group, each in one transaction, and moves the log into the file beside that: on a thread and a connection of
 their own, because an automatic checkpoint inside a commit is a long pause for everybody who waits.
 
-It ends when the engine does, however that ends: then its end of the channel is closed. Until then it keeps the engine's
-lock on the file with it, so that no other engine begins while a last group is being written. It decides nothing: what
-goes into a group, and who is told, is the engine's matter (`committer.py`).
+It ends when the engine says so, and at once when the engine is gone, in the middle of a group too: nobody has been told
+of that one, and it is there whole or not at all. Until then it keeps the engine's lock on the file with it, so that no
+other engine begins beside a write that the disk has not answered yet. It decides nothing: what goes into a group, and
+who is told, is the engine's matter (`committer.py`).
 """
 
 import contextlib
+import os
+import select
 import threading
 import traceback
 from collections.abc import Callable, Sequence
@@ -21,13 +24,13 @@ import apsw
 
 from engine.clock import SystemClock
 from engine.errors import StatementFailed, WaybillError
-from engine.store.channel import Inbox, framed, send
+from engine.store.channel import Inbox, framed, send, unframed
 from engine.store.files import PAGE_BYTES, open_writer
 from engine.store.garbage import freeze_garbage
 from engine.store.head import Head, count_group
 from engine.store.settle import disk_failed, settle_group
 from engine.store.verbs import SqlStore
-from engine.store.words import Begin, Group, Lost, Opened, Pinned, Written
+from engine.store.words import Begin, End, Group, Lost, Opened, Pinned, Written
 
 CHECKPOINT_EVERY_S = 0.05
 """Seldom enough that its own fsync rarely meets a commit's."""
@@ -66,6 +69,9 @@ class Writer:
         self.clock = SystemClock()
         self.commit_began_s = self.clock.monotonic()
         self.pinned_s = 0.0  # for how long a reader has kept the log from being moved
+
+    def start(self) -> None:
+        """From here on the log is moved."""
         self.checkpointer.start()
 
     def commit_begins(self) -> None:
@@ -75,6 +81,7 @@ class Writer:
     def write_group(self, entries: Sequence[tuple[Any, Any]]) -> tuple[list[Any], float]:
         """Commits a group; the results (see `settle_group`), and the seconds that the disk took. Raises what ends the
         store."""
+        self.commit_began_s = self.clock.monotonic()
         *results, number = settle_group(self.connection, [*entries, (count_group, None)], self.commit_begins)
         took_s = self.clock.monotonic() - self.commit_began_s
         if isinstance(number, int):
@@ -153,13 +160,14 @@ class Writer:
 
 
 def serve(hears: int, says: int) -> None:
-    """Writes the groups that come on one pipe and answers on another, until the engine's ends of them are closed."""
+    """Writes the groups that come on one pipe and answers on another, until the engine says that it was all."""
     saying = threading.Lock()
 
     def say(word: Opened | Written | Pinned | Lost) -> None:
         with saying, contextlib.suppress(BrokenPipeError):  # nobody is there any more
             send(says, word)
 
+    threading.Thread(target=end_with, args=(hears,), name="waybill-engine-watch", daemon=True).start()
     words = Inbox(hears).values()
     begin: Begin = next(words)
     try:
@@ -171,16 +179,27 @@ def serve(hears: int, says: int) -> None:
     store = SqlStore()
     freeze_garbage()
     say(Opened())
-    group: Group
-    for group in words:
-        store.disk_low = group.disk_low
+    writer.start()
+    word: Group | End
+    for word in words:
+        if isinstance(word, End):
+            writer.close()
+            return
+        store.disk_low = word.disk_low
         try:
-            results, took_s = writer.write_group([(getattr(store, name), item) for name, item in group.entries])
+            results, took_s = writer.write_group([(getattr(store, name), item) for name, item in word.entries])
+            say(Written(results, took_s))
         except Exception as error:  # noqa: BLE001 — whatever it was, the engine must hear of it
             say(Written(told(error)))
-        else:
-            say(Written(results, took_s))
-    writer.close()
+
+
+def end_with(hears: int) -> None:
+    """Ends this process where the engine is there no more: no other start is to wait for a store that is being opened,
+    or for a file that somebody holds."""
+    watched = select.poll()
+    watched.register(hears, 0)  # of nothing but that it was hung up
+    watched.poll()
+    os._exit(0)
 
 
 def told(error: Exception) -> Exception:
@@ -188,7 +207,7 @@ def told(error: Exception) -> Exception:
     if not isinstance(error, WaybillError):
         error.add_note("".join(traceback.format_exception(error)))
     try:
-        framed(error)
+        unframed(framed(error))
     except Exception:  # noqa: BLE001 — its words then, in ours
         return StatementFailed("".join(traceback.format_exception(error)))
     return error

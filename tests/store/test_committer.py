@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from conformance import arrival, intent
 from real import ROOT
 
-from engine.errors import StatementFailed, StoreBroken, UserError, WaybillError
+from engine.errors import StatementFailed, StoreBroken, WaybillError
 from engine.store import ClaimRequest, Filter, committer
 from engine.store.committer import ProcessCommitter
 from engine.store.files import Lock, StoreAddress, open_reader, open_writer
@@ -168,18 +169,34 @@ def test_a_defect_stops_everything_loudly_and_says_where_it_was(tmp_path: Path) 
     assert [type(failure) for failure in failed(tmp_path / "events.db", play)] == [AttributeError]
 
 
+class TwoWords(Exception):
+    """Pickled, it is made again of its one argument, which does not do."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} {two}")
+
+
 def test_an_error_that_cannot_pass_is_told_in_words() -> None:
     class Local(Exception):
         pass
 
-    def raising() -> None:
-        raise Local("here it was")
+    for error in (Local("here it was"), TwoWords("here", "it was")):
+        said = told(error)
+        assert isinstance(said, StatementFailed)
+        assert "here it was" in str(said)
 
-    with pytest.raises(Local) as raised:
-        raising()
-    said = told(raised.value)
-    assert isinstance(said, StatementFailed)
-    assert "in raising" in str(said)
+
+def test_what_cannot_pass_is_loud_and_everybody_is_told(tmp_path: Path) -> None:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        first = writing.submit(store.accept, arrival())
+        while not writing.flying:
+            await asyncio.sleep(0)
+        waiting = [writing.submit(store.accept, item) for item in (arrival("2", "2"), lambda: None)]  # type: ignore[arg-type]
+        assert (await first).verdict == "accepted"
+        for said in await asyncio.gather(*waiting, return_exceptions=True):
+            assert "lambda" in str(said)
+
+    assert len(failed(tmp_path / "events.db", play)) == 1
 
 
 @pytest.mark.parametrize("busy", [False, True])
@@ -199,6 +216,37 @@ def test_everybody_is_told_of_a_process_that_was_killed(tmp_path: Path, busy: bo
             await writing.submit(store.accept, arrival())
 
     assert [type(failure) for failure in failed(tmp_path / "events.db", play)] == [StoreBroken]
+
+
+def test_who_waits_for_a_store_that_failed_is_told_when_it_closes(tmp_path: Path) -> None:
+    told: list[Any] = []
+
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        os.kill(writing.process.pid, signal.SIGSTOP)
+        writing.hand_in(store.accept, arrival(), told.append)
+        await asyncio.sleep(0.05)
+        writing.hear(Lost(StoreBroken("the disk failed")))
+        assert told == []
+        os.kill(writing.process.pid, signal.SIGCONT)
+
+    failed(tmp_path / "events.db", play)
+    assert [str(each) for each in told] == ["the disk failed"]
+
+
+def test_what_is_handed_in_while_it_closes_is_refused(tmp_path: Path) -> None:
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        await writing.submit(store.accept, arrival())
+        closing = asyncio.ensure_future(writing.close())
+        while writing.failed is None:
+            await asyncio.sleep(0)
+        with pytest.raises(StoreBroken, match="the store is closed"):
+            await writing.submit(store.accept, arrival("2", "2"))
+        await closing
+        writing.drop = writing.close = nothing  # type: ignore[method-assign]
+
+    async def nothing() -> None: ...
+
+    assert failed(tmp_path / "events.db", play) == []
 
 
 def test_who_asks_all_processes_to_end_means_the_engine(tmp_path: Path) -> None:
@@ -253,6 +301,32 @@ def test_a_process_that_does_not_come_up_is_said(tmp_path: Path, monkeypatch: py
     asyncio.run(run())
 
 
+def test_a_process_that_cannot_be_started_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+
+    def descriptors() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    async def run() -> None:
+        before = descriptors()
+        with pytest.raises(StoreBroken, match="the process that writes the store cannot be started"):
+            ProcessCommitter(StoreAddress(tmp_path / "events.db", None), pytest.fail)
+        assert descriptors() == before
+
+    asyncio.run(run())
+
+
+def test_nothing_of_the_folder_it_is_started_in_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("signal", "functools", "apsw"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(5)")
+    monkeypatch.chdir(tmp_path)
+
+    async def play(writing: ProcessCommitter, store: SqlStore) -> None:
+        assert (await writing.submit(store.accept, arrival())).verdict == "accepted"
+
+    played(tmp_path / "events.db", play)
+
+
 ENGINE = """
 import asyncio, sys
 from pathlib import Path
@@ -273,14 +347,17 @@ asyncio.run(run(Path(sys.argv[1]), sys.argv[2]))
 """
 
 
-def kill_engine(path: Path, before: Callable[[], None] = lambda: None) -> None:
-    """An engine that writes one group after the other, and is killed."""
+def kill_engine(path: Path, there: Path | None = None) -> None:
+    """An engine that writes one group after the other, and is killed; as soon as there is the file `there`, if one is
+    named."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/store")])
     words = [sys.executable, "-c", ENGINE, str(path), committer.START]
     with subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": paths}) as running:
         assert running.stdout is not None
-        running.stdout.readline()
-        before()
+        while there is not None and not there.exists():
+            time.sleep(0.01)
+        if there is None:
+            running.stdout.readline()
         running.kill()
         running.wait()
 
@@ -290,17 +367,15 @@ def test_what_writes_for_an_engine_ends_with_it_and_another_may_begin(tmp_path: 
     Lock(tmp_path / "events.db").release()  # which it can have as soon as nobody else has
 
 
-def test_no_engine_begins_while_a_last_group_is_being_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syncs: Callable[[], int]
-) -> None:
-    monkeypatch.setattr("engine.store.files.ENDING_S", 0.1)
-    path, stuck = tmp_path / "events.db", tmp_path / "stuck"
-    kill_engine(path, stuck.touch)
-    with pytest.raises(UserError, match="is gone, but what wrote for it has not ended in 0 s"):
-        Lock(path)
-    stuck.unlink()
-    monkeypatch.setattr("engine.store.files.ENDING_S", 20)
-    Lock(path).release()
+@pytest.mark.parametrize("busy", ["writer.open_writer = wait", "writer.Writer.write_group = wait"])
+def test_it_ends_with_its_engine_whatever_it_is_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: str) -> None:
+    lines = ["import time", "from pathlib import Path", "import engine.store.writer as writer", "def wait(*all):"]
+    lines += [f"    Path({str(tmp_path / 'there')!r}).touch()", "    time.sleep(60)", busy]
+    spoil(monkeypatch, "\n".join(lines))
+    kill_engine(tmp_path / "events.db", tmp_path / "there")
+    began_s = time.monotonic()
+    Lock(tmp_path / "events.db").release()
+    assert time.monotonic() - began_s < 30
 
 
 # ── the log ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -339,6 +414,7 @@ def test_a_checkpoint_that_meets_another_is_put_off_and_the_group_stands(
     path = tmp_path / "events.db"
     words: list[Pinned | Lost] = []
     writer, store = Writer(open_writer(StoreAddress(path, None)), path, words.append), SqlStore()
+    writer.start()
     for number in range(300):
         writer.restart_wal = True  # as if the log were long: every group meets the other thread's checkpoints
         (receipt,), _ = writer.write_group([(store.accept, arrival(f"{number}", f"{number}", b"x" * 20_000))])

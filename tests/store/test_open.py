@@ -165,6 +165,16 @@ def test_a_store_that_cannot_be_opened_is_not_kept_locked(tmp_path: Path) -> Non
             opened(f"sqlite:///{path}", None)  # type: ignore[arg-type]
 
 
+def test_a_store_that_opens_only_half_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_reader(path: Path) -> None:
+        raise UserError("no reader")
+
+    monkeypatch.setattr("engine.store.embedded.open_reader", no_reader)
+    for _ in range(2):
+        with pytest.raises(UserError, match="no reader"):
+            opened(f"sqlite:///{tmp_path}/events.db", None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("error", [apsw.FullError, apsw.IOError, apsw.BusyError])
 def test_a_command_that_cannot_write_says_why_without_a_trace(tmp_path: Path, error: type[apsw.Error]) -> None:
     address = StoreAddress(tmp_path / "events.db", None)

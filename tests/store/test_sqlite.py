@@ -1,6 +1,11 @@
 """The embedded store passes the suite of all stores, and keeps the promises that are its own."""
 
+import fcntl
 import os
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +22,7 @@ from drivers import SqliteDriver
 from engine.errors import StoreBroken, UserError
 from engine.model import Status
 from engine.store import Filter
-from engine.store.files import Lock, StoreAddress, is_defective, open_reader, open_writer, parse_store_url
+from engine.store.files import Lock, StoreAddress, is_alive, is_defective, open_reader, open_writer, parse_store_url
 from engine.store.readers import read_events
 from engine.store.settle import run_group
 
@@ -57,6 +62,55 @@ def test_a_second_engine_is_refused_with_the_process_that_has_the_file(tmp_path:
         Lock(tmp_path / "events.db")
     lock.release()
     Lock(tmp_path / "events.db").release()
+
+
+def left_behind(path: Path, holder: str) -> int:
+    """A lock that somebody has, in whose file stands this process."""
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.write(descriptor, holder.encode())
+    return descriptor
+
+
+def dead() -> str:
+    """A number of which there is no process any more."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    return str(ended.pid)
+
+
+def test_what_a_dead_engine_left_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    descriptor = left_behind(path, dead())
+    threading.Timer(0.1, os.close, (descriptor,)).start()
+    lock = Lock(path)
+    assert lock.path.read_text() == str(os.getpid())
+    lock.release()
+
+
+def test_an_engine_that_is_not_seen_and_does_not_let_go_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store.files.ENDING_S", 0.1)
+    path, holder = tmp_path / "events.db", dead()
+    descriptor = left_behind(path, holder)
+    with pytest.raises(UserError, match=rf"\(process {holder}\) is gone, or runs where it cannot be seen from here"):
+        Lock(path)
+    os.close(descriptor)
+
+
+def test_a_process_that_has_ended_and_was_not_buried_is_dead() -> None:
+    assert is_alive(str(os.getpid()))
+    assert is_alive("1")
+    assert is_alive("")
+    assert not is_alive(dead())
+    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as ended:
+        assert ended.stdout is not None
+        ended.stdout.read()
+        until_s = time.monotonic() + 20
+        while is_alive(str(ended.pid)):
+            assert time.monotonic() < until_s
+            time.sleep(0.01)
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def share(before: Cpu | None, after: Cpu | None, span_s: float) -> float:
 
 
 def engine_share(before: Row, after: Row) -> float:
-    """Of one core: the busier of the engine's processes, since neither has more than one."""
+    """Of one core: the busier of the engine's processes, since the work of each is done by one thread."""
     span_s = after.at_s - before.at_s
     return max(share(before.engine, after.engine, span_s), share(before.writer, after.writer, span_s))
 
