@@ -15,7 +15,7 @@ import pytest
 from conformance import arrival, intent
 from real import ROOT
 
-from engine.errors import StatementFailed, StoreBroken, WaybillError
+from engine.errors import StatementFailed, StoreBroken, UserError, WaybillError
 from engine.store import ClaimRequest, Filter, committer
 from engine.store.committer import ProcessCommitter
 from engine.store.files import Lock, StoreAddress, open_reader, open_writer
@@ -376,6 +376,23 @@ def test_it_ends_with_its_engine_whatever_it_is_at(tmp_path: Path, monkeypatch: 
     began_s = time.monotonic()
     Lock(tmp_path / "events.db").release()
     assert time.monotonic() - began_s < 30
+
+
+def test_no_engine_begins_beside_a_write_that_the_disk_has_not_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, path = tmp_path / "there", tmp_path / "events.db"
+    lines = ["import time", "from pathlib import Path", "import engine.store.writer as writer", "def wait(*all):"]
+    lines += [f"    Path({str(there)!r}).touch()", "    time.sleep(2)", "    raise SystemExit"]
+    # What waits for a disk cannot be ended.
+    lines += ["writer.Writer.write_group = wait", "writer.end_with = lambda hears: None"]
+    spoil(monkeypatch, "\n".join(lines))
+    kill_engine(path, there)
+    monkeypatch.setattr("engine.store.files.ENDING_S", 0.1)
+    with pytest.raises(UserError, match="is gone, or runs where it cannot be seen"):
+        Lock(path)
+    monkeypatch.setattr("engine.store.files.ENDING_S", 20)
+    Lock(path).release()
 
 
 # ── the log ──────────────────────────────────────────────────────────────────────────────────────────────────────────
