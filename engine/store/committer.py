@@ -112,7 +112,7 @@ class ProcessCommitter(GroupCommitter):
         try:
             self.unsent = framed(Group([(verb.__name__, item) for verb, item, _ in group], self.disk_low))
         except Exception as error:  # noqa: BLE001 — a defect, or no memory: whoever waits must hear of it
-            self.fail(error, [*group, *self.pending])
+            self.answer(error)
             return
         self.write()
         if self.unsent:
@@ -137,7 +137,7 @@ class ProcessCommitter(GroupCommitter):
             return
         except Exception as error:  # noqa: BLE001 — what came cannot be read: a defect, or no memory
             self.leave_loop()
-            self.fail(error, [*self.flying, *self.pending])
+            self.answer(error)
             return
         if words is not None:
             for word in words:
@@ -145,19 +145,18 @@ class ProcessCommitter(GroupCommitter):
             return
         self.leave_loop()
         if self.flying or self.failed is None:
-            self.fail(self.gone(), [*self.flying, *self.pending])
+            self.answer(self.gone())
 
     def hear(self, word: object) -> None:
         if isinstance(word, Written):
             if isinstance(word.outcome, list):
                 self.commits += 1
                 self.commit_s += word.took_s
-            group, self.flying = self.flying, []
-            self.answer(group, word.outcome)
+            self.answer(word.outcome)
         elif isinstance(word, Pinned):
             self.pinned_s = word.seconds
         elif isinstance(word, Lost):
-            self.fail(word.error, self.pending)
+            self.fail(word.error)
 
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -173,8 +172,7 @@ class ProcessCommitter(GroupCommitter):
                 send(self.says, End())
         else:
             self.hang_up()
-            group, self.flying = self.flying, []
-            self.tell(group, repeat(self.failed, len(group)))
+            self.tell(self.flying, repeat(self.failed, len(self.flying)))
         await asyncio.to_thread(self.process.wait)
         if whole:
             self.hang_up()

@@ -85,11 +85,12 @@ class GroupCommitter:
         """Gives a group to whoever writes it; `answer` is called in the loop with what came of it."""
         raise NotImplementedError
 
-    def answer(self, group: list[Entry], outcome: list[Any] | BaseException) -> None:
-        """The results of a group, in its order: one may be an exception, to be raised where its entry was submitted.
-        An exception in place of them all ends the committer."""
+    def answer(self, outcome: list[Any] | BaseException) -> None:
+        """The results of the group in flight, in its order: one may be an exception, to be raised where its entry was
+        submitted. An exception in place of them all ends the committer."""
+        group, self.flying = self.flying, []
         if isinstance(outcome, BaseException):
-            self.fail(outcome, [*group, *self.pending])
+            self.fail(outcome, group)
             return
         if self.pending:
             self.begin_group()  # first, so that the next is written while the answers go out
@@ -97,9 +98,10 @@ class GroupCommitter:
             self.in_flight = False
         self.tell(group, outcome)
 
-    def fail(self, error: BaseException, entries: list[Entry]) -> None:
+    def fail(self, error: BaseException, group: Sequence[Entry] = ()) -> None:
+        """Nothing more is written; a group that has ended by it is told, and what is pending."""
+        entries, self.pending = [*group, *self.pending], []
         self.failed = error
-        self.pending = []
         self.on_failure(error)
         self.tell(entries, repeat(error, len(entries)))
 

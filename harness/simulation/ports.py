@@ -125,7 +125,7 @@ class SimCommitter(GroupCommitter):
         try:
             results = settle_group(self.connection, [(verb, item) for verb, item, _ in group])
         except Exception as error:  # noqa: BLE001 — whatever it was, the loop must hear of it
-            self.answer(group, error)
+            self.answer(error)
             return
         for (verb, item, _), result in zip(group, results, strict=True):
             if not isinstance(result, Exception):
@@ -134,7 +134,7 @@ class SimCommitter(GroupCommitter):
         if True in cuts:
             self.power.cut()
             return
-        self.answer(group, results)
+        self.answer(results)
 
     def tell(self, entries: list[Entry], results: Iterable[Any]) -> None:
         """As ever, until the power goes by what one of them does."""

@@ -187,23 +187,31 @@ def test_an_error_that_cannot_pass_is_told_in_words() -> None:
 
 
 def test_what_cannot_pass_is_loud_and_everybody_is_told(tmp_path: Path) -> None:
+    told: list[Any] = []
+
     async def play(writing: ProcessCommitter, store: SqlStore) -> None:
         first = writing.submit(store.accept, arrival())
         while not writing.flying:
             await asyncio.sleep(0)
+        writing.hand_in(store.accept, arrival("told", "told"), told.append)
         waiting = [writing.submit(store.accept, item) for item in (arrival("2", "2"), lambda: None)]  # type: ignore[arg-type]
         assert (await first).verdict == "accepted"
         for said in await asyncio.gather(*waiting, return_exceptions=True):
             assert "lambda" in str(said)
 
     assert len(failed(tmp_path / "events.db", play)) == 1
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("busy", [False, True])
 def test_everybody_is_told_of_a_process_that_was_killed(tmp_path: Path, busy: bool) -> None:
+    told: list[Any] = []
+
     async def play(writing: ProcessCommitter, store: SqlStore) -> None:
         await writing.submit(store.accept, arrival())
         os.kill(writing.process.pid, signal.SIGSTOP)
+        if busy:
+            writing.hand_in(store.accept, arrival("told", "told"), told.append)
         waiting = [writing.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(3 * busy)]
         await asyncio.sleep(0.05)
         waiting += [writing.submit(store.accept, arrival(f"{n}", f"{n}")) for n in range(3, 3 + 3 * busy)]
@@ -216,6 +224,7 @@ def test_everybody_is_told_of_a_process_that_was_killed(tmp_path: Path, busy: bo
             await writing.submit(store.accept, arrival())
 
     assert [type(failure) for failure in failed(tmp_path / "events.db", play)] == [StoreBroken]
+    assert [type(each) for each in told] == [StoreBroken] * busy  # once, also when it is closed
 
 
 def test_who_waits_for_a_store_that_failed_is_told_when_it_closes(tmp_path: Path) -> None:
@@ -367,11 +376,16 @@ def test_what_writes_for_an_engine_ends_with_it_and_another_may_begin(tmp_path: 
     Lock(tmp_path / "events.db").release()  # which it can have as soon as nobody else has
 
 
+def stand_still(monkeypatch: pytest.MonkeyPatch, there: Path, seconds: int, *lines: str) -> None:
+    """What `lines` put `wait` in the place of, touches a file and takes long."""
+    before = ["import time", "from pathlib import Path", "import engine.store.writer as writer", "def wait(*all):"]
+    wait = [f"    Path({str(there)!r}).touch()", f"    time.sleep({seconds})", "    raise SystemExit"]
+    spoil(monkeypatch, "\n".join([*before, *wait, *lines]))
+
+
 @pytest.mark.parametrize("busy", ["writer.open_writer = wait", "writer.Writer.write_group = wait"])
 def test_it_ends_with_its_engine_whatever_it_is_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: str) -> None:
-    lines = ["import time", "from pathlib import Path", "import engine.store.writer as writer", "def wait(*all):"]
-    lines += [f"    Path({str(tmp_path / 'there')!r}).touch()", "    time.sleep(60)", busy]
-    spoil(monkeypatch, "\n".join(lines))
+    stand_still(monkeypatch, tmp_path / "there", 60, busy)
     kill_engine(tmp_path / "events.db", tmp_path / "there")
     began_s = time.monotonic()
     Lock(tmp_path / "events.db").release()
@@ -382,11 +396,8 @@ def test_no_engine_begins_beside_a_write_that_the_disk_has_not_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there, path = tmp_path / "there", tmp_path / "events.db"
-    lines = ["import time", "from pathlib import Path", "import engine.store.writer as writer", "def wait(*all):"]
-    lines += [f"    Path({str(there)!r}).touch()", "    time.sleep(2)", "    raise SystemExit"]
     # What waits for a disk cannot be ended.
-    lines += ["writer.Writer.write_group = wait", "writer.end_with = lambda hears: None"]
-    spoil(monkeypatch, "\n".join(lines))
+    stand_still(monkeypatch, there, 2, "writer.Writer.write_group = wait", "writer.end_with = lambda hears: None")
     kill_engine(path, there)
     monkeypatch.setattr("engine.store.files.ENDING_S", 0.1)
     with pytest.raises(UserError, match="is gone, or runs where it cannot be seen"):

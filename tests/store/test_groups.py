@@ -30,7 +30,7 @@ class LoopCommitter(GroupCommitter):
             outcome = settle_group(self.connection, [(verb, item) for verb, item, _ in group])
         except Exception as error:  # noqa: BLE001
             outcome = error
-        self.answer(group, outcome)
+        self.answer(outcome)
 
 
 def broken(connection: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
@@ -110,7 +110,7 @@ def test_nothing_is_handed_over_after_a_failure() -> None:
 
     async def play(committer: LoopCommitter) -> None:
         waiting = committer.submit(SqlStore().accept, arrival())
-        committer.fail(ZeroDivisionError(), committer.pending)
+        committer.fail(ZeroDivisionError())
         with pytest.raises(ZeroDivisionError):
             await waiting
         sent: list[Any] = []

@@ -120,7 +120,7 @@ class PostgresCommitter(GroupCommitter):
             except BaseException as error:  # noqa: BLE001 — whatever it was, the loop must hear of it
                 outcome = error
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits for the answer
-                self.loop.call_soon_threadsafe(self.answer, group, outcome)
+                self.loop.call_soon_threadsafe(self.answer, outcome)
 
     def write_group(self, entries: Sequence[tuple[Any, Any]]) -> list[Any]:
         """Commits a group (see `GroupCommitter.answer`). What is raised here ends the committer."""
