@@ -3,8 +3,8 @@
 A verb is a synchronous function over (database, batch): it runs inside a transaction that a `Committer` opened, gives
 one result for each item, and promises what its docstring says once that transaction is on disk. Nothing else writes.
 The values verbs take and give are here. `verbs.py` has the verbs, written once over rows; `database.py` is what they
-see of SQLite (`sqlite.py`) or PostgreSQL; `settle.py` and PostgreSQL's committer run them. Every store passes the same conformance suite
-(`tests/store/conformance.py`).
+see of SQLite (`sqlite.py`) or PostgreSQL; `settle.py` and PostgreSQL's committer run them. Every store passes the same
+conformance suite (`tests/store/conformance.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -14,6 +14,7 @@ import apsw
 import pytest
 from stores import STORES
 
+from harness.load.measure.watch import child_of
 from survival.brand import make_sale
 from survival.life import Life, Partners, beside, rig_beside, told
 
@@ -95,7 +96,8 @@ def test_the_process_that_writes_the_store_is_killed(
         async def happens() -> None:
             await life.until(0.3)
             assert rig.engine is not None
-            (writer,) = children(rig.engine.pid)
+            writer = child_of(rig.engine.pid)
+            assert writer is not None
             os.kill(writer, number)
 
         asyncio.run(beside(life, happens))
@@ -103,16 +105,6 @@ def test_the_process_that_writes_the_store_is_killed(
         assert f"the process that writes the store was killed by signal {number:d}" in told(rig, "failed")[0]["reason"]
         assert "Traceback" not in rig.log.read_text()
         assert life.verdict() == []
-
-
-def children(pid: int) -> list[int]:
-    """The processes that one has started."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has just ended
-            if stat.read_text().rpartition(")")[2].split()[1] == str(pid):
-                found.append(int(stat.parent.name))
-    return found
 
 
 def test_a_file_that_somebody_holds(partners: Partners, tmp_path: Path) -> None:
